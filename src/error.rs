@@ -1,0 +1,121 @@
+//! What every failure can say of itself, and the one error type that front ends see.
+//!
+//! Each module has an error enum of its own, which names the act that failed and holds the facts; [`Advice`] adds the
+//! kind (an exit status for scripts) and the way out (the `hint:` line). [`Error`] gathers them without rewording.
+
+use std::error::Error as StdError;
+
+/// How a failure is to be taken by whoever asked. Front ends turn it into an exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It was tried and failed (exit status 1).
+    Failed,
+    /// It was asked wrongly (exit status 2).
+    Usage,
+    /// What was named does not exist (exit status 3).
+    NotFound,
+    /// Refused because of the state that things are in: running, attached, in use, taken (exit status 4).
+    Refused,
+    /// Whoever asked took it back (exit status 130).
+    Cancelled,
+}
+
+impl Kind {
+    /// The word for this kind in JSON (`error.code`).
+    pub fn code(self) -> &'static str {
+        match self {
+            Kind::Failed => "failed",
+            Kind::Usage => "usage",
+            Kind::NotFound => "not_found",
+            Kind::Refused => "refused",
+            Kind::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a module's error knows beyond its text.
+pub trait Advice: StdError {
+    /// How the failure is to be taken.
+    fn kind(&self) -> Kind {
+        Kind::Failed
+    }
+
+    /// The way out, in one sentence or as a command to type, when there is one.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Any failure of the engine.
+#[derive(Debug)]
+pub struct Error(Box<dyn Failure>);
+
+/// The engine's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+trait Failure: Advice + Send + Sync + 'static {}
+impl<T: Advice + Send + Sync + 'static> Failure for T {}
+
+impl<T: Advice + Send + Sync + 'static> From<T> for Error {
+    fn from(error: T) -> Self {
+        Error(Box::new(error))
+    }
+}
+
+impl Error {
+    /// How the failure is to be taken.
+    pub fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    /// The way out, when there is one.
+    pub fn hint(&self) -> Option<String> {
+        self.0.hint()
+    }
+
+    /// The error and its causes, outermost first, joined by `: `; a cause whose text the one above already ends with
+    /// is left out.
+    pub fn report(&self) -> String {
+        let mut text = self.0.to_string();
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.ends_with(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.report())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the disk")]
+    struct Outer(#[source] std::io::Error);
+    impl Advice for Outer {
+        fn kind(&self) -> Kind {
+            Kind::Refused
+        }
+        fn hint(&self) -> Option<String> {
+            Some("plug it in".into())
+        }
+    }
+
+    #[test]
+    fn a_report_names_the_cause_once() {
+        let error = Error::from(Outer(std::io::Error::other("no such device")));
+        assert_eq!(error.report(), "cannot read the disk: no such device");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert_eq!(error.hint().as_deref(), Some("plug it in"));
+    }
+}

@@ -1,0 +1,5 @@
+//! What the host hands to a guest (kernel, initramfs, configuration) and the SSH client that talks to it.
+//!
+//! Knows nothing of machines, volumes or networks: it is given paths, keys and addresses.
+
+pub mod words;

@@ -1,0 +1,119 @@
+//! The words that host and guest share: the only part of the engine that `sistemo-guest` imports.
+//!
+//! The host writes a [`Config`] as JSON to [`CONFIG_PATH`] in the machine's initramfs; the guest program, as PID 1,
+//! reads it before anything else.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// Where the configuration lies in the initramfs.
+pub const CONFIG_PATH: &str = "/sistemo/config.json";
+/// Where the kernel modules needed to reach the root disk lie in the initramfs, each `NAME.ko`, uncompressed, and
+/// [`MODULES_ORDER`] names them one per line in the order in which they load.
+pub const MODULES_DIR: &str = "/sistemo/modules";
+/// The list of modules to load, inside [`MODULES_DIR`].
+pub const MODULES_ORDER: &str = "/sistemo/modules/order";
+/// The guest program in the initramfs, and the place it is reachable at once the root is mounted.
+pub const PROGRAM_PATH: &str = "/sistemo/guest";
+/// The reserved port of the guest's SSH server, TCP. Port 22 is served as well when the image leaves it free.
+pub const SSH_PORT: u16 = 7722;
+/// A line that the guest program prints on the console once its SSH server listens.
+pub const READY_LINE: &str = "sistemo-guest: ready";
+/// What begins the last line that the guest program prints on the console when it cannot go on.
+pub const FATAL_PREFIX: &str = "sistemo-guest: cannot go on: ";
+
+/// All that a guest needs to know of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// The machine's name; becomes the host name.
+    pub hostname: String,
+    /// The one network interface; absent for a machine without a network.
+    pub network: Option<Network>,
+    /// Public keys that may log in, one OpenSSH `authorized_keys` line each. Any user of the image may be asked for.
+    pub authorized_keys: Vec<String>,
+    /// The server's private host key in OpenSSH's PEM form (PROTOCOL.key), made by the host, which pins its public half.
+    pub host_key: String,
+    /// The disk that holds the root file system.
+    pub root: Disk,
+    /// Other file systems, mounted before the hand-over, in this order.
+    pub volumes: Vec<Mount>,
+    /// A read-only disk with the modules of the running kernel (`/lib/modules/RELEASE` at its top level is its root),
+    /// mounted at `/lib/modules/$(uname -r)` when the image has nothing there.
+    pub modules: Option<Disk>,
+    /// More lines for `/etc/hosts`: address and names.
+    pub hosts: Vec<Host>,
+    /// What runs when the image has no init, or instead of it; from the image's configuration and the user's wishes.
+    pub command: Option<Command>,
+}
+
+/// A virtio block device. It is found by its serial number, else by its place among the machine's disks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// The virtio-blk serial number, at most 20 bytes (VIRTIO 1.2 §5.2.6), as in `/sys/block/vdX/serial`.
+    pub serial: String,
+    /// Place among the disks, 0 for `vda`; used when no disk has that serial (Firecracker sets its own).
+    pub index: usize,
+    /// Whether it may be written.
+    pub read_only: bool,
+}
+
+/// A disk with an ext4 file system and the place to mount it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    pub disk: Disk,
+    /// Absolute path in the guest; made when missing.
+    pub path: String,
+}
+
+/// The guest's network interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Hardware address, `aa:bb:cc:dd:ee:ff`, by which the interface is found.
+    pub mac: String,
+    pub address: Ipv4Addr,
+    /// Length of the network prefix, 1..=30.
+    pub prefix: u8,
+    pub gateway: Ipv4Addr,
+    /// Name servers for `/etc/resolv.conf`.
+    pub dns: Vec<IpAddr>,
+    /// Search domains for `/etc/resolv.conf`.
+    pub search: Vec<String>,
+    /// Bytes; 1500 when the host has no reason for another.
+    pub mtu: u32,
+}
+
+/// A line of `/etc/hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    pub address: IpAddr,
+    pub names: Vec<String>,
+}
+
+/// A program to run as the machine's purpose (an application image's entry point).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Program and arguments; never empty.
+    pub argv: Vec<String>,
+    /// `KEY=VALUE` pairs.
+    pub env: Vec<String>,
+    /// Working directory; `/` when the image names none. Made when missing.
+    pub cwd: String,
+    /// `user`, `uid`, `user:group` or `uid:gid` (OCI image-spec config `User`); root when empty.
+    pub user: String,
+    /// Signal that asks it to stop, as a number (OCI `StopSignal`); 15 by default.
+    pub stop_signal: i32,
+    /// When true the image's own init is not looked for.
+    pub instead_of_init: bool,
+    /// Whether to start it again when it ends.
+    pub restart: Restart,
+}
+
+/// When an application is started again inside the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    No,
+    OnFailure,
+    Always,
+}
