@@ -3,6 +3,8 @@
 //! The database is in WAL mode, so that any number of processes read while one writes (<https://sqlite.org/wal.html>).
 //! A [`Store`] is cheap to clone; its one connection is behind a mutex, and no query is held across an `await`.
 
+pub mod networks;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
