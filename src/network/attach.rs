@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::home::Home;
 use super::links::Links;
-use super::namespace::{self, Namespace};
+use super::namespace::Namespace;
 use super::plan::MachinePlan;
 use super::{nft, rules, sysctl, tap};
 
@@ -31,7 +31,7 @@ impl Home {
     /// The machine's namespace with hub and tap.
     async fn enclose(&self, machine: &MachinePlan) -> Result<Namespace, Error> {
         let (mark, plan) = (self.mark.clone(), machine.clone());
-        match namespace::open(&machine.namespace)? {
+        match self.namespace.open(&machine.namespace)? {
             Some(inside) => {
                 inside
                     .work(async move |links| furnish(&links, &plan, &mark).await)
@@ -40,7 +40,7 @@ impl Home {
             }
             None => {
                 let furnish = async move |links| furnish(&links, &plan, &mark).await;
-                namespace::create(&machine.namespace, furnish).await
+                self.namespace.create(&machine.namespace, furnish).await
             }
         }
     }
@@ -86,11 +86,7 @@ async fn furnish(links: &Links, machine: &MachinePlan, mark: &str) -> Result<(),
     sysctl::without_ipv6("default")?;
     let hub = links
         .ensure_bridge(&machine.hub, |bridge| {
-            bridge
-                .alias(mark)
-                .ageing_time(0)
-                .mcast_snooping(false)
-                .forward_delay(0)
+            bridge.ageing_time(0).mcast_snooping(false).forward_delay(0)
         })
         .await?;
     if links.find(&machine.tap).await?.is_none() {
@@ -98,7 +94,9 @@ async fn furnish(links: &Links, machine: &MachinePlan, mark: &str) -> Result<(),
     }
     let tap = links.get(&machine.tap).await?;
     links.join(&tap, hub.index, machine.mtu).await?;
-    links.set(&hub, |hub| hub.mtu(machine.mtu).up()).await
+    links
+        .set(&hub, |hub| hub.alias(mark).mtu(machine.mtu).up())
+        .await
 }
 
 /// If nft refused because the address is another port's, says so.

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::home::Home;
 use super::plan::MachinePlan;
-use super::{namespace, nft, rules};
+use super::{nft, rules};
 
 impl Home {
     /// Removes the machine's link, rules, tap and namespace, whichever of them are there. Its hypervisor must be dead:
@@ -25,7 +25,7 @@ impl Home {
             Err(error) => failures.push(error),
         }
         // Tap and hub end with the namespace.
-        failures.extend(namespace::remove(&machine.namespace).err());
+        failures.extend(self.namespace.remove(&machine.namespace).await.err());
         if failures.is_empty() {
             return Ok(());
         }

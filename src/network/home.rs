@@ -53,6 +53,7 @@ impl Home {
         let namespace = Namespace {
             name: setting.into(),
             file: (!host).then(|| Arc::new(file.into())),
+            turn: Arc::default(),
         };
         Ok(Home {
             namespace,

@@ -28,7 +28,7 @@ impl FromStr for Mac {
         let mut bytes = [0; 6];
         for byte in &mut bytes {
             let part = parts.next().ok_or_else(bad)?;
-            if part.len() != 2 {
+            if part.len() != 2 || !part.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(bad());
             }
             *byte = u8::from_str_radix(part, 16).map_err(|_| bad())?;

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use super::error::Error;
 use super::links::Links;
@@ -42,6 +42,8 @@ pub(super) struct Namespace {
     pub name: String,
     /// Absent: the one that the process runs in, which needs no entering.
     pub file: Option<Arc<OwnedFd>>,
+    /// One step at a time in a home and its machines' namespaces, see [`Namespace::work`].
+    pub turn: Arc<Mutex<()>>,
 }
 
 impl Namespace {
@@ -88,14 +90,81 @@ impl Namespace {
         result.await.unwrap_or_else(died)
     }
 
-    /// Does `work` in the namespace, on a thread with a runtime and a netlink socket of its own. It runs to its end
-    /// even when this future is dropped: a step is never cut in two by a cancelled caller.
+    /// The same, when its turn has come: what a dropped call had begun is over before the next call begins, so that an
+    /// undo is never overtaken by what it undoes.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let work = move || {
+            let result = work();
+            drop(turn);
+            result
+        };
+        self.blocking(work).await
+    }
+
+    /// Does `work` in the namespace in its turn, on a thread with a runtime and a netlink socket of its own. It runs to
+    /// its end even when this future is dropped: a step is never cut in two by a cancelled caller.
     pub async fn work<T: Send + 'static>(
         &self,
         work: impl AsyncFnOnce(Links) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let name = self.name.clone();
-        self.blocking(move || with_netlink(&name, work)).await
+        self.in_turn(move || with_netlink(&name, work)).await
+    }
+
+    /// Opens the named namespace `name` beside this one; `None` when there is none, or only the file of one whose
+    /// making was cut off.
+    pub fn open(&self, name: &str) -> Result<Option<Namespace>, Error> {
+        match File::open(path(name)) {
+            Ok(file) if is_network_namespace(&file) => Ok(Some(Namespace {
+                name: name.into(),
+                file: Some(Arc::new(file.into())),
+                turn: Arc::clone(&self.turn),
+            })),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Namespace {
+                act: "open",
+                name: name.into(),
+                source,
+            }),
+        }
+    }
+
+    /// Makes the named namespace `name`, furnished by `furnish`, which runs inside. Whoever else makes one of the same
+    /// name at the same time, one of the two is kept and both see it.
+    pub async fn create(
+        &self,
+        name: &str,
+        furnish: impl AsyncFnOnce(Links) -> Result<(), Error> + Send + 'static,
+    ) -> Result<Namespace, Error> {
+        let called = name.to_owned();
+        let make = move || {
+            let failed = |act, source| Error::Namespace {
+                act,
+                name: called.clone(),
+                source,
+            };
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| failed("create", errno.into()))?;
+            with_netlink(&called, furnish)?;
+            publish(&called).map_err(|source| failed("mount", source))
+        };
+        self.in_turn(make).await?;
+        self.open(name)?.ok_or_else(|| Error::Namespace {
+            act: "find",
+            name: name.into(),
+            source: io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    /// Takes the name from the namespace `name`; without one it ends as soon as no process is in it. Fine when there is
+    /// none.
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.in_turn(move || remove(&name)).await
     }
 }
 
@@ -118,24 +187,6 @@ fn with_netlink<T>(
     })
 }
 
-/// Opens the namespace `name`; `None` when there is none, or only the file of one whose making was cut off.
-pub(super) fn open(name: &str) -> Result<Option<Namespace>, Error> {
-    let path = path(name);
-    match File::open(&path) {
-        Ok(file) if is_network_namespace(&file) => Ok(Some(Namespace {
-            name: name.into(),
-            file: Some(Arc::new(file.into())),
-        })),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Namespace {
-            act: "open",
-            name: name.into(),
-            source,
-        }),
-    }
-}
-
 nix::ioctl_none!(ns_get_nstype, 0xb7, 0x3);
 
 /// Whether `file` is a network namespace (ioctl_nsfs(2), `NS_GET_NSTYPE`).
@@ -143,35 +194,6 @@ pub(super) fn is_network_namespace(file: &impl std::os::fd::AsRawFd) -> bool {
     // SAFETY: the descriptor is open and this request takes no argument; on any other kind of file it fails.
     let kind = unsafe { ns_get_nstype(file.as_raw_fd()) };
     kind == Ok(CloneFlags::CLONE_NEWNET.bits())
-}
-
-/// Makes the namespace `name`, furnished by `furnish`, which runs inside. Whoever else makes one of the same name at
-/// the same time, one of the two is kept and both see it.
-pub(super) async fn create(
-    name: &str,
-    furnish: impl AsyncFnOnce(Links) -> Result<(), Error> + Send + 'static,
-) -> Result<Namespace, Error> {
-    let called = name.to_owned();
-    let outside = Namespace {
-        name: name.into(),
-        file: None,
-    };
-    let make = move || {
-        let failed = |act, source| Error::Namespace {
-            act,
-            name: called.clone(),
-            source,
-        };
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| failed("create", errno.into()))?;
-        with_netlink(&called, furnish)?;
-        publish(&called).map_err(|source| failed("mount", source))
-    };
-    outside.blocking(make).await?;
-    open(name)?.ok_or_else(|| Error::Namespace {
-        act: "find",
-        name: name.into(),
-        source: io::ErrorKind::NotFound.into(),
-    })
 }
 
 /// Gives this thread's namespace a name.
@@ -226,8 +248,7 @@ fn lock_directory() -> io::Result<Flock<File>> {
     Flock::lock(File::open(DIRECTORY)?, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
 }
 
-/// Takes the name from the namespace `name`; without one it ends as soon as no process is in it. Fine when there is
-/// none.
+/// See [`Namespace::remove`].
 pub(super) fn remove(name: &str) -> Result<(), Error> {
     let failed = |source| Error::Namespace {
         act: "remove",
@@ -251,6 +272,22 @@ pub(super) fn remove(name: &str) -> Result<(), Error> {
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(()),
+    }
+}
+
+/// Whether `name` is a file that nothing is mounted on, and nobody is about to.
+pub(super) fn is_torn(name: &str) -> Result<bool, Error> {
+    let looked = || {
+        let _lock = lock_directory()?;
+        File::open(path(name)).map(|file| !is_network_namespace(&file))
+    };
+    match looked() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        other => other.map_err(|source| Error::Namespace {
+            act: "look at",
+            name: name.into(),
+            source,
+        }),
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::home::Home;
-use super::{namespace, nft, plan, rules};
+use super::namespace::{self, Namespace};
+use super::{nft, plan, rules};
 
 /// Everything of Sistemo's that a home holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,12 +14,15 @@ pub struct Seen {
     pub bridges: Vec<String>,
     /// The machines of which any part is there, by the first eight digits of their ids.
     pub machines: BTreeMap<String, SeenMachine>,
+    /// Machines, by the same digits, of which there is only the file of a namespace whose making was cut off. They may
+    /// be any home's; [`Home::detach`] removes such a file.
+    pub torn: Vec<String>,
 }
 
 /// Which parts of a machine's place are there. A complete one has them all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeenMachine {
-    /// Its namespace, or the file of one whose making was cut off.
+    /// Its namespace.
     pub namespace: bool,
     /// Its link on the bridge.
     pub port: bool,
@@ -56,29 +60,33 @@ impl Home {
             })
             .await?;
         for short in namespace::shorts()? {
-            let mine = seen
-                .machines
-                .get(&short)
-                .is_some_and(|machine| machine.port || machine.rules);
-            if mine || self.made(&short).await? {
+            let name = namespace::name(&short);
+            let inside = match self.namespace.open(&name)? {
+                Some(inside) => inside,
+                None if namespace::is_torn(&name)? => {
+                    seen.torn.push(short);
+                    continue;
+                }
+                // It was just being made, or has gone meanwhile.
+                None => continue,
+            };
+            let known = seen.machines.get(&short);
+            if known.is_some_and(|machine| machine.port || machine.rules)
+                || self.made(&inside).await?
+            {
                 seen.machines.entry(short).or_default().namespace = true;
             }
         }
         Ok(seen)
     }
 
-    /// Whether the machine's namespace bears this home's mark. The file of one whose making was cut off bears none and
-    /// is nobody's, so it is everyone's to remove.
-    async fn made(&self, short: &str) -> Result<bool, Error> {
-        let Some(inside) = namespace::open(&namespace::name(short))? else {
-            return Ok(true);
-        };
+    /// Whether the namespace bears this home's mark.
+    async fn made(&self, inside: &Namespace) -> Result<bool, Error> {
         let mark = self.mark.clone();
         inside
             .work(async move |links| {
+                let links = links.all().await?;
                 Ok(links
-                    .all()
-                    .await?
                     .into_iter()
                     .any(|link| link.alias.as_ref() == Some(&mark)))
             })

@@ -129,7 +129,6 @@ async fn raise(links: &Links, network: &NetworkPlan) -> Result<(), Error> {
         .ensure_bridge(&network.bridge, |bridge| {
             bridge
                 .address(hardware(network.mac))
-                .alias(format!("sistemo network {}", network.name))
                 // Nothing is behind a port but one guest: no loops to look for, no groups worth a table.
                 .mcast_snooping(false)
                 .forward_delay(0)
@@ -153,5 +152,9 @@ async fn raise(links: &Links, network: &NetworkPlan) -> Result<(), Error> {
     links
         .ensure_address(&link, network.gateway, network.subnet.prefix_len())
         .await?;
-    links.set(&link, |link| link.mtu(network.mtu).up()).await
+    // The kernel takes no alias together with a new link.
+    let alias = format!("sistemo network {}", network.name);
+    links
+        .set(&link, |link| link.alias(alias).mtu(network.mtu).up())
+        .await
 }

@@ -2,19 +2,24 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use crate::network::tap::{request, tun_set_iff};
-use crate::network::{Home, MachinePlan, NetworkPlan, mac_for, plan_machine, plan_network};
+use crate::network::{
+    Home, MachinePlan, NetworkPlan, mac_for, namespace, plan_machine, plan_network,
+};
 use crate::store::networks::Network;
 use crate::value::MachineId;
 
@@ -23,6 +28,7 @@ pub struct Lab {
     pub home: Home,
     path: PathBuf,
     _directory: tempfile::TempDir,
+    machines: Mutex<Vec<String>>,
 }
 
 impl Lab {
@@ -50,11 +56,44 @@ impl Lab {
             home,
             path,
             _directory: directory,
+            machines: Mutex::default(),
         }
     }
 
-    pub fn path(&self) -> &str {
-        self.path.to_str().unwrap()
+    /// A fresh machine with the given last byte of its address. What a failed test leaves of it goes with the lab.
+    pub fn machine(&self, network: &NetworkPlan, last: u8) -> MachinePlan {
+        let [a, b, c, _] = network.subnet.network().octets();
+        let ip = Ipv4Addr::new(a, b, c, last);
+        let plan = plan_machine(&MachineId::new(), network, ip, mac_for(ip));
+        self.machines.lock().unwrap().push(plan.namespace.clone());
+        plan
+    }
+
+    /// Sends an ICMP echo request (RFC 792) until one is answered.
+    pub fn ping(&self, ip: Ipv4Addr) {
+        let ping = move || {
+            let socket = socket(
+                AddressFamily::Inet,
+                SockType::Raw,
+                SockFlag::empty(),
+                SockProtocol::Icmp,
+            );
+            let socket = UdpSocket::from(socket.unwrap());
+            socket
+                .set_read_timeout(Some(Duration::from_millis(100)))
+                .unwrap();
+            let mut answer = [0; 2048];
+            for _ in 0..100 {
+                socket
+                    .send_to(&[8, 0, 0xf7, 0xff, 0, 0, 0, 0], (ip, 0))
+                    .unwrap();
+                if socket.recv(&mut answer).is_ok() && answer[20] == 0 {
+                    return true;
+                }
+            }
+            false
+        };
+        assert!(self.home.run(ping).unwrap(), "{ip} answers no ping");
     }
 
     /// Runs a shell command inside; it must succeed.
@@ -92,7 +131,7 @@ impl Lab {
     pub fn ask(&self, ip: Ipv4Addr, port: u16) -> std::io::Result<String> {
         let asked = self.home.run(move || {
             let at = SocketAddr::from((ip, port));
-            let mut stream = TcpStream::connect_timeout(&at, std::time::Duration::from_secs(5))?;
+            let mut stream = TcpStream::connect_timeout(&at, Duration::from_secs(5))?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer)?;
             Ok(answer)
@@ -103,6 +142,9 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        for name in self.machines.lock().unwrap().iter() {
+            namespace::remove(name).unwrap();
+        }
         umount2(&self.path, MntFlags::MNT_DETACH).unwrap();
     }
 }
@@ -123,13 +165,6 @@ pub fn network(number: u8) -> NetworkPlan {
         created_at: "2026-01-01T00:00:00.000Z".into(),
     };
     plan_network(&row, 1500, None)
-}
-
-/// A fresh machine with the given last byte of its address.
-pub fn machine(network: &NetworkPlan, last: u8) -> MachinePlan {
-    let [a, b, c, _] = network.subnet.network().octets();
-    let ip = Ipv4Addr::new(a, b, c, last);
-    plan_machine(&MachineId::new(), network, ip, mac_for(ip))
 }
 
 /// Where the machine's own namespace can be looked into.

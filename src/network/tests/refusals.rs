@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use super::lab::{Guest, Lab, machine, network};
+use super::lab::{Guest, Lab, network};
 use crate::error::{Advice, Kind};
 use crate::network::{Error, Home};
 
@@ -76,7 +76,7 @@ async fn an_address_of_another_data_directorys_machine() {
     let lab = Lab::new();
     let net = network(82);
     lab.home.up(&net).await.unwrap();
-    let (mine, theirs) = (machine(&net, 2), machine(&net, 2));
+    let (mine, theirs) = (lab.machine(&net, 2), lab.machine(&net, 2));
     lab.home.attach(&theirs).await.unwrap();
     let expected = format!(
         "the address 10.82.0.2 belongs to another machine in this network home ({})",
@@ -96,7 +96,7 @@ async fn a_network_in_use_stays() {
     let lab = Lab::new();
     let net = network(83);
     lab.home.up(&net).await.unwrap();
-    let plan = machine(&net, 2);
+    let plan = lab.machine(&net, 2);
     lab.home.attach(&plan).await.unwrap();
     let expected = format!("the bridge sistemo83 still has {} on it", plan.port);
     assert_eq!(refused(lab.home.down(&net).await), expected);
@@ -107,7 +107,7 @@ async fn a_network_in_use_stays() {
 #[tokio::test]
 async fn a_machine_without_its_network() {
     let lab = Lab::new();
-    let plan = machine(&network(84), 2);
+    let plan = lab.machine(&network(84), 2);
     let error = lab.home.attach(&plan).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot find sistemo84");
     lab.home.detach(&plan).await.unwrap();
@@ -126,7 +126,7 @@ async fn nobody_at_home() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
     let net = network(85);
     lab.home.up(&net).await.unwrap();
-    let plan = machine(&net, 2);
+    let plan = lab.machine(&net, 2);
     lab.home.attach(&plan).await.unwrap();
     let error = lab
         .home
@@ -163,7 +163,7 @@ async fn packets_pass_dockers_firewall() {
         2,
         "{rules}"
     );
-    let plan = machine(&net, 2);
+    let plan = lab.machine(&net, 2);
     lab.home.attach(&plan).await.unwrap();
     let guest = Guest::boot(&plan);
     assert_eq!(

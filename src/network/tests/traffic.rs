@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 
-use super::lab::{Guest, Lab, machine, network};
+use super::lab::{Guest, Lab, network};
 use crate::network::{Mac, MachinePlan, mac_for};
 
 const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
@@ -27,7 +27,11 @@ async fn a_guest_reaches_its_network_and_the_internet_and_nothing_else() {
     let (net, other) = (network(90), network(91));
     lab.home.up(&net).await.unwrap();
     lab.home.up(&other).await.unwrap();
-    let plans = [machine(&net, 2), machine(&net, 3), machine(&other, 2)];
+    let plans = [
+        lab.machine(&net, 2),
+        lab.machine(&net, 3),
+        lab.machine(&other, 2),
+    ];
     for plan in &plans {
         lab.home.attach(plan).await.unwrap();
     }
@@ -51,7 +55,7 @@ async fn a_guest_reaches_its_network_and_the_internet_and_nothing_else() {
     assert_eq!(c.lab.ask(INTERNET, 80).unwrap(), UPLINK.to_string());
     // Of the home, the gateway's DNS and ping; by no other address, and no other gateway.
     assert_eq!(a.lab.ask(net.gateway, 53).unwrap(), "10.90.0.2");
-    a.lab.sh("ping -c 1 -W 5 10.90.0.1");
+    a.lab.ping(net.gateway);
     for (ip, port) in [
         (net.gateway, 80),
         (UPLINK, 53),
@@ -93,7 +97,7 @@ async fn nobody_outside_reaches_a_guest_unasked() {
     let (lab, internet) = home_and_internet();
     let net = network(92);
     lab.home.up(&net).await.unwrap();
-    let plan = machine(&net, 2);
+    let plan = lab.machine(&net, 2);
     lab.home.attach(&plan).await.unwrap();
     let guest = Guest::boot(&plan);
     let arrived = guest
@@ -141,7 +145,8 @@ fn datagram(from: Ipv4Addr, to: Ipv4Addr, text: &str) -> Vec<u8> {
         .chunks(2)
         .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
     let sum: u32 = words.sum();
-    let checksum = !(((sum & 0xffff) + (sum >> 16)) as u16);
+    let once = (sum & 0xffff) + (sum >> 16);
+    let checksum = !(((once & 0xffff) + (once >> 16)) as u16);
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
     header.extend(4000u16.to_be_bytes());
     header.extend(5000u16.to_be_bytes());
@@ -173,11 +178,17 @@ impl Scene {
         let lab = Lab::new();
         let net = network(number);
         lab.home.up(&net).await.unwrap();
-        let plans = [machine(&net, 2), machine(&net, 3), machine(&net, 4)];
+        let plans = [
+            lab.machine(&net, 2),
+            lab.machine(&net, 3),
+            lab.machine(&net, 4),
+        ];
         for plan in &plans {
             lab.home.attach(plan).await.unwrap();
         }
         let (victim, attacker) = (Guest::boot(&plans[0]), Guest::boot(&plans[1]));
+        // A port that has just got its carrier passes nothing for a moment.
+        attacker.lab.ping(plans[0].ip);
         let heard = victim
             .lab
             .home
@@ -251,10 +262,8 @@ async fn a_guest_cannot_take_anothers_place_in_arp() {
     let everyone = Mac([0xff; 6]);
     let neighbours = || scene.victim.lab.sh("ip neighbour");
     // The victim knows the gateway and the attacker as they are.
-    scene
-        .victim
-        .lab
-        .sh("ping -c 1 -W 5 10.94.0.1 && ping -c 1 -W 5 10.94.0.3");
+    scene.victim.lab.ping(victim.gateway);
+    scene.victim.lab.ping(attacker.ip);
     let claims = [third.ip, victim.gateway];
     let mut lies = Vec::new();
     for claim in claims {
