@@ -8,7 +8,7 @@ use super::{Error, Rooms};
 use crate::error::Result;
 use crate::guest::{self, initramfs, kernel, words};
 use crate::image::ImageConfig;
-use crate::network::{self, MachinePlan};
+use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
 use crate::store::machines::MachineRow;
 use crate::store::volumes::{Role, VolumeRow};
@@ -32,13 +32,18 @@ impl Rooms {
         Ok(kernel::current(&self.paths.kernels(), self.config.kernel.as_deref())?)
     }
 
-    /// What the machine's network is made of.
-    pub(super) fn network_plan(&self, row: &MachineRow) -> Result<Option<MachinePlan>> {
-        let (Some(name), Some(ip), Some(mac)) = (&row.network, row.ip, &row.mac) else {
-            return Ok(None);
-        };
-        let network = network::find(&self.store, name)?;
-        Ok(Some(network::plan_machine(&row.id, &network, ip, mac)))
+    /// What the machine's network and its place in it are made of; nothing for a machine without one.
+    pub(super) async fn network_plan(
+        &self,
+        row: &MachineRow,
+    ) -> Result<Option<(NetworkPlan, MachinePlan)>> {
+        let (Some(name), Some(ip)) = (&row.network, row.ip) else { return Ok(None) };
+        let network = self.store.network(name)?;
+        let uplink = self.config.uplink.as_deref();
+        let mtu = self.home.uplink_mtu(uplink).await?;
+        let network = network::plan_network(&network, mtu, uplink);
+        let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip));
+        Ok(Some((network, machine)))
     }
 }
 
@@ -76,13 +81,13 @@ pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
         .map_err(|source| Error::File { what: "make", path: folder, source })?;
     let kernel = rooms.kernel()?;
     let shared = initramfs::shared(&kernel, &rooms.guest_program)?;
-    let config = guest_config(rooms, &row, &kernel)?;
+    let config = guest_config(rooms, &row, &kernel).await?;
     let out = rooms.paths.initramfs(&row.id);
     initramfs::write(&shared, &config, &out)?;
     Ok(())
 }
 
-fn guest_config(
+async fn guest_config(
     rooms: &Rooms,
     row: &MachineRow,
     kernel: &kernel::Kernel,
@@ -95,13 +100,13 @@ fn guest_config(
         read_only: disks[index].read_only,
     };
     let keys = guest::keys::ensure_key_pair(&rooms.paths.keys())?;
-    let network = match rooms.network_plan(row)? {
-        Some(plan) => Some(words::Network {
-            mac: plan.mac.clone(),
+    let network = match rooms.network_plan(row).await? {
+        Some((_, plan)) => Some(words::Network {
+            mac: plan.mac.to_string(),
             address: plan.ip,
             prefix: plan.prefix,
             gateway: plan.gateway,
-            dns: network::name_servers(&rooms.home),
+            dns: rooms.home.name_servers().await?,
             search: Vec::new(),
             mtu: plan.mtu,
         }),
@@ -180,11 +185,9 @@ fn serial(volume: &VolumeRow) -> String {
 pub(super) async fn attach_network(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
-    if let (Some(plan), Some(name)) = (rooms.network_plan(&row)?, &row.network) {
-        let network = network::find(&rooms.store, name)?;
-        let uplink = rooms.config.uplink.as_deref();
-        rooms.home.up(&network::plan_network(&network, uplink)).await?;
-        rooms.home.attach(&plan).await?;
+    if let Some((network, machine)) = rooms.network_plan(&row).await? {
+        rooms.home.up(&network).await?;
+        rooms.home.attach(&machine).await?;
     }
     Ok(())
 }
@@ -195,14 +198,14 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let row = rooms.row(&operation.machine)?;
     let kernel = rooms.kernel()?;
     let probe = accelerator::choose(rooms.config.accelerator, rooms.paths.data_dir())?;
-    let plan = rooms.network_plan(&row)?;
+    let plan = rooms.network_plan(&row).await?.map(|(_, machine)| machine);
     let spec = LaunchSpec {
         machine: row.id.to_string(),
         kernel: kernel.image.clone(),
         initramfs: rooms.paths.initramfs(&row.id),
         command_line: vmm::command_line(probe.accelerator),
         disks: disks(rooms, &row.id, &kernel)?,
-        taps: plan.iter().map(|p| vmm::Tap { name: p.tap.clone(), mac: p.mac.clone() }).collect(),
+        taps: plan.iter().map(|p| vmm::Tap { name: p.tap.clone(), mac: p.mac.to_string() }).collect(),
         namespace: plan.as_ref().map(MachinePlan::namespace_path),
         vcpus: row.spec.vcpus,
         memory: row.spec.memory,

@@ -173,7 +173,8 @@ impl Rooms {
         spec: Spec,
         storage: ByteSize,
     ) -> Result<(MachineRow, Detail)> {
-        let network = network::ensure_default(&self.store, &self.config)?;
+        let default: Name = "default".parse()?;
+        let network = self.store.ensure_network(&default, self.config.bridge_subnet)?;
         let mut row = MachineRow {
             id,
             name: "unnamed".parse().map_err(crate::error::Error::from)?,
@@ -208,8 +209,8 @@ impl Rooms {
         self.add_named(&mut row, &begins, request.name.as_ref(), source)?;
         let reserved = (|| -> Result<()> {
             self.reserve_root(&row, source, storage)?;
-            let ip = self.store.allocate_address(&network, &id)?;
-            self.store.set_address(&id, ip, &network::mac_for(ip))?;
+            let ip = self.store.allocate_address(&network.name, &id)?;
+            self.store.set_address(&id, ip, &network::mac_for(ip).to_string())?;
             Ok(())
         })();
         match reserved {

@@ -128,7 +128,7 @@ impl Rooms {
         for stray in vmm::find_strays(&row.id.to_string()) {
             stray.kill().await?;
         }
-        if let Some(plan) = self.network_plan(&row)?
+        if let Some((_, plan)) = self.network_plan(&row).await?
             && let Err(error) = self.home.detach(&plan).await
         {
             return Ok(vec![error.to_string()]);

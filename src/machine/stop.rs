@@ -123,7 +123,7 @@ pub(super) async fn kill(operation: &Operation<'_>) -> Result<()> {
 pub(super) async fn detach_network(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
-    if let Some(plan) = rooms.network_plan(&row)? {
+    if let Some((_, plan)) = rooms.network_plan(&row).await? {
         rooms.home.detach(&plan).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 pub mod history;
 pub mod machines;
+pub mod networks;
 pub mod operations;
 pub mod volumes;
 
