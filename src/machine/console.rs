@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -69,13 +70,23 @@ fn plain(text: &str) -> String {
     out
 }
 
+/// An inotify instance that the runtime can wait for.
+#[derive(Debug)]
+struct Watch(Inotify);
+
+impl AsRawFd for Watch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
 /// A machine's boot log, read from the beginning and, if wanted, as it grows.
 #[derive(Debug)]
 pub struct Console {
     path: PathBuf,
     file: Option<File>,
     at: u64,
-    changes: AsyncFd<Inotify>,
+    changes: AsyncFd<Watch>,
 }
 
 impl Console {
@@ -83,11 +94,12 @@ impl Console {
     pub(super) fn open(path: PathBuf) -> Result<Console, Error> {
         let fail = |source| Error::File { what: "watch", path: path.clone(), source };
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let watch = || -> std::io::Result<AsyncFd<Inotify>> {
+        let watch = || -> std::io::Result<AsyncFd<Watch>> {
             let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
             let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE;
             inotify.add_watch(folder, flags)?;
-            AsyncFd::new(inotify)
+            // SAFETY: the watch owns its descriptor, which stays the same for its life.
+            Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
         };
         let changes = watch().map_err(fail)?;
         Ok(Console { path, file: None, at: 0, changes })
@@ -137,7 +149,7 @@ impl Console {
     pub async fn grown(&mut self) -> Result<(), Error> {
         let fail = |source| Error::File { what: "watch", path: self.path.clone(), source };
         let mut ready = self.changes.readable().await.map_err(fail)?;
-        let _ = ready.get_inner().read_events();
+        let _ = ready.get_inner().0.read_events();
         ready.clear_ready();
         Ok(())
     }

@@ -7,7 +7,6 @@ use super::lock::Lock;
 use super::{Error, Machines};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::store::machines::Status;
 use crate::store::operations::OperationKind;
 use crate::store::volumes::Role;
 use crate::volume;

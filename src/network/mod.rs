@@ -37,6 +37,7 @@ mod namespace;
 mod nft;
 mod obstacles;
 mod plan;
+mod rehearse;
 mod resolver;
 mod rules;
 mod seen;
@@ -53,4 +54,5 @@ pub use obstacles::Obstacle;
 pub use plan::{
     MachinePlan, NetworkPlan, mac_for, namespace_name, plan_machine, plan_network,
 };
+pub use rehearse::rehearse;
 pub use seen::{Seen, SeenMachine};

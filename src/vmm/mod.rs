@@ -24,7 +24,7 @@ pub enum Error {
     NotInstalled { program: &'static str },
     #[error("cannot start the hypervisor {program}")]
     Spawn { program: String, source: std::io::Error },
-    #[error("the hypervisor {program} ended at once{}", said(.said))]
+    #[error("the hypervisor {program} ended at once{}", after_colon(.said))]
     EndedAtOnce { program: &'static str, said: String },
     #[error("the hypervisor does not answer on {}", path.display())]
     Monitor { path: PathBuf, source: std::io::Error },
@@ -36,7 +36,7 @@ pub enum Error {
     NoKvm(String),
 }
 
-fn said(said: &str) -> String {
+fn after_colon(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 

@@ -53,7 +53,8 @@ impl Process {
     pub async fn wait_exit(&self) {
         let Some(pidfd) = self.pidfd() else { return };
         // A pidfd becomes readable when its process ends.
-        if let Ok(pidfd) = AsyncFd::new(pidfd) {
+        // SAFETY: the descriptor is owned by what waits for it.
+        if let Ok(pidfd) = unsafe { AsyncFd::register(pidfd) } {
             let _ = pidfd.readable().await;
         }
     }

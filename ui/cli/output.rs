@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use comfy_table::{ColumnConstraint, Table};
 use serde::Serialize;
+use tabwriter::TabWriter;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -33,18 +33,16 @@ pub(crate) fn json(value: &impl Serialize) {
 /// Rows under headings, columns two spaces apart, as `docker` and `kubectl` write them. Lines are never wrapped: a row
 /// is a line to the tools it is piped to.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(headings.to_vec());
+    let cell = |cell: String| if cell.is_empty() { "-".into() } else { cell };
+    let mut writer = TabWriter::new(Vec::new()).padding(2);
+    // Writing to memory cannot fail.
+    let _ = writeln!(writer, "{}", headings.join("\t"));
     for row in rows {
-        table.add_row(row.into_iter().map(|cell| if cell.is_empty() { "-".into() } else { cell }));
+        let row: Vec<String> = row.into_iter().map(cell).collect();
+        let _ = writeln!(writer, "{}", row.join("\t"));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_string()).collect();
-    lines.join("\n") + "\n"
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// `KEY  value` lines; a value of several lines is indented under its key. Empty values are left out.

@@ -246,7 +246,7 @@ impl Memory {
         let handler = CODE_AT + (handler as u64 - code as u64);
         // SAFETY: the symbols bound the code above, which is far shorter than a page.
         self.write(CODE_AT, unsafe { std::slice::from_raw_parts(code, length) });
-        let mut put = |at: u64, value: u64| self.write(at, &value.to_le_bytes());
+        let put = |at: u64, value: u64| self.write(at, &value.to_le_bytes());
         put(PML4_AT, PDPT_AT | 3); // present, writable
         put(PDPT_AT, PD_AT | 3);
         put(PD_AT, 0x83); // a 2 MiB page at 0

@@ -315,7 +315,8 @@ impl Terminal {
     fn new(master: OwnedFd) -> std::io::Result<Terminal> {
         let flags = nix::fcntl::OFlag::O_NONBLOCK;
         nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFL(flags))?;
-        AsyncFd::new(master).map(Terminal)
+        // SAFETY: the descriptor is owned by what waits for it.
+        Ok(Terminal(unsafe { AsyncFd::register(master) }?))
     }
 
     /// Reads until every process has let go of the terminal.
