@@ -55,13 +55,21 @@ const KEYS: &[Key] = &[
         default: "10.200.0.0/16",
         meaning: "addresses of the default network",
     },
-    Key { name: "uplink", default: "", meaning: "interface to the outside; by default any" },
+    Key {
+        name: "uplink",
+        default: "",
+        meaning: "interface to the outside; by default any",
+    },
     Key {
         name: "accelerator",
         default: "auto",
         meaning: "auto (KVM where it really works), kvm or tcg (software emulation)",
     },
-    Key { name: "kernel", default: "", meaning: "path of a guest kernel; by default the one setup fetched" },
+    Key {
+        name: "kernel",
+        default: "",
+        meaning: "path of a guest kernel; by default the one setup fetched",
+    },
     Key {
         name: "registry_url",
         default: "",
@@ -72,27 +80,70 @@ const KEYS: &[Key] = &[
         default: "",
         meaning: "mirrors asked before the default container registry, comma-separated",
     },
-    Key { name: "default_vcpus", default: "2", meaning: "virtual processors of a machine" },
-    Key { name: "default_memory", default: "512M", meaning: "memory of a machine" },
-    Key { name: "default_storage", default: "2G", meaning: "root disk of a machine" },
-    Key { name: "ssh_timeout", default: "180", meaning: "seconds to wait for a guest to answer" },
-    Key { name: "stop_timeout", default: "30", meaning: "seconds a guest may take to power off" },
-    Key { name: "max_vcpus", default: "64", meaning: "most virtual processors of one machine" },
-    Key { name: "max_memory", default: "", meaning: "most memory of one machine; by default what the host has" },
-    Key { name: "min_disk_free", default: "1G", meaning: "disk space that deploys leave free" },
+    Key {
+        name: "default_vcpus",
+        default: "2",
+        meaning: "virtual processors of a machine",
+    },
+    Key {
+        name: "default_memory",
+        default: "512M",
+        meaning: "memory of a machine",
+    },
+    Key {
+        name: "default_storage",
+        default: "2G",
+        meaning: "root disk of a machine",
+    },
+    Key {
+        name: "ssh_timeout",
+        default: "180",
+        meaning: "seconds to wait for a guest to answer",
+    },
+    Key {
+        name: "stop_timeout",
+        default: "30",
+        meaning: "seconds a guest may take to power off",
+    },
+    Key {
+        name: "max_vcpus",
+        default: "64",
+        meaning: "most virtual processors of one machine",
+    },
+    Key {
+        name: "max_memory",
+        default: "",
+        meaning: "most memory of one machine; by default what the host has",
+    },
+    Key {
+        name: "min_disk_free",
+        default: "1G",
+        meaning: "disk space that deploys leave free",
+    },
 ];
 
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read the settings in {}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the settings in {} are not TOML", path.display())]
-    Toml { path: PathBuf, source: Box<toml::de::Error> },
+    Toml {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
     #[error("{origin} has a setting {key:?}, which does not exist")]
     Unknown { key: String, origin: Origin },
     #[error("setting {key} is {value:?} ({origin})")]
-    Value { key: &'static str, value: String, origin: Origin, why: String },
+    Value {
+        key: &'static str,
+        value: String,
+        origin: Origin,
+        why: String,
+    },
 }
 
 impl Advice for Error {
@@ -102,7 +153,9 @@ impl Advice for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Read { path, .. } => Some(format!("make {} readable or remove it", path.display())),
+            Error::Read { path, .. } => {
+                Some(format!("make {} readable or remove it", path.display()))
+            }
             Error::Toml { .. } => Some("a line reads: default_memory = \"1G\"".into()),
             Error::Unknown { .. } => {
                 let keys: Vec<_> = KEYS.iter().map(|key| key.name).collect();
@@ -201,20 +254,32 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(Error::Read { path: path.into(), source }),
+        Err(source) => {
+            return Err(Error::Read {
+                path: path.into(),
+                source,
+            });
+        }
     };
-    let table: toml::Table = toml::from_str(&text)
-        .map_err(|source| Error::Toml { path: path.into(), source: Box::new(source) })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|source| Error::Toml {
+        path: path.into(),
+        source: Box::new(source),
+    })?;
     let as_text = |value: toml::Value| match value {
         toml::Value::String(text) => text,
         toml::Value::Array(items) => {
-            let items: Vec<_> =
-                items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_string)).collect();
+            let items: Vec<_> = items
+                .iter()
+                .map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_string))
+                .collect();
             items.join(",")
         }
         other => other.to_string(),
     };
-    Ok(table.into_iter().map(|(key, value)| (key, as_text(value))).collect())
+    Ok(table
+        .into_iter()
+        .map(|(key, value)| (key, as_text(value)))
+        .collect())
 }
 
 /// The values as text, on their way to types.
@@ -230,9 +295,17 @@ impl Values {
     }
 
     fn bad(&self, key: &'static str, why: String) -> Error {
-        let (value, origin) =
-            self.0.get(key).cloned().unwrap_or_else(|| (String::new(), Origin::Default));
-        Error::Value { key, value, origin, why }
+        let (value, origin) = self
+            .0
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| (String::new(), Origin::Default));
+        Error::Value {
+            key,
+            value,
+            origin,
+            why,
+        }
     }
 
     fn get<T: FromStr>(&self, key: &'static str, example: &str) -> Result<T, Error> {
@@ -240,10 +313,24 @@ impl Values {
         parsed.map_err(|_| self.bad(key, format!("it wants a value such as {example}")))
     }
 
-    fn ranged(&self, key: &'static str, range: std::ops::RangeInclusive<u64>) -> Result<u64, Error> {
-        let why = || format!("it wants a whole number from {} to {}", range.start(), range.end());
+    fn ranged(
+        &self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<u64, Error> {
+        let why = || {
+            format!(
+                "it wants a whole number from {} to {}",
+                range.start(),
+                range.end()
+            )
+        };
         let value: u64 = self.text(key).parse().map_err(|_| self.bad(key, why()))?;
-        if range.contains(&value) { Ok(value) } else { Err(self.bad(key, why())) }
+        if range.contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.bad(key, why()))
+        }
     }
 
     fn parse(self, data_dir: PathBuf, origin: Origin) -> Result<Config, Error> {
@@ -261,7 +348,12 @@ impl Values {
         }];
         shown.extend(KEYS.iter().filter_map(|key| {
             let (value, origin) = self.0.get(key.name)?.clone();
-            Some(Shown { key: key.name, value, origin, meaning: key.meaning })
+            Some(Shown {
+                key: key.name,
+                value,
+                origin,
+                meaning: key.meaning,
+            })
         }));
         Ok(Config {
             data_dir,
@@ -295,8 +387,10 @@ mod tests {
     use super::*;
 
     fn load(dir: &Path, environment: &[(&str, &str)]) -> Result<Config, Error> {
-        let environment: BTreeMap<String, String> =
-            environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let environment: BTreeMap<String, String> = environment
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect();
         Config::load(Some(dir.into()), &|key| environment.get(key).cloned())
     }
 
@@ -309,9 +403,20 @@ mod tests {
         assert_eq!(config.default_memory, ByteSize::gib(1));
         assert_eq!(config.default_vcpus, 8);
         assert_eq!(config.default_storage, ByteSize::gib(2));
-        let origin = |key| config.shown().iter().find(|s| s.key == key).unwrap().origin.clone();
+        let origin = |key| {
+            config
+                .shown()
+                .iter()
+                .find(|s| s.key == key)
+                .unwrap()
+                .origin
+                .clone()
+        };
         assert_eq!(origin("default_memory"), Origin::File(file));
-        assert_eq!(origin("default_vcpus"), Origin::Environment("SISTEMO_DEFAULT_VCPUS".into()));
+        assert_eq!(
+            origin("default_vcpus"),
+            Origin::Environment("SISTEMO_DEFAULT_VCPUS".into())
+        );
         assert_eq!(origin("default_storage"), Origin::Default);
     }
 

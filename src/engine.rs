@@ -14,7 +14,10 @@ use crate::store::Store;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot make the data directory {}", path.display())]
-    DataDir { path: PathBuf, source: std::io::Error },
+    DataDir {
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl Advice for Error {
@@ -63,7 +66,6 @@ impl Engine {
         let options = Options {
             registry_url: config.registry_url.clone(),
             registry_mirrors: config.registry_mirrors.clone(),
-            ..Options::default()
         };
         let images = Images::open(&paths.images(), store.clone(), options)?;
         let machines = Machines::new(Rooms {
@@ -74,7 +76,14 @@ impl Engine {
             home: Home::open(&config.network_home)?,
             guest_program: guest_program.clone(),
         });
-        Ok(Engine { config, paths, machines, images, store, guest_program })
+        Ok(Engine {
+            config,
+            paths,
+            machines,
+            images,
+            store,
+            guest_program,
+        })
     }
 
     /// The settings it was opened with.

@@ -42,7 +42,9 @@ pub enum Error {
 impl Advice for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::HostKey => Some("something else answers at its address; restart the machine".into()),
+            Error::HostKey => {
+                Some("something else answers at its address; restart the machine".into())
+            }
             Error::Refused(_) => Some("name a user that the machine has, with -l or -u".into()),
             _ => None,
         }
@@ -61,7 +63,11 @@ impl Target {
     /// `host_key` is the public half of the guest's host key, one OpenSSH line.
     pub fn new(user: &str, keys: &Keys, host_key: &str) -> Result<Target, Error> {
         let host_key = keys::parse_host_key(host_key)?;
-        Ok(Target { user: user.into(), key: keys.private.clone(), host_key })
+        Ok(Target {
+            user: user.into(),
+            key: keys.private.clone(),
+            host_key,
+        })
     }
 }
 
@@ -86,7 +92,10 @@ pub struct Pty {
 /// What happens on the user's side while a command runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    Resize { cols: u32, rows: u32 },
+    Resize {
+        cols: u32,
+        rows: u32,
+    },
     /// A signal by its name without `SIG` (RFC 4254 §6.9).
     Signal(String),
 }
@@ -104,7 +113,11 @@ pub struct Io<I, O, E> {
 pub enum Exit {
     Status(u32),
     /// By a signal (RFC 4254 §6.10); its name has no `SIG` in front.
-    Signal { name: String, core_dumped: bool, message: String },
+    Signal {
+        name: String,
+        core_dumped: bool,
+        message: String,
+    },
 }
 
 impl Exit {
@@ -128,7 +141,9 @@ impl client::Handler for Pinned {
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Error> {
         match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } if key.key_data() == self.0.key_data() => {
+            PublicKeyOrCertificate::PublicKey { key, .. }
+                if key.key_data() == self.0.key_data() =>
+            {
                 Ok(true)
             }
             _ => Err(Error::HostKey),
@@ -159,7 +174,11 @@ impl Client {
         let handler = Pinned(target.host_key.clone());
         let mut handle = client::connect_stream(Arc::new(config), stream, handler).await?;
         let key = PrivateKeyWithHashAlg::new(target.key.clone(), None);
-        if !handle.authenticate_publickey(&target.user, key).await?.success() {
+        if !handle
+            .authenticate_publickey(&target.user, key)
+            .await?
+            .success()
+        {
             return Err(Error::Refused(target.user.clone()));
         }
         Ok(Client { handle })
@@ -183,7 +202,9 @@ impl Client {
             channel.set_env(false, name, value).await?;
         }
         if let Some(pty) = &exec.pty {
-            channel.request_pty(false, &pty.term, pty.cols, pty.rows, 0, 0, &[]).await?;
+            channel
+                .request_pty(false, &pty.term, pty.cols, pty.rows, 0, 0, &[])
+                .await?;
         }
         match &exec.command {
             Some(command) => channel.exec(true, command.as_str()).await?,
@@ -218,9 +239,18 @@ impl Client {
                 Some(ChannelMsg::ExitStatus { exit_status }) => {
                     exit = Some(Exit::Status(exit_status));
                 }
-                Some(ChannelMsg::ExitSignal { signal_name, core_dumped, error_message, .. }) => {
+                Some(ChannelMsg::ExitSignal {
+                    signal_name,
+                    core_dumped,
+                    error_message,
+                    ..
+                }) => {
                     let name = name_of(&signal_name);
-                    exit = Some(Exit::Signal { name, core_dumped, message: error_message });
+                    exit = Some(Exit::Signal {
+                        name,
+                        core_dumped,
+                        message: error_message,
+                    });
                 }
                 Some(ChannelMsg::Failure) => return Err(Error::Request("the command")),
                 Some(ChannelMsg::Close) | None => break,

@@ -23,7 +23,11 @@ pub enum Error {
     #[error("{} holds no kernel with its modules", .0.display())]
     NotAKernel(PathBuf),
     #[error("cannot {what} {}", path.display())]
-    File { what: &'static str, path: PathBuf, source: io::Error },
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     #[error("{program} failed: {said}")]
     Tool { program: &'static str, said: String },
     #[error("kernel {release} has no module {name}, nor is it built in")]
@@ -109,7 +113,9 @@ struct Found {
 fn find(root: &Path) -> Result<Found, Error> {
     let mut found = Vec::new();
     for place in ["lib/modules", "usr/lib/modules"] {
-        let Ok(entries) = std::fs::read_dir(root.join(place)) else { continue };
+        let Ok(entries) = std::fs::read_dir(root.join(place)) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let release = entry.file_name().to_string_lossy().into_owned();
             let modules = entry.path();
@@ -119,7 +125,11 @@ fn find(root: &Path) -> Result<Found, Error> {
                 root.join("boot/vmlinuz-virt"),
             ];
             if let Some(image) = images.into_iter().find(|image| image.is_file()) {
-                found.push(Found { release, image, modules });
+                found.push(Found {
+                    release,
+                    image,
+                    modules,
+                });
             }
         }
     }
@@ -145,13 +155,25 @@ pub fn adopt(kernels: &Path, root: &Path) -> Result<Kernel, Error> {
     // depmod wants the layout of a root file system.
     let modules = partial.join("lib/modules").join(&found.release);
     std::fs::create_dir_all(partial.join("lib/modules")).map_err(fail("make", &partial))?;
-    tool(Command::new("cp").arg("-a").arg(&found.modules).arg(&modules), "cp")?;
+    tool(
+        Command::new("cp")
+            .arg("-a")
+            .arg(&found.modules)
+            .arg(&modules),
+        "cp",
+    )?;
     for link in ["build", "source"] {
         // They lead to the kernel's headers, which are not there.
         let _ = std::fs::remove_file(modules.join(link));
     }
     std::fs::copy(&found.image, partial.join("vmlinuz")).map_err(fail("copy", &found.image))?;
-    tool(Command::new("depmod").arg("-b").arg(&partial).arg(&found.release), "depmod")?;
+    tool(
+        Command::new("depmod")
+            .arg("-b")
+            .arg(&partial)
+            .arg(&found.release),
+        "depmod",
+    )?;
     let flat = partial.join("modules");
     std::fs::rename(&modules, &flat).map_err(fail("move", &modules))?;
     std::fs::remove_dir_all(partial.join("lib")).map_err(fail("remove", &partial))?;
@@ -168,12 +190,30 @@ pub fn adopt(kernels: &Path, root: &Path) -> Result<Kernel, Error> {
 /// Makes a disk of the modules. It is never written, so it needs neither a journal nor spare room.
 fn make_disk(modules: &Path, disk: &Path) -> Result<(), Error> {
     let output = Command::new("du").arg("-sk").arg(modules).output();
-    let output = output.map_err(|source| Error::File { what: "measure", path: modules.into(), source })?;
+    let output = output.map_err(|source| Error::File {
+        what: "measure",
+        path: modules.into(),
+        source,
+    })?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let kib: u64 = text.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(262_144);
+    let kib: u64 = text
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(262_144);
     let size = format!("{}k", kib + kib / 8 + 16_384);
     let mut mkfs = Command::new("mkfs.ext4");
-    mkfs.args(["-q", "-F", "-O", "^has_journal", "-m", "0", "-L", "modules", "-d"]);
+    mkfs.args([
+        "-q",
+        "-F",
+        "-O",
+        "^has_journal",
+        "-m",
+        "0",
+        "-L",
+        "modules",
+        "-d",
+    ]);
     tool(mkfs.arg(modules).arg(disk).arg(size), "mkfs.ext4")
 }
 
@@ -185,7 +225,10 @@ fn tool(command: &mut Command, program: &'static str) -> Result<(), Error> {
         .env("PATH", format!("{path}:/usr/sbin:/sbin"))
         .stdin(std::process::Stdio::null())
         .output()
-        .map_err(|error| Error::Tool { program, said: error.to_string() })?;
+        .map_err(|error| Error::Tool {
+            program,
+            said: error.to_string(),
+        })?;
     if output.status.success() {
         return Ok(());
     }

@@ -8,7 +8,13 @@ use super::kernel::{Error, Kernel};
 
 /// What the guest program cannot do without: virtio over memory-mapped I/O, disk, network and entropy, and ext4. What
 /// a kernel has built in, or does not know under that name, is left out, but for those in [`REQUIRED`].
-const WANTED: &[&str] = &["virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "ext4"];
+const WANTED: &[&str] = &[
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_net",
+    "virtio_rng",
+    "ext4",
+];
 /// Without one of these, as a module or built in, no guest comes up.
 const REQUIRED: &[&str] = &["virtio_mmio", "virtio_blk", "virtio_net", "ext4"];
 
@@ -25,17 +31,27 @@ pub(super) struct Module {
 pub(super) fn needed(kernel: &Kernel) -> Result<Vec<Module>, Error> {
     let read = |name: &str| {
         let path = kernel.modules.join(name);
-        std::fs::read_to_string(&path).map_err(|source| Error::File { what: "read", path, source })
+        std::fs::read_to_string(&path).map_err(|source| Error::File {
+            what: "read",
+            path,
+            source,
+        })
     };
     let dependencies = parse(&read("modules.dep")?);
     let built_in: BTreeSet<String> = read("modules.builtin")?.lines().map(name_of).collect();
     let order = order(WANTED, &dependencies);
     for name in REQUIRED {
         if !built_in.contains(*name) && !order.iter().any(|path| name_of(path) == *name) {
-            return Err(Error::Module { release: kernel.release.clone(), name: name.to_string() });
+            return Err(Error::Module {
+                release: kernel.release.clone(),
+                name: name.to_string(),
+            });
         }
     }
-    order.iter().map(|path| load(&kernel.modules.join(path))).collect()
+    order
+        .iter()
+        .map(|path| load(&kernel.modules.join(path)))
+        .collect()
 }
 
 /// `modules.dep` (modules.dep(5)): a module's path, a colon, and all that it depends on, nearest first.
@@ -70,10 +86,17 @@ fn name_of(path: &str) -> String {
 
 /// Reads a module, which distributions may have compressed.
 fn load(path: &Path) -> Result<Module, Error> {
-    let fail = |source| Error::File { what: "read", path: PathBuf::from(path), source };
+    let fail = |source| Error::File {
+        what: "read",
+        path: PathBuf::from(path),
+        source,
+    };
     let file = std::fs::File::open(path).map_err(fail)?;
     let mut bytes = Vec::new();
-    let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
+    let suffix = path
+        .extension()
+        .and_then(|suffix| suffix.to_str())
+        .unwrap_or_default();
     match suffix {
         "xz" => liblzma::read::XzDecoder::new(file).read_to_end(&mut bytes),
         "zst" => zstd::stream::read::Decoder::new(file).and_then(|mut d| d.read_to_end(&mut bytes)),
@@ -81,7 +104,10 @@ fn load(path: &Path) -> Result<Module, Error> {
         _ => std::io::BufReader::new(file).read_to_end(&mut bytes),
     }
     .map_err(fail)?;
-    Ok(Module { name: name_of(&path.to_string_lossy()), bytes })
+    Ok(Module {
+        name: name_of(&path.to_string_lossy()),
+        bytes,
+    })
 }
 
 #[cfg(test)]
@@ -101,16 +127,28 @@ mod tests {
              kernel/net/core/failover.ko kernel/drivers/virtio/virtio_ring.ko \
              kernel/drivers/virtio/virtio.ko\n",
         );
-        let names: Vec<_> =
-            order(&["virtio_mmio", "virtio_net", "ext4"], &known).iter().map(|p| name_of(p)).collect();
+        let names: Vec<_> = order(&["virtio_mmio", "virtio_net", "ext4"], &known)
+            .iter()
+            .map(|p| name_of(p))
+            .collect();
         assert_eq!(
             names,
-            ["virtio", "virtio_ring", "virtio_mmio", "failover", "net_failover", "virtio_net"]
+            [
+                "virtio",
+                "virtio_ring",
+                "virtio_mmio",
+                "failover",
+                "net_failover",
+                "virtio_net"
+            ]
         );
     }
 
     #[test]
     fn names_lose_path_suffix_and_dashes() {
-        assert_eq!(name_of("kernel/drivers/char/hw_random/virtio-rng.ko.zst"), "virtio_rng");
+        assert_eq!(
+            name_of("kernel/drivers/char/hw_random/virtio-rng.ko.zst"),
+            "virtio_rng"
+        );
     }
 }

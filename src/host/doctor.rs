@@ -59,15 +59,28 @@ pub async fn examine(config: &Config, guest_program: &Path) -> Vec<Check> {
 
 fn check(name: &'static str, verdict: Verdict) -> Check {
     match verdict {
-        Ok(message) => Check { check: name, ok: true, message, hint: None },
-        Err((message, hint)) => Check { check: name, ok: false, message, hint: Some(hint) },
+        Ok(message) => Check {
+            check: name,
+            ok: true,
+            message,
+            hint: None,
+        },
+        Err((message, hint)) => Check {
+            check: name,
+            ok: false,
+            message,
+            hint: Some(hint),
+        },
     }
 }
 
 fn root() -> Verdict {
     match nix::unistd::Uid::effective().is_root() {
         true => Ok("running as root".into()),
-        false => bad("not running as root, which networks and taps need", "sudo sistemo doctor"),
+        false => bad(
+            "not running as root, which networks and taps need",
+            "sudo sistemo doctor",
+        ),
     }
 }
 
@@ -90,23 +103,37 @@ fn database(paths: &Paths) -> Verdict {
         Ok(machines) => Ok(format!("opens, with {} machines", machines.len())),
         Err(error) => bad(
             crate::error::Error::from(error),
-            format!("restore {} from a backup, or move it away to begin anew", paths.database().display()),
+            format!(
+                "restore {} from a backup, or move it away to begin anew",
+                paths.database().display()
+            ),
         ),
     }
 }
 
 fn space(config: &Config) -> Verdict {
-    match volume::check_space(&config.data_dir, config.default_storage, config.min_disk_free) {
-        Ok(()) => Ok(format!("there is room for a machine with {}", config.default_storage)),
-        Err(error) => bad(error, "free some space: sistemo image list, sistemo volume list"),
+    match volume::check_space(
+        &config.data_dir,
+        config.default_storage,
+        config.min_disk_free,
+    ) {
+        Ok(()) => Ok(format!(
+            "there is room for a machine with {}",
+            config.default_storage
+        )),
+        Err(error) => bad(
+            error,
+            "free some space: sistemo image list, sistemo volume list",
+        ),
     }
 }
 
 fn memory() -> Verdict {
     match super::memory() {
-        Ok(memory) if memory.available >= LEAST_MEMORY => {
-            Ok(format!("{} of {} available", memory.available, memory.total))
-        }
+        Ok(memory) if memory.available >= LEAST_MEMORY => Ok(format!(
+            "{} of {} available",
+            memory.available, memory.total
+        )),
         Ok(memory) => bad(
             format!("only {} of {} available", memory.available, memory.total),
             "stop a machine (sistemo machine list) or another program",
@@ -127,7 +154,10 @@ fn clock() -> Verdict {
 }
 
 fn programs() -> Verdict {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !find_program(program)).collect();
+    let missing: Vec<_> = PROGRAMS
+        .into_iter()
+        .filter(|program| !find_program(program))
+        .collect();
     match missing.is_empty() {
         true => Ok(format!("{} are there", PROGRAMS.join(", "))),
         false => bad(format!("{} missing", missing.join(", ")), "sistemo setup"),
@@ -172,7 +202,10 @@ fn ssh_keys(paths: &Paths) -> Verdict {
     }
     match keys::ensure_key_pair(&paths.keys()) {
         Ok(keys) => Ok(keys.path.display().to_string()),
-        Err(error) => bad(crate::error::Error::from(error), "move the broken key away, then: sistemo setup"),
+        Err(error) => bad(
+            crate::error::Error::from(error),
+            "move the broken key away, then: sistemo setup",
+        ),
     }
 }
 

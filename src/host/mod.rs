@@ -15,9 +15,17 @@ pub enum Error {
     #[error("this computer has none of the package managers apt, dnf, pacman, zypper and apk")]
     NoPackageManager,
     #[error("{command} failed: {said}")]
-    Command { command: String, said: String, log: std::path::PathBuf },
+    Command {
+        command: String,
+        said: String,
+        log: std::path::PathBuf,
+    },
     #[error("cannot {what} {}", path.display())]
-    File { what: &'static str, path: std::path::PathBuf, source: std::io::Error },
+    File {
+        what: &'static str,
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
     #[error("no kernel for guests was found: neither {0} nor this computer's own")]
     NoKernel(String),
     #[error("cancelled")]
@@ -68,7 +76,11 @@ pub fn memory() -> Result<Memory, Error> {
     let text = std::fs::read_to_string("/proc/meminfo").map_err(Error::Memory)?;
     let field = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse().ok().map(|kib: u64| ByteSize::bytes(kib << 10))
+        line.split_whitespace()
+            .next()?
+            .parse()
+            .ok()
+            .map(|kib: u64| ByteSize::bytes(kib << 10))
     };
     match (field("MemTotal:"), field("MemAvailable:")) {
         (Some(total), Some(available)) => Ok(Memory { total, available }),

@@ -23,7 +23,10 @@ impl PackageManager {
 
     /// The one that this computer has.
     pub fn find() -> Option<PackageManager> {
-        Self::ALL.into_iter().find(|(_, program)| find_program(program)).map(|(manager, _)| manager)
+        Self::ALL
+            .into_iter()
+            .find(|(_, program)| find_program(program))
+            .map(|(manager, _)| manager)
     }
 
     /// The package that has a program.
@@ -52,7 +55,9 @@ impl PackageManager {
             ],
             PackageManager::Dnf => vec![format!("dnf install --assumeyes {packages}")],
             PackageManager::Pacman => {
-                vec![format!("pacman --sync --refresh --needed --noconfirm {packages}")]
+                vec![format!(
+                    "pacman --sync --refresh --needed --noconfirm {packages}"
+                )]
             }
             PackageManager::Zypper => vec![format!("zypper --non-interactive install {packages}")],
             PackageManager::Apk => vec![format!("apk add {packages}")],
@@ -96,7 +101,10 @@ impl PackageManager {
             ),
             PackageManager::Apk => (
                 "linux-virt",
-                &["apk fetch linux-virt", "mkdir root && tar -C root -xzf linux-virt-*.apk"],
+                &[
+                    "apk fetch linux-virt",
+                    "mkdir root && tar -C root -xzf linux-virt-*.apk",
+                ],
             ),
         }
     }
@@ -105,7 +113,7 @@ impl PackageManager {
 /// Whether a program is on the path or where administrators' programs lie.
 pub(super) fn find_program(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
-    path.split(':').chain(["/usr/sbin", "/sbin", "/usr/local/sbin"]).any(|folder| {
-        !folder.is_empty() && Path::new(folder).join(program).is_file()
-    })
+    path.split(':')
+        .chain(["/usr/sbin", "/sbin", "/usr/local/sbin"])
+        .any(|folder| !folder.is_empty() && Path::new(folder).join(program).is_file())
 }

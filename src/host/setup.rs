@@ -6,8 +6,8 @@ use std::process::Stdio;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use super::packages::find_program;
 pub use super::packages::PackageManager;
+use super::packages::find_program;
 use crate::config::Config;
 use crate::event::Progress;
 use crate::guest::{kernel, keys};
@@ -15,7 +15,13 @@ use crate::machine::Paths;
 use crate::vmm::accelerator;
 
 /// Programs that machines need on this computer.
-pub const PROGRAMS: [&str; 5] = ["qemu-system-x86_64", "mkfs.ext4", "nft", "depmod", "mmdebstrap"];
+pub const PROGRAMS: [&str; 5] = [
+    "qemu-system-x86_64",
+    "mkfs.ext4",
+    "nft",
+    "depmod",
+    "mmdebstrap",
+];
 
 /// What was seen of this computer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +56,10 @@ pub fn facts(config: &Config) -> Result<Facts, Error> {
     let paths = Paths::new(&config.data_dir);
     Ok(Facts {
         manager: PackageManager::find(),
-        missing: PROGRAMS.into_iter().filter(|program| !find_program(program)).collect(),
+        missing: PROGRAMS
+            .into_iter()
+            .filter(|program| !find_program(program))
+            .collect(),
         has_kernel: kernel::current(&paths.kernels(), config.kernel.as_deref()).is_ok(),
         has_keys: paths.keys().join("id_ed25519").exists(),
         data_dir: config.data_dir.clone(),
@@ -62,8 +71,11 @@ pub fn plan(facts: &Facts) -> Result<Vec<Action>, Error> {
     let mut actions = Vec::new();
     if !facts.missing.is_empty() {
         let manager = facts.manager.ok_or(Error::NoPackageManager)?;
-        let mut packages: Vec<_> =
-            facts.missing.iter().map(|program| manager.package(program)).collect();
+        let mut packages: Vec<_> = facts
+            .missing
+            .iter()
+            .map(|program| manager.package(program))
+            .collect();
         packages.dedup();
         actions.push(Action {
             what: format!("install {} with the package manager", packages.join(", ")),
@@ -73,17 +85,34 @@ pub fn plan(facts: &Facts) -> Result<Vec<Action>, Error> {
     }
     if !facts.has_kernel {
         let kernels = facts.data_dir.join("kernels");
-        let (package, lines) = facts.manager.map(PackageManager::kernel).unwrap_or_default();
+        let (package, lines) = facts
+            .manager
+            .map(PackageManager::kernel)
+            .unwrap_or_default();
         let what = match package {
             "" => "take this computer's own kernel for guests".to_string(),
-            _ => format!("unpack {package} into {} (it is not installed)", kernels.display()),
+            _ => format!(
+                "unpack {package} into {} (it is not installed)",
+                kernels.display()
+            ),
         };
         let commands = lines.iter().map(ToString::to_string).collect();
-        actions.push(Action { what, commands, kind: ActionKind::Kernel });
+        actions.push(Action {
+            what,
+            commands,
+            kind: ActionKind::Kernel,
+        });
     }
     if !facts.has_keys {
-        let what = format!("make an SSH key pair in {}", facts.data_dir.join("ssh").display());
-        actions.push(Action { what, commands: Vec::new(), kind: ActionKind::Keys });
+        let what = format!(
+            "make an SSH key pair in {}",
+            facts.data_dir.join("ssh").display()
+        );
+        actions.push(Action {
+            what,
+            commands: Vec::new(),
+            kind: ActionKind::Keys,
+        });
     }
     Ok(actions)
 }
@@ -115,7 +144,10 @@ pub async fn carry_out(
     }
     // Found out once, so that the first deploy need not.
     if let Ok(probe) = accelerator::choose(config.accelerator, paths.data_dir()) {
-        progress.note(format!("machines run on {}: {}", probe.accelerator, probe.reason));
+        progress.note(format!(
+            "machines run on {}: {}",
+            probe.accelerator, probe.reason
+        ));
     }
     Ok(())
 }
@@ -128,8 +160,15 @@ async fn take_kernel(
     progress: &Progress,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let make = |source| Error::File { what: "make", path: kernels.into(), source };
-    let folder = tempfile::Builder::new().prefix("fetch-").tempdir_in(kernels).map_err(make)?;
+    let make = |source| Error::File {
+        what: "make",
+        path: kernels.into(),
+        source,
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("fetch-")
+        .tempdir_in(kernels)
+        .map_err(make)?;
     let mut fetched = Ok(());
     for line in lines {
         fetched = shell(line, folder.path(), log, cancel).await;
@@ -164,7 +203,11 @@ async fn shell(
     log: &Path,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let fail = |source| Error::File { what: "write", path: log.into(), source };
+    let fail = |source| Error::File {
+        what: "write",
+        path: log.into(),
+        source,
+    };
     let mut child = tokio::process::Command::new("sh")
         .args(["-ec", line])
         .current_dir(folder)
@@ -214,10 +257,23 @@ async fn shell(
         return Ok(());
     }
     let err = String::from_utf8_lossy(&err);
-    let last: Vec<_> = err.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+    let last: Vec<_> = err
+        .lines()
+        .rev()
+        .filter(|line| !line.trim().is_empty())
+        .take(3)
+        .collect();
     let said = last.into_iter().rev().collect::<Vec<_>>().join("; ");
-    let command = line.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
-    Err(Error::Command { command, said, log: log.into() })
+    let command = line
+        .split_whitespace()
+        .take(3)
+        .collect::<Vec<_>>()
+        .join(" ");
+    Err(Error::Command {
+        command,
+        said,
+        log: log.into(),
+    })
 }
 
 #[cfg(test)]
@@ -244,12 +300,18 @@ mod tests {
         let names = ["qemu-system-x86_64", "nft"];
         for (manager, first) in [
             (PackageManager::Apt, "apt-get update"),
-            (PackageManager::Dnf, "dnf install --assumeyes qemu-system-x86-core nftables"),
+            (
+                PackageManager::Dnf,
+                "dnf install --assumeyes qemu-system-x86-core nftables",
+            ),
             (
                 PackageManager::Pacman,
                 "pacman --sync --refresh --needed --noconfirm qemu-system-x86 nftables",
             ),
-            (PackageManager::Zypper, "zypper --non-interactive install qemu-x86 nftables"),
+            (
+                PackageManager::Zypper,
+                "zypper --non-interactive install qemu-x86 nftables",
+            ),
             (PackageManager::Apk, "apk add qemu-system-x86_64 nftables"),
         ] {
             let actions = plan(&facts(Some(manager), &names, true)).unwrap();
@@ -260,12 +322,18 @@ mod tests {
 
     #[test]
     fn without_a_package_manager_only_missing_programs_are_a_failure() {
-        assert!(matches!(plan(&facts(None, &["nft"], true)), Err(Error::NoPackageManager)));
+        assert!(matches!(
+            plan(&facts(None, &["nft"], true)),
+            Err(Error::NoPackageManager)
+        ));
         let actions = plan(&facts(None, &[], false)).unwrap();
         let said: Vec<_> = actions.iter().map(|action| action.what.as_str()).collect();
         assert_eq!(
             said,
-            ["take this computer's own kernel for guests", "make an SSH key pair in /data/ssh"]
+            [
+                "take this computer's own kernel for guests",
+                "make an SSH key pair in /data/ssh"
+            ]
         );
     }
 
@@ -275,9 +343,14 @@ mod tests {
         let log = dir.path().join("log");
         let cancel = CancellationToken::new();
         shell("echo fine", dir.path(), &log, &cancel).await.unwrap();
-        let error =
-            shell("echo no such thing >&2; exit 3", dir.path(), &log, &cancel).await.unwrap_err();
+        let error = shell("echo no such thing >&2; exit 3", dir.path(), &log, &cancel)
+            .await
+            .unwrap_err();
         assert!(error.to_string().ends_with("no such thing"), "{error}");
-        assert!(std::fs::read_to_string(&log).unwrap().contains("$ echo fine\nfine\n"));
+        assert!(
+            std::fs::read_to_string(&log)
+                .unwrap()
+                .contains("$ echo fine\nfine\n")
+        );
     }
 }

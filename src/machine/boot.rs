@@ -29,7 +29,10 @@ impl Rooms {
 
     /// The kernel that guests boot.
     fn kernel(&self) -> Result<kernel::Kernel> {
-        Ok(kernel::current(&self.paths.kernels(), self.config.kernel.as_deref())?)
+        Ok(kernel::current(
+            &self.paths.kernels(),
+            self.config.kernel.as_deref(),
+        )?)
     }
 
     /// What the machine's network and its place in it are made of; nothing for a machine without one.
@@ -37,7 +40,9 @@ impl Rooms {
         &self,
         row: &MachineRow,
     ) -> Result<Option<(NetworkPlan, MachinePlan)>> {
-        let (Some(name), Some(ip)) = (&row.network, row.ip) else { return Ok(None) };
+        let (Some(name), Some(ip)) = (&row.network, row.ip) else {
+            return Ok(None);
+        };
         let network = self.store.network(name)?;
         let uplink = self.config.uplink.as_deref();
         let mtu = self.home.uplink_mtu(uplink).await?;
@@ -50,18 +55,29 @@ impl Rooms {
 /// What an application image runs, from its configuration (OCI image-spec, config.md). None for an image whose
 /// command is an init: that one boots as an OS.
 pub(super) fn command(config: &ImageConfig, image: &str) -> Result<Option<words::Command>, Error> {
-    let argv: Vec<String> =
-        config.entrypoint.iter().chain(&config.cmd).cloned().collect();
+    let argv: Vec<String> = config
+        .entrypoint
+        .iter()
+        .chain(&config.cmd)
+        .cloned()
+        .collect();
     let Some(program) = argv.first() else {
         return Err(Error::NoCommand(image.into()));
     };
-    if matches!(program.as_str(), "/sbin/init" | "/lib/systemd/systemd" | "/usr/lib/systemd/systemd") {
+    if matches!(
+        program.as_str(),
+        "/sbin/init" | "/lib/systemd/systemd" | "/usr/lib/systemd/systemd"
+    ) {
         return Ok(None);
     }
     Ok(Some(words::Command {
         argv,
         env: config.env.clone(),
-        cwd: config.workdir.clone().filter(|dir| !dir.is_empty()).unwrap_or_else(|| "/".into()),
+        cwd: config
+            .workdir
+            .clone()
+            .filter(|dir| !dir.is_empty())
+            .unwrap_or_else(|| "/".into()),
         user: config.user.clone().unwrap_or_default(),
         stop_signal: config.stop_signal.unwrap_or(nix::libc::SIGTERM),
         instead_of_init: true,
@@ -78,7 +94,11 @@ pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(&folder)
-        .map_err(|source| Error::File { what: "make", path: folder, source })?;
+        .map_err(|source| Error::File {
+            what: "make",
+            path: folder,
+            source,
+        })?;
     let kernel = rooms.kernel()?;
     let shared = initramfs::shared(&kernel, &rooms.guest_program)?;
     let config = guest_config(rooms, &row, &kernel).await?;
@@ -113,10 +133,16 @@ async fn guest_config(
         None => None,
     };
     let volumes = rooms.store.volumes_of(&row.id)?;
-    let mounts = volumes.iter().filter(|volume| volume.role == Role::Data).filter_map(|volume| {
-        let disk = place(disk(&serial(volume))?);
-        Some(words::Mount { disk, path: volume.mount_path.clone()? })
-    });
+    let mounts = volumes
+        .iter()
+        .filter(|volume| volume.role == Role::Data)
+        .filter_map(|volume| {
+            let disk = place(disk(&serial(volume))?);
+            Some(words::Mount {
+                disk,
+                path: volume.mount_path.clone()?,
+            })
+        });
     Ok(words::Config {
         hostname: row.name.to_string(),
         network,
@@ -168,7 +194,11 @@ fn disks(rooms: &Rooms, id: &MachineId, kernel: &kernel::Kernel) -> Result<Vec<v
         .collect();
     if let Some(modules) = &kernel.modules_image {
         let serial = MODULES_SERIAL.into();
-        disks.push(vmm::Disk { path: modules.clone(), read_only: true, serial });
+        disks.push(vmm::Disk {
+            path: modules.clone(),
+            read_only: true,
+            serial,
+        });
     }
     Ok(disks)
 }
@@ -177,7 +207,12 @@ fn disks(rooms: &Rooms, id: &MachineId, kernel: &kernel::Kernel) -> Result<Vec<v
 fn serial(volume: &VolumeRow) -> String {
     match volume.role {
         Role::Root => "root".into(),
-        Role::Data => volume.id.chars().filter(|letter| *letter != '-').take(20).collect(),
+        Role::Data => volume
+            .id
+            .chars()
+            .filter(|letter| *letter != '-')
+            .take(20)
+            .collect(),
     }
 }
 
@@ -205,7 +240,13 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
         initramfs: rooms.paths.initramfs(&row.id),
         command_line: vmm::command_line(probe.accelerator),
         disks: disks(rooms, &row.id, &kernel)?,
-        taps: plan.iter().map(|p| vmm::Tap { name: p.tap.clone(), mac: p.mac.to_string() }).collect(),
+        taps: plan
+            .iter()
+            .map(|p| vmm::Tap {
+                name: p.tap.clone(),
+                mac: p.mac.to_string(),
+            })
+            .collect(),
         namespace: plan.as_ref().map(MachinePlan::namespace_path),
         vcpus: row.spec.vcpus,
         memory: row.spec.memory,
@@ -217,7 +258,9 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let process = vmm.launch(&spec).await?;
     rooms.store.set_process(&row.id, Some(&process.row()))?;
     let accelerator = probe.accelerator.as_str();
-    rooms.store.set_started(&row.id, vmm.name(), accelerator, &store::now())?;
+    rooms
+        .store
+        .set_started(&row.id, vmm.name(), accelerator, &store::now())?;
     Ok(())
 }
 
@@ -262,7 +305,13 @@ async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
         if listening && rooms.ask_ready(row).await.is_ok() {
             return Ok(());
         }
-        seen.drain(..if listening { 0 } else { seen.len().saturating_sub(line.len()) });
+        seen.drain(
+            ..if listening {
+                0
+            } else {
+                seen.len().saturating_sub(line.len())
+            },
+        );
         tokio::select! {
             grown = console.grown() => grown?,
             () = tokio::time::sleep(AGAIN) => {}

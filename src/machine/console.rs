@@ -18,21 +18,30 @@ const TAIL_BYTES: u64 = 256 << 10;
 pub(super) fn tail(path: &Path, lines: usize) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))
+        .ok()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     let text = plain(&String::from_utf8_lossy(&bytes));
-    let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let all: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let last = &all[all.len().saturating_sub(lines)..];
-    if last.is_empty() { None } else { Some(last.join("\n")) }
+    if last.is_empty() {
+        None
+    } else {
+        Some(last.join("\n"))
+    }
 }
 
 /// What the guest said of why it could not go on: the kernel's panic, or the guest program's last line.
 pub(super) fn last_words(path: &Path) -> Option<String> {
     let text = tail(path, usize::MAX)?;
-    let line = text.lines().rev().find(|line| {
-        line.contains("Kernel panic") || line.contains(words::FATAL_PREFIX)
-    })?;
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| line.contains("Kernel panic") || line.contains(words::FATAL_PREFIX))?;
     // The kernel begins its lines with the time since boot in brackets.
     let line = line.split_once("] ").map_or(line, |(_, said)| said);
     Some(line.trim().to_string())
@@ -41,9 +50,13 @@ pub(super) fn last_words(path: &Path) -> Option<String> {
 /// Whether the guest powered off or restarted by its own wish (kernel/reboot.c says so on the console).
 pub(super) fn ended_itself(path: &Path) -> bool {
     let end = tail(path, 5).unwrap_or_default();
-    ["reboot: Power down", "reboot: Restarting system", "reboot: System halted"]
-        .iter()
-        .any(|words| end.contains(words))
+    [
+        "reboot: Power down",
+        "reboot: Restarting system",
+        "reboot: System halted",
+    ]
+    .iter()
+    .any(|words| end.contains(words))
 }
 
 /// Leaves out carriage returns and terminal control sequences (ECMA-48 §5.4: `ESC [`, parameters, a final byte).
@@ -92,7 +105,11 @@ pub struct Console {
 impl Console {
     /// Opens the log at `path`, whose folder is there; the file itself may yet have to appear.
     pub(super) fn open(path: PathBuf) -> Result<Console, Error> {
-        let fail = |source| Error::File { what: "watch", path: path.clone(), source };
+        let fail = |source| Error::File {
+            what: "watch",
+            path: path.clone(),
+            source,
+        };
         let folder = path.parent().unwrap_or(Path::new("/"));
         let watch = || -> std::io::Result<AsyncFd<Watch>> {
             let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
@@ -102,17 +119,29 @@ impl Console {
             Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
         };
         let changes = watch().map_err(fail)?;
-        Ok(Console { path, file: None, at: 0, changes })
+        Ok(Console {
+            path,
+            file: None,
+            at: 0,
+            changes,
+        })
     }
 
     /// Goes to where the last `lines` lines begin.
     pub fn skip_to_last(&mut self, lines: usize) -> Result<(), Error> {
         let bytes = std::fs::read(&self.path).unwrap_or_default();
         let end = bytes.len() - usize::from(bytes.last() == Some(&b'\n'));
-        let starts = bytes[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+        let starts = bytes[..end]
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, byte)| **byte == b'\n');
         let start = match lines {
             0 => bytes.len(),
-            _ => starts.map(|(index, _)| index + 1).nth(lines - 1).unwrap_or(0),
+            _ => starts
+                .map(|(index, _)| index + 1)
+                .nth(lines - 1)
+                .unwrap_or(0),
         };
         self.at = start as u64;
         Ok(())
@@ -137,17 +166,27 @@ impl Console {
             file.seek(SeekFrom::Start(self.at))?;
             let mut bytes = Vec::new();
             // A log of gigabytes is handed out in pieces.
-            let count = Read::by_ref(&mut file).take(1 << 20).read_to_end(&mut bytes)?;
+            let count = Read::by_ref(&mut file)
+                .take(1 << 20)
+                .read_to_end(&mut bytes)?;
             self.at += count as u64;
             self.file = Some(file);
             Ok(bytes)
         };
-        read().map_err(|source| Error::File { what: "read", path: self.path.clone(), source })
+        read().map_err(|source| Error::File {
+            what: "read",
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// Waits until the log may have grown.
     pub async fn grown(&mut self) -> Result<(), Error> {
-        let fail = |source| Error::File { what: "watch", path: self.path.clone(), source };
+        let fail = |source| Error::File {
+            what: "watch",
+            path: self.path.clone(),
+            source,
+        };
         let mut ready = self.changes.readable().await.map_err(fail)?;
         let _ = ready.get_inner().0.read_events();
         ready.clear_ready();

@@ -55,13 +55,19 @@ impl Machines {
         let source = match (&request.image, &request.volume) {
             (Some(image), None) => {
                 progress.step(format!("finding the image {image}"));
-                Source::Image(Box::new(rooms.images.resolve(image, progress, cancel).await?))
+                Source::Image(Box::new(
+                    rooms.images.resolve(image, progress, cancel).await?,
+                ))
             }
             (None, Some(volume)) => Source::Volume(rooms.free_root(volume)?),
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };
-        let spec = Spec { vcpus, memory, command: source.command()? };
+        let spec = Spec {
+            vcpus,
+            memory,
+            command: source.command()?,
+        };
         let id = MachineId::new();
         let lock = Lock::try_take(rooms, &id, "deploy")?.ok_or(Error::Cancelled)?;
         let (row, detail) = rooms.reserve(id, request, &source, spec, storage)?;
@@ -120,31 +126,57 @@ impl Rooms {
         let config = &self.config;
         let vcpus = request.vcpus.unwrap_or(config.default_vcpus);
         if vcpus == 0 || vcpus > config.max_vcpus {
-            return Err(Error::Vcpus { asked: vcpus, most: config.max_vcpus }.into());
+            return Err(Error::Vcpus {
+                asked: vcpus,
+                most: config.max_vcpus,
+            }
+            .into());
         }
         let host = crate::host::memory()?;
         let memory = request.memory.unwrap_or(config.default_memory);
         let most = config.max_memory.unwrap_or(host.total);
         if memory < LEAST_MEMORY || memory > most {
-            return Err(Error::Memory { asked: memory, least: LEAST_MEMORY, most }.into());
+            return Err(Error::Memory {
+                asked: memory,
+                least: LEAST_MEMORY,
+                most,
+            }
+            .into());
         }
         if memory > host.available {
-            return Err(Error::MemoryShort { asked: memory, free: host.available }.into());
+            return Err(Error::MemoryShort {
+                asked: memory,
+                free: host.available,
+            }
+            .into());
         }
         let storage = request.storage.unwrap_or(config.default_storage);
         if storage > MOST_STORAGE {
-            return Err(Error::Storage { asked: storage, most: MOST_STORAGE }.into());
+            return Err(Error::Storage {
+                asked: storage,
+                most: MOST_STORAGE,
+            }
+            .into());
         }
         Ok((vcpus, memory, storage))
     }
 
     /// Refuses a name that is taken, before anything is fetched for it.
     fn check_free(&self, name: &Name, has_root: bool) -> Result<(), Error> {
-        if self.store.machines_like(name.as_str())?.iter().any(|row| row.name == *name) {
+        if self
+            .store
+            .machines_like(name.as_str())?
+            .iter()
+            .any(|row| row.name == *name)
+        {
             return Err(Error::NameTaken(name.clone()));
         }
         let root = root_name(name)?;
-        let taken = self.store.volumes_like(root.as_str())?.iter().any(|row| row.name == root);
+        let taken = self
+            .store
+            .volumes_like(root.as_str())?
+            .iter()
+            .any(|row| row.name == root);
         if taken && !has_root {
             return Err(Error::VolumeTaken(root));
         }
@@ -157,9 +189,16 @@ impl Rooms {
             return Err(Error::NotARoot(row.name).into());
         }
         if let Some(id) = row.machine {
-            let machine = self.store.machine(&id)?.map(|machine| machine.name.to_string());
+            let machine = self
+                .store
+                .machine(&id)?
+                .map(|machine| machine.name.to_string());
             let machine = machine.unwrap_or_else(|| id.to_string());
-            return Err(Error::VolumeInUse { volume: row.name, machine }.into());
+            return Err(Error::VolumeInUse {
+                volume: row.name,
+                machine,
+            }
+            .into());
         }
         Ok(row)
     }
@@ -174,7 +213,9 @@ impl Rooms {
         storage: ByteSize,
     ) -> Result<(MachineRow, Detail)> {
         let default: Name = "default".parse()?;
-        let network = self.store.ensure_network(&default, self.config.bridge_subnet)?;
+        let network = self
+            .store
+            .ensure_network(&default, self.config.bridge_subnet)?;
         let mut row = MachineRow {
             id,
             name: "unnamed".parse().map_err(crate::error::Error::from)?,
@@ -210,7 +251,8 @@ impl Rooms {
         let reserved = (|| -> Result<()> {
             self.reserve_root(&row, source, storage)?;
             let ip = self.store.allocate_address(&network.name, &id)?;
-            self.store.set_address(&id, ip, &network::mac_for(ip).to_string())?;
+            self.store
+                .set_address(&id, ip, &network::mac_for(ip).to_string())?;
             Ok(())
         })();
         match reserved {
@@ -239,7 +281,11 @@ impl Rooms {
         }
         let base = source.default_name();
         for number in 1u32.. {
-            let text = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+            let text = if number == 1 {
+                base.clone()
+            } else {
+                format!("{base}-{number}")
+            };
             row.name = text.parse()?;
             let has_root = matches!(source, Source::Volume(_));
             match self.check_free(&row.name, has_root) {
@@ -259,7 +305,11 @@ impl Rooms {
             Source::Volume(volume) => {
                 if !self.store.claim_volume(&volume.id, &row.id)? {
                     let machine = "another machine".to_string();
-                    return Err(Error::VolumeInUse { volume: volume.name.clone(), machine }.into());
+                    return Err(Error::VolumeInUse {
+                        volume: volume.name.clone(),
+                        machine,
+                    }
+                    .into());
                 }
             }
             Source::Image(image) => {
@@ -290,7 +340,9 @@ fn root_name(name: &Name) -> Result<Name, Error> {
     // A machine's name of more than 58 letters leaves no room for the suffix; its root volume has a shortened one.
     let text = name.as_str();
     let stem = text[..text.len().min(Name::MAX - 5)].trim_end_matches('-');
-    format!("{stem}-root").parse().map_err(|_| Error::VolumeTaken(name.clone()))
+    format!("{stem}-root")
+        .parse()
+        .map_err(|_| Error::VolumeTaken(name.clone()))
 }
 
 /// Takes every row of a machine away that was never finished. Its disks are gone or were there before it.
@@ -308,11 +360,19 @@ pub(super) fn forget(rooms: &Rooms, id: &MachineId) -> Result<()> {
 
 /// Clones the image to the root disk. A machine that boots from an existing volume has nothing to clone.
 pub(super) async fn clone_root(operation: &Operation<'_>) -> Result<()> {
-    let Some(image) = operation.detail.image.clone() else { return Ok(()) };
+    let Some(image) = operation.detail.image.clone() else {
+        return Ok(());
+    };
     let rooms = operation.rooms;
-    let Some(root) = root_of(operation)? else { return Ok(()) };
+    let Some(root) = root_of(operation)? else {
+        return Ok(());
+    };
     let image_used = ByteSize::bytes(volume::used(&image).unwrap_or_default());
-    volume::check_space(&rooms.paths.volumes(), image_used, rooms.config.min_disk_free)?;
+    volume::check_space(
+        &rooms.paths.volumes(),
+        image_used,
+        rooms.config.min_disk_free,
+    )?;
     let (progress, cancel) = (operation.progress.clone(), operation.cancel.clone());
     let path = root.path.clone();
     let cloned = tokio::task::spawn_blocking(move || {

@@ -31,7 +31,10 @@ impl Machines {
             machine: row.id,
             name: row.name.clone(),
             kind: OperationKind::Delete,
-            detail: Detail { preserve_storage, ..Detail::default() },
+            detail: Detail {
+                preserve_storage,
+                ..Detail::default()
+            },
             progress,
             cancel,
             no_wait: false,
@@ -64,7 +67,12 @@ pub(super) fn remove_files(operation: &Operation<'_>) -> Result<()> {
     let path = operation.rooms.paths.machine(&operation.machine);
     match std::fs::remove_dir_all(&path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::File { what: "remove", path, source }.into());
+            return Err(Error::File {
+                what: "remove",
+                path,
+                source,
+            }
+            .into());
         }
         _ => {}
     }

@@ -21,13 +21,20 @@ impl Machines {
         let rooms = &*self.0;
         let row = rooms.find(name)?;
         let way_out = match row.status {
-            Status::Running => return Ok(rooms.connect(&row, user.unwrap_or("root"), CONNECT).await?),
+            Status::Running => {
+                return Ok(rooms.connect(&row, user.unwrap_or("root"), CONNECT).await?);
+            }
             Status::Stopped | Status::Failed => {
                 format!("start it: sistemo machine start {}", row.name)
             }
             _ => "try again in a moment".to_string(),
         };
-        Err(Error::State { name: row.name, status: row.status, way_out }.into())
+        Err(Error::State {
+            name: row.name,
+            status: row.status,
+            way_out,
+        }
+        .into())
     }
 }
 
@@ -48,8 +55,14 @@ impl Rooms {
         let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
         let target = Target::new(user, &keys, host_key).map_err(|e| fail(e.into()))?;
         let address = SocketAddrV4::new(ip, words::SSH_PORT);
-        let stream = self.home.connect(address, patience).await.map_err(|e| fail(e.into()))?;
-        Client::connect(stream, &target).await.map_err(|e| fail(e.into()))
+        let stream = self
+            .home
+            .connect(address, patience)
+            .await
+            .map_err(|e| fail(e.into()))?;
+        Client::connect(stream, &target)
+            .await
+            .map_err(|e| fail(e.into()))
     }
 
     /// Asks the guest whether it has handed over to its init.

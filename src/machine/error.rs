@@ -29,7 +29,11 @@ pub enum Error {
     #[error("{asked} virtual processors were asked for, and a machine may have 1 to {most}")]
     Vcpus { asked: u8, most: u8 },
     #[error("{asked} of memory was asked for, and a machine may have {least} to {most}")]
-    Memory { asked: ByteSize, least: ByteSize, most: ByteSize },
+    Memory {
+        asked: ByteSize,
+        least: ByteSize,
+        most: ByteSize,
+    },
     #[error("{asked} of memory was asked for, and the host has {free} available")]
     MemoryShort { asked: ByteSize, free: ByteSize },
     #[error("{asked} of storage was asked for, and a disk has at most {most}")]
@@ -37,9 +41,17 @@ pub enum Error {
     #[error("the image {0} is an application and names no command to run")]
     NoCommand(String),
     #[error("machine {name} is {status}")]
-    State { name: Name, status: Status, way_out: String },
+    State {
+        name: Name,
+        status: Status,
+        way_out: String,
+    },
     #[error("cannot {what} {}", path.display())]
-    File { what: &'static str, path: PathBuf, source: std::io::Error },
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the guest program {} is missing", .0.display())]
     NoGuestProgram(PathBuf),
     #[error("the guest did not answer within {0} s")]
@@ -47,7 +59,10 @@ pub enum Error {
     #[error("the hypervisor ended before the guest answered{}", because(.0))]
     Died(Option<String>),
     #[error("the connection to machine {name} failed")]
-    Connect { name: Name, source: Box<dyn std::error::Error + Send + Sync> },
+    Connect {
+        name: Name,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("cannot {operation} machine {name}: {step}: {cause}")]
     Step {
         operation: &'static str,
@@ -69,7 +84,9 @@ pub enum Error {
 }
 
 fn because(why: &Option<String>) -> String {
-    why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+    why.as_ref()
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default()
 }
 
 impl Advice for Error {
@@ -142,7 +159,12 @@ impl Advice for Error {
     }
 
     fn detail(&self) -> Option<String> {
-        let Error::Step { cause, log, left, .. } = self else { return None };
+        let Error::Step {
+            cause, log, left, ..
+        } = self
+        else {
+            return None;
+        };
         let mut parts: Vec<String> = cause.detail().into_iter().collect();
         if let Some(log) = log {
             parts.push(format!("the boot log ends with:\n{log}"));
@@ -150,6 +172,10 @@ impl Advice for Error {
         if !left.is_empty() {
             parts.push(format!("could not be taken back:\n{}", left.join("\n")));
         }
-        if parts.is_empty() { None } else { Some(parts.join("\n")) }
+        if parts.is_empty() {
+            None
+        } else {
+            Some(parts.join("\n"))
+        }
     }
 }

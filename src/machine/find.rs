@@ -17,6 +17,8 @@ impl Rooms {
 
     /// The machine's row as it is now, which may be gone since it was found.
     pub(super) fn row(&self, id: &MachineId) -> Result<MachineRow, Error> {
-        self.store.machine(id)?.ok_or_else(|| Error::Unknown(id.to_string()))
+        self.store
+            .machine(id)?
+            .ok_or_else(|| Error::Unknown(id.to_string()))
     }
 }

@@ -59,7 +59,9 @@ impl Operation<'_> {
             OperationKind::Stop => Status::Stopping,
             OperationKind::Delete => Status::Deleting,
         };
-        self.rooms.store.begin_operation(&self.row(0, false), status)?;
+        self.rooms
+            .store
+            .begin_operation(&self.row(0, false), status)?;
         self.run_from(0).await
     }
 
@@ -144,7 +146,11 @@ impl Operation<'_> {
                 Some(cause) => Some(cause.to_string()),
                 None => Some("the command that started it was killed".into()),
             };
-            let status = if reason.is_some() { Status::Failed } else { Status::Stopped };
+            let status = if reason.is_some() {
+                Status::Failed
+            } else {
+                Status::Stopped
+            };
             store.end_operation(&self.machine, status, reason.as_deref())?;
         }
         Ok(())
@@ -152,8 +158,15 @@ impl Operation<'_> {
 
     /// Takes back a stop that has not happened.
     pub(super) fn still_running(&self) -> Vec<String> {
-        let ended = self.rooms.store.end_operation(&self.machine, Status::Running, None);
-        ended.err().map(|error| error.to_string()).into_iter().collect()
+        let ended = self
+            .rooms
+            .store
+            .end_operation(&self.machine, Status::Running, None);
+        ended
+            .err()
+            .map(|error| error.to_string())
+            .into_iter()
+            .collect()
     }
 
     fn write(&self, step: usize, undoing: bool) -> Result<()> {

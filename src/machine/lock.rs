@@ -27,14 +27,20 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock if nobody holds it.
-    pub(super) fn try_take(rooms: &Rooms, id: &MachineId, why: &str) -> Result<Option<Lock>, Error> {
+    pub(super) fn try_take(
+        rooms: &Rooms,
+        id: &MachineId,
+        why: &str,
+    ) -> Result<Option<Lock>, Error> {
         let path = rooms.paths.locks().join(id.to_string());
         match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
             Ok(file) => Lock { file, path }.sign(why).map(Some),
             Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => {
-                Err(Error::File { what: "lock", path, source: errno.into() })
-            }
+            Err((_, errno)) => Err(Error::File {
+                what: "lock",
+                path,
+                source: errno.into(),
+            }),
         }
     }
 
@@ -57,7 +63,11 @@ impl Lock {
                 let file = open(&path)?;
                 Flock::lock(file, FlockArg::LockExclusive)
                     .map(|file| (file, path.clone()))
-                    .map_err(|(_, errno)| Error::File { what: "lock", path, source: errno.into() })
+                    .map_err(|(_, errno)| Error::File {
+                        what: "lock",
+                        path,
+                        source: errno.into(),
+                    })
             })
         };
         tokio::pin!(waiting);
@@ -95,7 +105,11 @@ impl Lock {
         let outcome: std::io::Result<()> = write();
         match outcome {
             Ok(()) => Ok(self),
-            Err(source) => Err(Error::File { what: "write", path: self.path, source }),
+            Err(source) => Err(Error::File {
+                what: "write",
+                path: self.path,
+                source,
+            }),
         }
     }
 
@@ -117,5 +131,9 @@ fn open(path: &PathBuf) -> Result<File, Error> {
         .create(true)
         .truncate(false)
         .open(path)
-        .map_err(|source| Error::File { what: "open", path: path.clone(), source })
+        .map_err(|source| Error::File {
+            what: "open",
+            path: path.clone(),
+            source,
+        })
 }

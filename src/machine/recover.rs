@@ -36,7 +36,9 @@ impl Machines {
         let rooms = &*self.0;
         let mut left = Vec::new();
         for found in rooms.store.operations()? {
-            let Some(lock) = Lock::try_take(rooms, &found.machine, "recovery")? else { continue };
+            let Some(lock) = Lock::try_take(rooms, &found.machine, "recovery")? else {
+                continue;
+            };
             // Its owner may have finished it between the query and the lock.
             if let Some(row) = rooms.store.operation(&found.machine)? {
                 left.extend(rooms.recover(&row, progress).await?);
@@ -57,7 +59,9 @@ impl Machines {
 impl Rooms {
     /// Ends an operation whose process was killed. The caller holds the machine's lock.
     async fn recover(&self, found: &OperationRow, progress: &Progress) -> Result<Vec<String>> {
-        let Some(row) = self.store.machine(&found.machine)? else { return Ok(Vec::new()) };
+        let Some(row) = self.store.machine(&found.machine)? else {
+            return Ok(Vec::new());
+        };
         tracing::info!(machine = %row.name, kind = %found.kind, step = found.step, "recovering");
         let silent = Progress::silent();
         let cancel = CancellationToken::new();
@@ -84,7 +88,11 @@ impl Rooms {
             }
             OperationKind::Stop | OperationKind::Delete => {
                 let finished = operation.run_from(found.step).await;
-                finished.err().map(|error| error.to_string()).into_iter().collect()
+                finished
+                    .err()
+                    .map(|error| error.to_string())
+                    .into_iter()
+                    .collect()
             }
         };
         if left.is_empty() {
@@ -110,7 +118,9 @@ impl Rooms {
         let Some(_lock) = Lock::try_take(self, &found.id, "recovery")? else {
             return Ok(Vec::new());
         };
-        let Some(row) = self.store.machine(&found.id)? else { return Ok(Vec::new()) };
+        let Some(row) = self.store.machine(&found.id)? else {
+            return Ok(Vec::new());
+        };
         let sighting = self.sight(&row);
         if row.status != Status::Running || sighting == Sighting::Alive {
             return Ok(Vec::new());
@@ -122,7 +132,10 @@ impl Rooms {
                 let console = self.paths.console(&row.id);
                 let why = console::last_words(&console)
                     .map_or_else(String::new, |words| format!(": {words}"));
-                (Status::Failed, Some(format!("the hypervisor ended unexpectedly{why}")))
+                (
+                    Status::Failed,
+                    Some(format!("the hypervisor ended unexpectedly{why}")),
+                )
             }
         };
         for stray in vmm::find_strays(&row.id.to_string()) {

@@ -28,7 +28,8 @@ impl Machines {
         if row.status == Status::Running {
             progress.note(format!("machine {} is running already", row.name));
         } else {
-            self.start_locked(&row, "start", no_wait, progress, cancel).await?;
+            self.start_locked(&row, "start", no_wait, progress, cancel)
+                .await?;
         }
         self.show(&row.id.to_string())
     }
@@ -49,7 +50,8 @@ impl Machines {
             self.stop_locked(&row, grace, progress, cancel).await?;
         }
         let row = rooms.row(&row.id)?;
-        self.start_locked(&row, "restart", false, progress, cancel).await?;
+        self.start_locked(&row, "restart", false, progress, cancel)
+            .await?;
         self.show(&row.id.to_string())
     }
 

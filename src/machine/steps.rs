@@ -40,19 +40,28 @@ pub(super) fn steps_of(kind: OperationKind) -> &'static [Step] {
             Step::Launch,
             Step::AwaitGuest,
         ],
-        OperationKind::Start => {
-            &[Step::WriteInitramfs, Step::AttachNetwork, Step::Launch, Step::AwaitGuest]
-        }
+        OperationKind::Start => &[
+            Step::WriteInitramfs,
+            Step::AttachNetwork,
+            Step::Launch,
+            Step::AwaitGuest,
+        ],
         OperationKind::Stop => &[Step::PowerOff, Step::Kill, Step::DetachNetwork],
-        OperationKind::Delete => {
-            &[Step::Kill, Step::DetachNetwork, Step::RemoveVolumes, Step::RemoveFiles]
-        }
+        OperationKind::Delete => &[
+            Step::Kill,
+            Step::DetachNetwork,
+            Step::RemoveVolumes,
+            Step::RemoveFiles,
+        ],
     }
 }
 
 impl Step {
     /// The step's name in the journal and in tests.
-    #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "only tests name steps"))]
+    #[cfg_attr(
+        not(debug_assertions),
+        expect(dead_code, reason = "only tests name steps")
+    )]
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Step::CloneRoot => "clone-root",

@@ -50,7 +50,10 @@ impl Machines {
             machine: row.id,
             name: row.name.clone(),
             kind: OperationKind::Stop,
-            detail: Detail { grace_seconds: grace.as_secs(), ..Detail::default() },
+            detail: Detail {
+                grace_seconds: grace.as_secs(),
+                ..Detail::default()
+            },
             progress,
             cancel,
             no_wait: false,
@@ -67,7 +70,11 @@ pub(super) fn refuse_unless(row: &MachineRow, fit: &[Status], way_out: &str) -> 
         return Ok(());
     }
     let (name, status) = (row.name.clone(), row.status);
-    Err(Error::State { name, status, way_out: way_out.into() })
+    Err(Error::State {
+        name,
+        status,
+        way_out: way_out.into(),
+    })
 }
 
 /// The hypervisor's process as the store knows it.
@@ -80,7 +87,9 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let grace = Duration::from_secs(operation.detail.grace_seconds);
-    let Some(process) = process(&row).filter(vmm::Process::is_alive) else { return Ok(()) };
+    let Some(process) = process(&row).filter(vmm::Process::is_alive) else {
+        return Ok(());
+    };
     if grace.is_zero() {
         return Ok(());
     }

@@ -54,7 +54,9 @@ impl Machines {
         Ok(rows
             .into_iter()
             .map(|row| {
-                let own = volumes.iter().filter(|volume| volume.machine == Some(row.id));
+                let own = volumes
+                    .iter()
+                    .filter(|volume| volume.machine == Some(row.id));
                 view(&row, own)
             })
             .collect())
@@ -89,7 +91,9 @@ impl Machines {
         Ok(rows
             .iter()
             .map(|row| {
-                let machine = machines.iter().find(|machine| Some(machine.id) == row.machine);
+                let machine = machines
+                    .iter()
+                    .find(|machine| Some(machine.id) == row.machine);
                 volume_view(row, machine)
             })
             .collect())
@@ -108,7 +112,10 @@ impl Machines {
     /// Digests of the images that machines' disks were cloned from.
     pub fn image_digests(&self) -> Result<Vec<String>> {
         let rows = self.0.store.machines()?;
-        Ok(rows.into_iter().filter_map(|row| row.image_digest).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| row.image_digest)
+            .collect())
     }
 }
 
@@ -125,18 +132,27 @@ fn view<'a>(row: &MachineRow, volumes: impl Iterator<Item = &'a VolumeRow>) -> M
         image_digest: row.image_digest.clone(),
         ip: row.ip.map(|ip| ip.to_string()),
         mac: row.mac.clone(),
-        namespace: row.network.as_ref().map(|_| crate::network::namespace_name(&row.id)),
+        namespace: row
+            .network
+            .as_ref()
+            .map(|_| crate::network::namespace_name(&row.id)),
         network: row.network.as_ref().map(ToString::to_string),
         vcpus: row.spec.vcpus,
         memory_bytes: row.spec.memory.as_u64(),
         restart: "no".into(),
         vmm: row.vmm.clone(),
         accelerator: row.accelerator.clone(),
-        pid: row.process.as_ref().filter(|_| runs).map(|process| process.pid),
+        pid: row
+            .process
+            .as_ref()
+            .filter(|_| runs)
+            .map(|process| process.pid),
         created_at: row.created_at.clone(),
         started_at: row.started_at.clone().filter(|_| runs),
         failure: row.failure.clone(),
-        volumes: volumes.map(|volume| volume_view(volume, Some(row))).collect(),
+        volumes: volumes
+            .map(|volume| volume_view(volume, Some(row)))
+            .collect(),
         ports: Vec::new(),
     }
 }

@@ -51,8 +51,6 @@ pub use error::Error;
 pub use home::Home;
 pub use mac::{BadMac, Mac};
 pub use obstacles::Obstacle;
-pub use plan::{
-    MachinePlan, NetworkPlan, mac_for, namespace_name, plan_machine, plan_network,
-};
+pub use plan::{MachinePlan, NetworkPlan, mac_for, namespace_name, plan_machine, plan_network};
 pub use rehearse::rehearse;
 pub use seen::{Seen, SeenMachine};

@@ -26,8 +26,13 @@ pub async fn rehearse() -> Result<(), Error> {
         // Held until the rehearsal is over.
         let _ = end.recv();
     });
-    let failed = |source: std::io::Error| Error::Enter { name: "a new namespace".into(), source };
-    let path = path.recv().map_err(|error| failed(std::io::Error::other(error)))?;
+    let failed = |source: std::io::Error| Error::Enter {
+        name: "a new namespace".into(),
+        source,
+    };
+    let path = path
+        .recv()
+        .map_err(|error| failed(std::io::Error::other(error)))?;
     let outcome = match path {
         Ok(path) => play(&Home::open(&path)?).await,
         Err(errno) => Err(failed(errno.into())),
@@ -39,7 +44,9 @@ pub async fn rehearse() -> Result<(), Error> {
 
 async fn play(home: &Home) -> Result<(), Error> {
     let network = Network {
-        name: "rehearsal".parse().map_err(|_| Error::NotANamespace { path: "rehearsal".into() })?,
+        name: "rehearsal".parse().map_err(|_| Error::NotANamespace {
+            path: "rehearsal".into(),
+        })?,
         subnet: ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 200, 0, 0), 16),
         bridge: "sistemo0".into(),
         created_at: String::new(),

@@ -27,7 +27,15 @@ impl Store {
         self.lock().execute(
             "INSERT INTO history (at, action, target, name, duration_ms, ok, error) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![row.at, row.action, row.target, row.name, row.duration_ms, row.ok, row.error],
+            params![
+                row.at,
+                row.action,
+                row.target,
+                row.name,
+                row.duration_ms,
+                row.ok,
+                row.error
+            ],
         )?;
         Ok(())
     }

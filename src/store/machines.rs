@@ -128,9 +128,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
         vmm: row.get("vmm")?,
         accelerator: row.get("accelerator")?,
         process: match (pid, started, boot_id) {
-            (Some(pid), Some(started), Some(boot_id)) => {
-                Some(ProcessRow { pid, started: started.cast_unsigned(), boot_id })
-            }
+            (Some(pid), Some(started), Some(boot_id)) => Some(ProcessRow {
+                pid,
+                started: started.cast_unsigned(),
+                boot_id,
+            }),
             _ => None,
         },
         failure: row.get("failure")?,
@@ -185,8 +187,8 @@ impl Store {
     /// One machine.
     pub fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, Error> {
         let connection = self.lock();
-        let mut query = connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM machines WHERE id = ?1"))?;
+        let mut query =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM machines WHERE id = ?1"))?;
         Ok(query.query_row([id.to_string()], from_row).optional()?)
     }
 
@@ -225,11 +227,7 @@ impl Store {
     }
 
     /// Says which process runs a machine, or that none does any more.
-    pub fn set_process(
-        &self,
-        id: &MachineId,
-        process: Option<&ProcessRow>,
-    ) -> Result<(), Error> {
+    pub fn set_process(&self, id: &MachineId, process: Option<&ProcessRow>) -> Result<(), Error> {
         self.lock().execute(
             "UPDATE machines SET pid = ?2, pid_started = ?3, boot_id = ?4 WHERE id = ?1",
             params![
@@ -273,7 +271,8 @@ impl Store {
 
     /// Takes a machine's row away, with its address and its journal. Volumes must be gone or free.
     pub fn remove_machine(&self, id: &MachineId) -> Result<(), Error> {
-        self.lock().execute("DELETE FROM machines WHERE id = ?1", [id.to_string()])?;
+        self.lock()
+            .execute("DELETE FROM machines WHERE id = ?1", [id.to_string()])?;
         Ok(())
     }
 }

@@ -101,7 +101,10 @@ fn column_or_null<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<Opt
 where
     T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    row.get::<_, Option<String>>(name)?.as_deref().map(parsed).transpose()
+    row.get::<_, Option<String>>(name)?
+        .as_deref()
+        .map(parsed)
+        .transpose()
 }
 
 fn parsed<T: FromStr>(text: &str) -> rusqlite::Result<T>

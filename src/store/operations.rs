@@ -20,8 +20,12 @@ pub enum OperationKind {
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [OperationKind; 4] =
-        [OperationKind::Deploy, OperationKind::Start, OperationKind::Stop, OperationKind::Delete];
+    pub const ALL: [OperationKind; 4] = [
+        OperationKind::Deploy,
+        OperationKind::Start,
+        OperationKind::Stop,
+        OperationKind::Delete,
+    ];
 
     /// The word for it, as stored and as history shows it.
     pub fn as_str(self) -> &'static str {
@@ -99,7 +103,10 @@ impl Store {
 
     /// The operation that a machine is in, if any.
     pub fn operation(&self, machine: &MachineId) -> Result<Option<OperationRow>, Error> {
-        Ok(self.operations()?.into_iter().find(|row| row.machine == *machine))
+        Ok(self
+            .operations()?
+            .into_iter()
+            .find(|row| row.machine == *machine))
     }
 
     /// An operation has ended, and left the machine so.
@@ -112,8 +119,10 @@ impl Store {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         super::machines::put_status(&transaction, machine, status, failure)?;
-        transaction
-            .execute("DELETE FROM operations WHERE machine_id = ?1", [machine.to_string()])?;
+        transaction.execute(
+            "DELETE FROM operations WHERE machine_id = ?1",
+            [machine.to_string()],
+        )?;
         Ok(transaction.commit()?)
     }
 }

@@ -122,8 +122,8 @@ impl Store {
     /// Volumes that `text` may mean: the one of that name, else those whose identifier begins with it.
     pub fn volumes_like(&self, text: &str) -> Result<Vec<VolumeRow>, Error> {
         let connection = self.lock();
-        let mut by_name = connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM volumes WHERE name = ?1"))?;
+        let mut by_name =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM volumes WHERE name = ?1"))?;
         if let Some(row) = by_name.query_row([text], from_row).optional()? {
             return Ok(vec![row]);
         }
@@ -146,8 +146,10 @@ impl Store {
 
     /// Frees a volume.
     pub fn release_volume(&self, id: &str) -> Result<(), Error> {
-        self.lock()
-            .execute("UPDATE volumes SET machine_id = NULL, mount_path = NULL WHERE id = ?1", [id])?;
+        self.lock().execute(
+            "UPDATE volumes SET machine_id = NULL, mount_path = NULL WHERE id = ?1",
+            [id],
+        )?;
         Ok(())
     }
 
@@ -162,7 +164,8 @@ impl Store {
 
     /// Takes a volume's row away.
     pub fn remove_volume(&self, id: &str) -> Result<(), Error> {
-        self.lock().execute("DELETE FROM volumes WHERE id = ?1", [id])?;
+        self.lock()
+            .execute("DELETE FROM volumes WHERE id = ?1", [id])?;
         Ok(())
     }
 }

@@ -122,12 +122,20 @@ pub fn find_out() -> Probe {
     let (accelerator, reason) = match probe::run() {
         Ok(times) => (
             Accelerator::Kvm,
-            format!("KVM works: {} µs for what takes {} µs natively", times.guest_us, times.native_us),
+            format!(
+                "KVM works: {} µs for what takes {} µs natively",
+                times.guest_us, times.native_us
+            ),
         ),
         Err(why) => (Accelerator::Tcg, format!("software emulation, since {why}")),
     };
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Probe { accelerator, reason, took_ms, boot_id: boot_id() }
+    Probe {
+        accelerator,
+        reason,
+        took_ms,
+        boot_id: boot_id(),
+    }
 }
 
 /// The host's clock in kHz: what its kernel measured, as /proc/cpuinfo has it.
@@ -136,7 +144,7 @@ pub fn host_khz() -> Option<u64> {
     let line = info.lines().find(|line| line.starts_with("cpu MHz"))?;
     let mhz: f64 = line.split(':').nth(1)?.trim().parse().ok()?;
     // A sleeping core's frequency is no clock rate; anything under 100 MHz is nonsense.
-    (mhz > 100.0).then(|| (mhz * 1000.0) as u64)
+    (mhz > 100.0).then_some((mhz * 1000.0) as u64)
 }
 
 /// How long anything here may take.
@@ -153,7 +161,11 @@ mod tests {
         assert!(first.took_ms < 1000, "{first:?}");
         assert!(!first.reason.is_empty());
         assert_eq!(choose(Wish::Auto, dir.path()).unwrap(), first);
-        let stale = Probe { boot_id: "another boot".into(), reason: "stale".into(), ..first };
+        let stale = Probe {
+            boot_id: "another boot".into(),
+            reason: "stale".into(),
+            ..first
+        };
         std::fs::write(cache(dir.path()), serde_json::to_vec(&stale).unwrap()).unwrap();
         assert_ne!(choose(Wish::Auto, dir.path()).unwrap().reason, "stale");
     }

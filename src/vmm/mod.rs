@@ -23,21 +23,35 @@ pub enum Error {
     #[error("the hypervisor {program} is not installed")]
     NotInstalled { program: &'static str },
     #[error("cannot start the hypervisor {program}")]
-    Spawn { program: String, source: std::io::Error },
+    Spawn {
+        program: String,
+        source: std::io::Error,
+    },
     #[error("the hypervisor {program} ended at once{}", after_colon(.said))]
     EndedAtOnce { program: &'static str, said: String },
     #[error("the hypervisor does not answer on {}", path.display())]
-    Monitor { path: PathBuf, source: std::io::Error },
+    Monitor {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("cannot end the hypervisor process {pid}")]
     Kill { pid: i32, source: nix::Error },
     #[error("cannot {what} {}", path.display())]
-    File { what: &'static str, path: PathBuf, source: std::io::Error },
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("KVM was asked for and does not work here: {0}")]
     NoKvm(String),
 }
 
 fn after_colon(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(": {said}") }
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {said}")
+    }
 }
 
 impl Advice for Error {

@@ -21,17 +21,29 @@ pub struct Process {
 impl Process {
     /// The process with that pid now; `None` when there is none.
     pub fn of_pid(pid: i32) -> Option<Process> {
-        Some(Process { pid, started: started(pid)?, boot_id: boot_id() })
+        Some(Process {
+            pid,
+            started: started(pid)?,
+            boot_id: boot_id(),
+        })
     }
 
     /// The process that was written down.
     pub fn from_row(row: &ProcessRow) -> Process {
-        Process { pid: row.pid, started: row.started, boot_id: row.boot_id.clone() }
+        Process {
+            pid: row.pid,
+            started: row.started,
+            boot_id: row.boot_id.clone(),
+        }
     }
 
     /// What to write down.
     pub fn row(&self) -> ProcessRow {
-        ProcessRow { pid: self.pid, started: self.started, boot_id: self.boot_id.clone() }
+        ProcessRow {
+            pid: self.pid,
+            started: self.started,
+            boot_id: self.boot_id.clone(),
+        }
     }
 
     /// Process identifier.
@@ -61,7 +73,9 @@ impl Process {
 
     /// Ends it and waits until it is gone, so that its disks and taps are free. One that has ended is no failure.
     pub async fn kill(&self) -> Result<(), Error> {
-        let Some(pidfd) = self.pidfd() else { return Ok(()) };
+        let Some(pidfd) = self.pidfd() else {
+            return Ok(());
+        };
         // SAFETY: the descriptor is open; the call takes no pointer but a null one.
         let sent = unsafe {
             libc::syscall(
@@ -75,7 +89,12 @@ impl Process {
         match Errno::result(sent) {
             Ok(_) => {}
             Err(Errno::ESRCH) => return Ok(()),
-            Err(source) => return Err(Error::Kill { pid: self.pid, source }),
+            Err(source) => {
+                return Err(Error::Kill {
+                    pid: self.pid,
+                    source,
+                });
+            }
         }
         drop(pidfd);
         self.wait_exit().await;
@@ -123,13 +142,16 @@ pub(super) fn marker(machine: &str) -> String {
 /// Every process that carries the machine's marker: also one whose starter was killed before it wrote its pid down.
 pub fn find_strays(machine: &str) -> Vec<Process> {
     let marker = marker(machine);
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|pid: &i32| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            line.split(|byte| *byte == 0).any(|word| word == marker.as_bytes())
+            line.split(|byte| *byte == 0)
+                .any(|word| word == marker.as_bytes())
         })
         .filter_map(Process::of_pid)
         .collect()
@@ -141,14 +163,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_is_known_until_it_ends_and_its_pid_alone_is_not_enough() {
-        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
         let process = Process::of_pid(child.id().cast_signed()).unwrap();
         assert!(process.is_alive());
-        let impostor = Process { started: process.started + 1, ..process.clone() };
+        let impostor = Process {
+            started: process.started + 1,
+            ..process.clone()
+        };
         assert!(!impostor.is_alive());
         impostor.kill().await.unwrap();
-        assert!(process.is_alive(), "another process with the same pid was killed");
-        let earlier = Process { boot_id: "another boot".into(), ..process.clone() };
+        assert!(
+            process.is_alive(),
+            "another process with the same pid was killed"
+        );
+        let earlier = Process {
+            boot_id: "another boot".into(),
+            ..process.clone()
+        };
         assert!(!earlier.is_alive());
         process.kill().await.unwrap();
         assert!(!process.is_alive());
@@ -164,7 +198,10 @@ mod tests {
             .spawn()
             .unwrap();
         let found = find_strays(&machine);
-        assert_eq!(found.iter().map(Process::pid).collect::<Vec<_>>(), [child.id().cast_signed()]);
+        assert_eq!(
+            found.iter().map(Process::pid).collect::<Vec<_>>(),
+            [child.id().cast_signed()]
+        );
         found[0].kill().await.unwrap();
         child.wait().unwrap();
         assert!(find_strays(&machine).is_empty());

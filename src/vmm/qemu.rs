@@ -41,7 +41,10 @@ impl Vmm for Qemu {
             .await
             .map_err(not_started)?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let version = text.split_whitespace().skip_while(|word| *word != "version").nth(1);
+        let version = text
+            .split_whitespace()
+            .skip_while(|word| *word != "version")
+            .nth(1);
         Ok(version.unwrap_or("of an unknown version").to_string())
     }
 
@@ -80,7 +83,10 @@ impl Vmm for Qemu {
             });
         }
         let mut child = command.spawn().map_err(not_started)?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        let pid = child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .unwrap_or_default();
         let process = Process::of_pid(pid);
         let accepted = tokio::select! {
             answer = greet(&spec.run_dir) => answer,
@@ -95,14 +101,22 @@ impl Vmm for Qemu {
                 if let Some(process) = process {
                     process.kill().await?;
                 }
-                let source = answer.err().unwrap_or_else(|| std::io::Error::other("it is gone"));
-                Err(Error::Monitor { path: monitor, source })
+                let source = answer
+                    .err()
+                    .unwrap_or_else(|| std::io::Error::other("it is gone"));
+                Err(Error::Monitor {
+                    path: monitor,
+                    source,
+                })
             }
         }
     }
 
     async fn power_button(&self, run_dir: &Path) -> Result<(), Error> {
-        let fail = |source| Error::Monitor { path: run_dir.join(MONITOR), source };
+        let fail = |source| Error::Monitor {
+            path: run_dir.join(MONITOR),
+            source,
+        };
         let mut monitor = Monitor::connect(run_dir).await.map_err(fail)?;
         monitor.execute("system_powerdown").await.map_err(fail)
     }
@@ -111,13 +125,20 @@ impl Vmm for Qemu {
 fn not_started(source: std::io::Error) -> Error {
     match source.kind() {
         std::io::ErrorKind::NotFound => Error::NotInstalled { program: PROGRAM },
-        _ => Error::Spawn { program: PROGRAM.into(), source },
+        _ => Error::Spawn {
+            program: PROGRAM.into(),
+            source,
+        },
     }
 }
 
 /// QEMU's last words without its own name in front.
 fn last_line(said: &str) -> String {
-    let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = said
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     let line = line.strip_prefix(PROGRAM).unwrap_or(line);
     line.trim_start_matches([':', ' ']).to_string()
 }
@@ -134,11 +155,25 @@ fn arguments(spec: &LaunchSpec) -> Vec<OsString> {
     }
     add(&["-smp", &spec.vcpus.to_string()]);
     add(&["-m", &format!("{}M", spec.memory.mib_up())]);
-    add(&["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
-    add(&["-kernel", &comma_free(&spec.kernel), "-initrd", &comma_free(&spec.initramfs)]);
+    add(&[
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+    ]);
+    add(&[
+        "-kernel",
+        &comma_free(&spec.kernel),
+        "-initrd",
+        &comma_free(&spec.initramfs),
+    ]);
     add(&["-append", &spec.command_line]);
     add(&["-qmp", &format!("unix:{MONITOR},server=on,wait=off")]);
-    add(&["-chardev", &format!("file,id=console,path={}", escaped(&spec.console))]);
+    add(&[
+        "-chardev",
+        &format!("file,id=console,path={}", escaped(&spec.console)),
+    ]);
     add(&["-serial", "chardev:console"]);
     for (index, disk) in spec.disks.iter().enumerate() {
         // Write-back caching with flushes honoured: what a guest syncs is on the host's disk. QEMU's own lock on the
@@ -158,7 +193,10 @@ fn arguments(spec: &LaunchSpec) -> Vec<OsString> {
     for (index, tap) in spec.taps.iter().enumerate() {
         add(&[
             "-netdev",
-            &format!("tap,id=net{index},ifname={},script=no,downscript=no", tap.name),
+            &format!(
+                "tap,id=net{index},ifname={},script=no,downscript=no",
+                tap.name
+            ),
             "-device",
             &format!("virtio-net-device,netdev=net{index},mac={}", tap.mac),
         ]);
@@ -212,10 +250,14 @@ impl Monitor {
         let folder = File::open(run_dir)?;
         let path = format!("/proc/self/fd/{}/{MONITOR}", folder.as_raw_fd());
         let stream = UnixStream::connect(&path).await?;
-        let mut monitor = Monitor { stream: BufReader::new(stream) };
+        let mut monitor = Monitor {
+            stream: BufReader::new(stream),
+        };
         let greeting = monitor.receive().await?;
         if greeting.get("QMP").is_none() {
-            return Err(std::io::Error::other(format!("no QMP greeting but {greeting}")));
+            return Err(std::io::Error::other(format!(
+                "no QMP greeting but {greeting}"
+            )));
         }
         monitor.execute("qmp_capabilities").await?;
         Ok(monitor)
@@ -224,7 +266,9 @@ impl Monitor {
     /// Runs a command that has no arguments and waits for its answer; events that come between are left out.
     async fn execute(&mut self, command: &str) -> std::io::Result<()> {
         let request = serde_json::json!({ "execute": command });
-        self.stream.write_all(format!("{request}\n").as_bytes()).await?;
+        self.stream
+            .write_all(format!("{request}\n").as_bytes())
+            .await?;
         loop {
             let message = self.receive().await?;
             if message.get("return").is_some() {

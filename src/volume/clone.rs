@@ -36,7 +36,11 @@ pub fn clone_image(
     copied: &dyn Fn(u64),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Clone, Error> {
-    let fail = |source| Error::Copy { from: image.into(), to: disk.into(), source };
+    let fail = |source| Error::Copy {
+        from: image.into(),
+        to: disk.into(),
+        source,
+    };
     let partial = partial(disk);
     let outcome = write(image, &partial, size, copied, cancelled)
         .and_then(|how| std::fs::rename(&partial, disk).map(|()| how));
@@ -62,7 +66,12 @@ fn write(
     cancelled: &dyn Fn() -> bool,
 ) -> io::Result<Clone> {
     let from = File::open(image)?;
-    let to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(partial)?;
+    let to = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(partial)?;
     let length = from.metadata()?.len();
     // SAFETY: both descriptors are open files for the length of the call.
     let how = match unsafe { ficlone(to.as_raw_fd(), from.as_raw_fd() as u64) } {
@@ -107,7 +116,10 @@ fn copy_data(
                 wanted,
             )?;
             if moved == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the image shrank"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the image shrank",
+                ));
             }
             copied(source.cast_unsigned());
         }
@@ -138,7 +150,10 @@ mod tests {
         let meta = std::fs::metadata(&disk).unwrap();
         assert_eq!(meta.len(), 256 << 20);
         assert!(meta.blocks() * 512 < 1 << 20, "holes were filled");
-        let (a, b) = (std::fs::read(&image).unwrap(), std::fs::read(&disk).unwrap());
+        let (a, b) = (
+            std::fs::read(&image).unwrap(),
+            std::fs::read(&disk).unwrap(),
+        );
         assert!(a == b[..a.len()]);
         assert!(b[a.len()..].iter().all(|byte| *byte == 0));
     }

@@ -25,13 +25,25 @@ pub enum Error {
     #[error("{0:?} begins the identifier of several volumes")]
     Ambiguous(String),
     #[error("cannot copy the image {} to {}", from.display(), to.display())]
-    Copy { from: PathBuf, to: PathBuf, source: std::io::Error },
+    Copy {
+        from: PathBuf,
+        to: PathBuf,
+        source: std::io::Error,
+    },
     #[error("cannot remove the disk {}", path.display())]
-    Remove { path: PathBuf, source: std::io::Error },
+    Remove {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("cannot read how much space is free in {}", path.display())]
     Space { path: PathBuf, source: nix::Error },
     #[error("{} has {free} free, and this needs {needed} and leaves {kept} free", path.display())]
-    Full { path: PathBuf, free: ByteSize, needed: ByteSize, kept: ByteSize },
+    Full {
+        path: PathBuf,
+        free: ByteSize,
+        needed: ByteSize,
+        kept: ByteSize,
+    },
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -99,20 +111,28 @@ pub fn used(path: &Path) -> Option<u64> {
 /// Removes a disk's file. One that is not there is no failure.
 pub fn remove(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Remove { path: path.into(), source })
-        }
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
+            path: path.into(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
 
 /// Refuses when writing `needed` bytes into `dir` would leave less than `keep` free.
 pub fn check_space(dir: &Path, needed: ByteSize, keep: ByteSize) -> Result<(), Error> {
-    let stat = nix::sys::statvfs::statvfs(dir)
-        .map_err(|source| Error::Space { path: dir.into(), source })?;
+    let stat = nix::sys::statvfs::statvfs(dir).map_err(|source| Error::Space {
+        path: dir.into(),
+        source,
+    })?;
     let free = ByteSize::bytes(stat.blocks_available() * stat.fragment_size());
     if free.as_u64() < needed.as_u64().saturating_add(keep.as_u64()) {
-        return Err(Error::Full { path: dir.into(), free, needed, kept: keep });
+        return Err(Error::Full {
+            path: dir.into(),
+            free,
+            needed,
+            kept: keep,
+        });
     }
     Ok(())
 }

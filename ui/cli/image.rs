@@ -71,7 +71,9 @@ pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, F
         Image::Pull { reference } => images.pull(&reference, &progress, cancel).await,
         Image::Build { recipe } => images.build(&recipe, &progress, cancel).await,
         Image::Import { file, name } => {
-            images.import(&file, name.as_deref(), &progress, cancel).await
+            images
+                .import(&file, name.as_deref(), &progress, cancel)
+                .await
         }
     };
     display.finish();
@@ -99,12 +101,19 @@ fn list(context: &Context, images: &[Record]) {
             age(&image.created_at),
         ]
     });
-    output::say(&output::table(&["NAME", "DIGEST", "SIZE", "SOURCE", "AGE"], rows.collect()));
+    output::say(&output::table(
+        &["NAME", "DIGEST", "SIZE", "SOURCE", "AGE"],
+        rows.collect(),
+    ));
 }
 
 /// The first twelve hexadecimal digits of a digest.
 fn short(digest: &str) -> String {
-    digest.trim_start_matches("sha256:").chars().take(12).collect()
+    digest
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(12)
+        .collect()
 }
 
 fn show(context: &Context, image: &Record) {
@@ -112,7 +121,13 @@ fn show(context: &Context, image: &Record) {
         return output::json(image);
     }
     let command = image.config.as_ref().map(|config| {
-        config.entrypoint.iter().chain(&config.cmd).cloned().collect::<Vec<_>>().join(" ")
+        config
+            .entrypoint
+            .iter()
+            .chain(&config.cmd)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
     });
     output::say(&details(&[
         ("Names", image.names.join("\n")),

@@ -26,9 +26,16 @@ use report::Failure;
 
 /// Small real Linux machines: own kernel, own init, own network, up in seconds, entered by SSH
 #[derive(Parser)]
-#[command(name = "sistemo", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "First steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
-    sistemo machine ssh debian\n  sistemo machine delete debian")]
+#[command(
+    name = "sistemo",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(
+    after_help = "First steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
+    sistemo machine ssh debian\n  sistemo machine delete debian"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -38,7 +45,14 @@ struct Cli {
     data_dir: Option<PathBuf>,
 
     /// How results are written
-    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     output: Format,
 }
 
@@ -70,7 +84,9 @@ struct Context {
 
 impl Context {
     fn config(&self) -> Result<Config> {
-        Ok(Config::load(self.data_dir.clone(), &|key| std::env::var(key).ok())?)
+        Ok(Config::load(self.data_dir.clone(), &|key| {
+            std::env::var(key).ok()
+        })?)
     }
 
     /// Opens the engine and puts right what killed commands left.
@@ -101,7 +117,10 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     report::log_to_stderr();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {

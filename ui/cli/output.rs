@@ -61,7 +61,9 @@ pub(crate) fn details(pairs: &[(&str, String)]) -> String {
 
 /// How long ago a time was, in its largest unit: `42s`, `7m`, `3h`, `12d`.
 pub(crate) fn age(since: &str) -> String {
-    let Ok(then) = since.parse::<jiff::Timestamp>() else { return String::new() };
+    let Ok(then) = since.parse::<jiff::Timestamp>() else {
+        return String::new();
+    };
     let seconds = jiff::Timestamp::now().duration_since(then).as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds}s"),

@@ -22,8 +22,11 @@ struct State {
 impl Display {
     pub(crate) fn new() -> Self {
         let on_terminal = std::io::stderr().is_terminal();
-        let target =
-            if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if on_terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         Display(Arc::new(Mutex::new(State {
             bars: MultiProgress::with_draw_target(target),
             on_terminal,
@@ -36,14 +39,20 @@ impl Display {
     pub(crate) fn progress(&self) -> Progress {
         let state = self.0.clone();
         Progress::new(move |event| {
-            state.lock().unwrap_or_else(PoisonError::into_inner).show(&event);
+            state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .show(&event);
         })
     }
 
     /// A line that is not an engine's event.
     pub(crate) fn note(&self, text: &str) {
         let event = Event::Note { text: text.into() };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).show(&event);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .show(&event);
     }
 
     /// Clears what is still drawn.
@@ -64,7 +73,12 @@ impl State {
                 let _ = self.bars.println(text);
             }
             Event::Note { text } => eprintln!("{text}"),
-            Event::Transfer { id, label, done, total } => self.transfer(id, label, *done, *total),
+            Event::Transfer {
+                id,
+                label,
+                done,
+                total,
+            } => self.transfer(id, label, *done, *total),
         }
     }
 
@@ -87,7 +101,9 @@ impl State {
         if let Some(bar) = self.step.take() {
             bar.finish_and_clear();
             if self.on_terminal {
-                let _ = self.bars.println(format!("✓ {} {:.1?}", bar.message(), bar.elapsed()));
+                let _ = self
+                    .bars
+                    .println(format!("✓ {} {:.1?}", bar.message(), bar.elapsed()));
             }
         }
     }
@@ -100,7 +116,9 @@ impl State {
         let bar = self.transfers.entry(id.to_string()).or_insert_with(|| {
             let bar = bars.add(ProgressBar::no_length());
             let template = match total {
-                Some(_) => "  {msg:24!} {bar:28.cyan/dim} {bytes:>10}/{total_bytes:<10} {bytes_per_sec}",
+                Some(_) => {
+                    "  {msg:24!} {bar:28.cyan/dim} {bytes:>10}/{total_bytes:<10} {bytes_per_sec}"
+                }
                 None => "  {msg:24!} {bytes:>10}",
             };
             if let Ok(style) = ProgressStyle::with_template(template) {

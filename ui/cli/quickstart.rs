@@ -21,7 +21,11 @@ pub(crate) async fn run(context: &Context, args: &Quickstart) -> Result<ExitCode
     setup::set_up(context, args.yes).await?;
     let engine = context.engine().await?;
     // A second quickstart finds its machine where the first left it.
-    let found = engine.machines().list()?.into_iter().find(|machine| machine.name == "debian");
+    let found = engine
+        .machines()
+        .list()?
+        .into_iter()
+        .find(|machine| machine.name == "debian");
     let machine = match found {
         Some(machine) => machine,
         None => {

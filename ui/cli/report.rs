@@ -11,8 +11,6 @@ use super::output::Format;
 pub(crate) enum Failure {
     /// The engine says why.
     Engine(Error),
-    /// The command line was wrong in a way that only the command knows.
-    Usage { message: String, hint: String },
     /// Refused, with a way out.
     Refused { message: String, hint: String },
     /// Several things were asked for, and some failed; each was reported already.
@@ -40,16 +38,14 @@ pub(crate) fn status(kind: Kind) -> ExitCode {
 pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
     let (kind, message, detail, hint) = match failure {
         Failure::Engine(error) => (error.kind(), error.report(), error.detail(), error.hint()),
-        Failure::Usage { message, hint } => {
-            (Kind::Usage, message.clone(), None, Some(hint.clone()))
-        }
         Failure::Refused { message, hint } => {
             (Kind::Refused, message.clone(), None, Some(hint.clone()))
         }
         Failure::Reported(code) => return *code,
     };
     if format == Format::Json {
-        let error = json!({"code": kind.code(), "message": message, "detail": detail, "hint": hint});
+        let error =
+            json!({"code": kind.code(), "message": message, "detail": detail, "hint": hint});
         eprintln!("{:#}", json!({ "error": error }));
     } else {
         eprintln!("error: {message}");
@@ -66,6 +62,9 @@ pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
 /// Sends the engine's diagnostics to stderr when `SISTEMO_LOG` asks for them (`SISTEMO_LOG=sistemo=debug`).
 pub(crate) fn log_to_stderr() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("SISTEMO_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
     }
 }

@@ -25,7 +25,10 @@ pub(crate) struct Setup {
 pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Failure> {
     let done = set_up(context, args.yes).await?;
     if context.format == Format::Json {
-        let actions: Vec<_> = done.iter().map(|action| json!({"action": action.what})).collect();
+        let actions: Vec<_> = done
+            .iter()
+            .map(|action| json!({"action": action.what}))
+            .collect();
         output::json(&actions);
     } else if done.is_empty() {
         output::say("everything is here; try: sistemo machine deploy debian\n");
@@ -73,8 +76,7 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
     let engine = Engine::open(config, guest_program())?;
     let display = Display::new();
     let progress = display.progress();
-    let outcome =
-        setup::carry_out(&plan, engine.config(), &progress, &context.cancel).await;
+    let outcome = setup::carry_out(&plan, engine.config(), &progress, &context.cancel).await;
     display.finish();
     outcome?;
     Ok(plan)

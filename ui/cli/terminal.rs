@@ -12,8 +12,14 @@ use super::report::Failure;
 /// what it leaves is put right by the next command.
 pub(crate) fn cancel_on_signals() -> CancellationToken {
     let token = CancellationToken::new();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        let Ok(mut signals) = signal(kind) else { continue };
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let Ok(mut signals) = signal(kind) else {
+            continue;
+        };
         let token = token.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
@@ -41,7 +47,10 @@ pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
     if std::io::stdin().read_line(&mut answer).is_err() {
         return Ok(false);
     }
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
 }
 
 /// Raw mode while it lives: keys go to the guest as they are typed.

@@ -44,7 +44,10 @@ fn list(context: &Context, volumes: &[sistemo::volume::Volume]) {
             volume.role.clone(),
             volume.status.clone(),
             ByteSize::bytes(volume.size_bytes).to_string(),
-            volume.used_bytes.map(|used| ByteSize::bytes(used).to_string()).unwrap_or_default(),
+            volume
+                .used_bytes
+                .map(|used| ByteSize::bytes(used).to_string())
+                .unwrap_or_default(),
             volume.machine.clone().unwrap_or_default(),
             age(&volume.created_at),
         ]
@@ -63,7 +66,13 @@ fn show(context: &Context, volume: &sistemo::volume::Volume) {
         ("Role", volume.role.clone()),
         ("Status", volume.status.clone()),
         ("Size", ByteSize::bytes(volume.size_bytes).to_string()),
-        ("Used", volume.used_bytes.map(|u| ByteSize::bytes(u).to_string()).unwrap_or_default()),
+        (
+            "Used",
+            volume
+                .used_bytes
+                .map(|u| ByteSize::bytes(u).to_string())
+                .unwrap_or_default(),
+        ),
         ("Machine", volume.machine.clone().unwrap_or_default()),
         ("Mounted at", volume.mount_path.clone().unwrap_or_default()),
         ("File", volume.path.display().to_string()),

@@ -73,7 +73,9 @@ fn read(path: &'static str) -> Result<String, AccountError> {
 fn accounts(passwd: &str) -> impl Iterator<Item = Account> {
     passwd.lines().filter_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, uid, gid, _, home, shell] = fields[..] else { return None };
+        let [name, _, uid, gid, _, home, shell] = fields[..] else {
+            return None;
+        };
         Some(Account {
             name: name.to_owned(),
             uid: uid.parse().ok()?,
@@ -169,7 +171,8 @@ mod tests {
                           broken:x:zero:0::/:\n\
                           app:x:1000:1000::/srv/app:\n\
                           nohome:x:1001:7:,,,::/bin/sh\n";
-    const GROUP: &str = "root:x:0:\nwheel:x:10:app,other\nvideo:x:44:app\napp:x:1000:app\nshort:x\n";
+    const GROUP: &str =
+        "root:x:0:\nwheel:x:10:app,other\nvideo:x:44:app\napp:x:1000:app\nshort:x\n";
 
     #[test]
     fn an_account_is_read_from_its_line() {

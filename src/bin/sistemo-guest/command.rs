@@ -1,7 +1,6 @@
 //! Running an application image's command as PID 1: start it, reap every orphan, start it again as told, and power off.
 
 use std::convert::Infallible;
-use std::os::unix::process::CommandExt;
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,13 @@ const SLOWEST: Duration = Duration::from_secs(60);
 pub(crate) fn run(config: &Config) -> Outcome<Infallible> {
     mounts::late();
     let mut signals = SigSet::empty();
-    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGALRM, power::WISH] {
+    for signal in [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGALRM,
+        power::WISH,
+    ] {
         signals.add(signal);
     }
     let _ = signals.thread_block();
@@ -61,7 +66,12 @@ struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     fn new(command: &'a Command) -> Self {
-        Keeper { command, pid: None, begun: Instant::now(), pause: Duration::from_secs(1) }
+        Keeper {
+            command,
+            pid: None,
+            begun: Instant::now(),
+            pause: Duration::from_secs(1),
+        }
     }
 
     fn start(&mut self) {
@@ -69,7 +79,10 @@ impl<'a> Keeper<'a> {
         match spawn(self.command) {
             Ok(pid) => self.pid = Some(pid),
             Err(why) => {
-                say(&format!("sistemo-guest: {}: {why}", self.command.argv.join(" ")));
+                say(&format!(
+                    "sistemo-guest: {}: {why}",
+                    self.command.argv.join(" ")
+                ));
                 self.pid = None;
                 self.again_later();
             }
@@ -85,7 +98,10 @@ impl<'a> Keeper<'a> {
         };
         self.pid = None;
         let how = if success { "ended" } else { "failed" };
-        say(&format!("sistemo-guest: {} {how}", self.command.argv.join(" ")));
+        say(&format!(
+            "sistemo-guest: {} {how}",
+            self.command.argv.join(" ")
+        ));
         if again {
             self.again_later();
         }
@@ -109,7 +125,10 @@ fn spawn(command: &Command) -> Outcome<Pid> {
     };
     let who = accounts::resolve(&command.user).map_err(|error| error.to_string())?;
     let mut variables = environment::Environment::new();
-    variables.insert("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
+    variables.insert(
+        "PATH".into(),
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into(),
+    );
     variables.insert("HOME".into(), who.home.to_string_lossy().into_owned());
     for pair in &command.env {
         if let Some((name, value)) = pair.split_once('=') {
@@ -117,12 +136,23 @@ fn spawn(command: &Command) -> Outcome<Pid> {
         }
     }
     let _ = std::fs::create_dir_all(&command.cwd);
-    let console = std::fs::OpenOptions::new().read(true).write(true).open("/dev/console");
+    let console = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/console");
     let mut process = Process::new(program);
-    process.args(arguments).env_clear().envs(&variables).current_dir(&command.cwd);
-    if let Ok(console) = console {
-        if let (Ok(out), Ok(err)) = (console.try_clone(), console.try_clone()) {
-            process.stdin(std::process::Stdio::null()).stdout(out).stderr(err);
+    process
+        .args(arguments)
+        .env_clear()
+        .envs(&variables)
+        .current_dir(&command.cwd);
+    if let Ok(console) = console
+        && let (Ok(out), Ok(err)) = (console.try_clone(), console.try_clone())
+    {
+            process
+                .stdin(std::process::Stdio::null())
+                .stdout(out)
+                .stderr(err);
         }
     }
     crate::ssh::process::become_user(&mut process, who.uid, who.gid, who.groups.clone(), None);
@@ -145,7 +175,9 @@ fn reap() -> Vec<(Pid, bool)> {
 
 /// Stops the command, then everything else, and powers off.
 fn stop(keeper: Option<&Keeper<'_>>) -> Outcome<Infallible> {
-    if let Some((pid, signal)) = keeper.and_then(|keeper| Some((keeper.pid?, keeper.command.stop_signal))) {
+    if let Some((pid, signal)) =
+        keeper.and_then(|keeper| Some((keeper.pid?, keeper.command.stop_signal)))
+    {
         // SAFETY: kill takes two integers; the pid is a child that has not been reaped.
         unsafe { nix::libc::kill(pid.as_raw(), signal) };
         let begun = Instant::now();
@@ -156,7 +188,9 @@ fn stop(keeper: Option<&Keeper<'_>>) -> Outcome<Infallible> {
     let everyone = Pid::from_raw(-1);
     let _ = kill(everyone, Signal::SIGTERM);
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(2) && waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok() {
+    while begun.elapsed() < Duration::from_secs(2)
+        && waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok()
+    {
         std::thread::sleep(Duration::from_millis(20));
     }
     let _ = kill(everyone, Signal::SIGKILL);

@@ -19,7 +19,8 @@ nix::ioctl_write_ptr!(
 /// Mounts the root and grows its file system to the size of its disk.
 pub(crate) fn mount_root(disk: &Disk) -> Outcome {
     let device = find(disk)?;
-    attach(&device, NEW_ROOT, disk.read_only).doing(format_args!("mounting the root disk {device}"))?;
+    attach(&device, NEW_ROOT, disk.read_only)
+        .doing(format_args!("mounting the root disk {device}"))?;
     if !disk.read_only {
         grow(&device, NEW_ROOT);
     }
@@ -70,10 +71,24 @@ pub(crate) fn offer_modules(disk: Option<&Disk>) {
 }
 
 fn attach(device: &str, place: &str, read_only: bool) -> Result<(), nix::Error> {
-    let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+    let flags = if read_only {
+        MsFlags::MS_RDONLY
+    } else {
+        MsFlags::empty()
+    };
     // Continuing after a file system error would spread it.
-    let options = if read_only { None } else { Some("errors=remount-ro") };
-    mount(Some(device), place, Some("ext4"), flags | MsFlags::MS_RELATIME, options)
+    let options = if read_only {
+        None
+    } else {
+        Some("errors=remount-ro")
+    };
+    mount(
+        Some(device),
+        place,
+        Some("ext4"),
+        flags | MsFlags::MS_RELATIME,
+        options,
+    )
 }
 
 /// The device of a disk: by its serial number, else by its place. Its driver may still be at work.
@@ -103,7 +118,9 @@ fn find(disk: &Disk) -> Outcome<String> {
         }
         if begun.elapsed() > Duration::from_secs(5) {
             let (serial, index) = (&disk.serial, disk.index);
-            return Err(format!("there is no disk {serial:?}, nor a disk number {index}"));
+            return Err(format!(
+                "there is no disk {serial:?}, nor a disk number {index}"
+            ));
         }
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -129,6 +146,8 @@ fn grow(device: &str, place: &str) {
         }
     };
     if let Err(why) = grown() {
-        say(&format!("sistemo-guest: the file system on {device} was not grown: {why}"));
+        say(&format!(
+            "sistemo-guest: the file system on {device} was not grown: {why}"
+        ));
     }
 }

@@ -22,7 +22,11 @@ pub const REQUEST_LIMIT: usize = 128 * 1024;
 /// The environment that `account` starts with, before what the client asks for. `image` is `KEY=VALUE` pairs.
 pub fn of_account(account: &Account, shell: &Path, image: &[String]) -> Environment {
     let mut environment = Environment::new();
-    let path = if account.uid == 0 { ROOT_PATH } else { USER_PATH };
+    let path = if account.uid == 0 {
+        ROOT_PATH
+    } else {
+        USER_PATH
+    };
     environment.insert("PATH".into(), path.into());
     environment.insert("LANG".into(), "C.UTF-8".into());
     for pair in image {
@@ -52,7 +56,9 @@ pub fn add_file(environment: &mut Environment, path: &Path) -> io::Result<()> {
 /// Whether a client may set a variable of this name: what a shell could name, so nothing that confuses one.
 pub fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
@@ -92,7 +98,11 @@ mod tests {
 
     #[test]
     fn the_image_may_change_the_path_but_not_who_one_is() {
-        let image = ["PATH=/app/bin".to_owned(), "HOME=/x".to_owned(), "=bad".to_owned()];
+        let image = [
+            "PATH=/app/bin".to_owned(),
+            "HOME=/x".to_owned(),
+            "=bad".to_owned(),
+        ];
         let environment = of_account(&account(0), Path::new("/bin/sh"), &image);
         assert_eq!(environment["PATH"], "/app/bin");
         assert_eq!(environment["HOME"], "/home/ann");
@@ -108,15 +118,21 @@ mod tests {
 
     #[test]
     fn the_file_is_read_with_quotes_exports_and_comments() {
-        let text = "# LANG=x\nLANG=\"de_DE.UTF-8\"\nexport EDITOR='vi'\n1BAD=2\nPLAIN = a b \nnothing\n";
+        let text =
+            "# LANG=x\nLANG=\"de_DE.UTF-8\"\nexport EDITOR='vi'\n1BAD=2\nPLAIN = a b \nnothing\n";
         let read: Vec<_> = parse(text).collect();
         let expected = [("LANG", "de_DE.UTF-8"), ("EDITOR", "vi"), ("PLAIN", "a b")];
-        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(
+            read,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 
     #[test]
     fn names_are_what_a_shell_could_name() {
         assert!(is_name("LC_ALL") && is_name("_x9"));
-        assert!(!is_name("") && !is_name("9x") && !is_name("a-b") && !is_name("a=b") && !is_name("é"));
+        assert!(
+            !is_name("") && !is_name("9x") && !is_name("a-b") && !is_name("a=b") && !is_name("é")
+        );
     }
 }

@@ -21,7 +21,10 @@ const INITS: &[&str] = &[
 
 /// Becomes the image's init, or stays PID 1 and runs its command.
 pub(crate) fn run(config: &Config) -> Outcome<Infallible> {
-    let wanted = config.command.as_ref().is_none_or(|command| !command.instead_of_init);
+    let wanted = config
+        .command
+        .as_ref()
+        .is_none_or(|command| !command.instead_of_init);
     if wanted && let Some(init) = INITS.iter().find(|path| is_program(path)) {
         let program = CString::new(*init).doing("naming the init")?;
         return nix::unistd::execv(&program, &[&program]).doing(format_args!("starting {init}"));
@@ -31,5 +34,7 @@ pub(crate) fn run(config: &Config) -> Outcome<Infallible> {
 
 /// Whether it is a file that may be executed. Links are followed: many images have /sbin/init as one.
 fn is_program(path: &str) -> bool {
-    Path::new(path).metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    Path::new(path)
+        .metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

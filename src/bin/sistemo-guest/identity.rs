@@ -69,7 +69,8 @@ fn merge_hosts(old: &str, config: &Config) -> String {
     }
     let mut block = String::new();
     let known = |address: &str| {
-        kept.lines().any(|line| line.split_whitespace().next() == Some(address))
+        kept.lines()
+            .any(|line| line.split_whitespace().next() == Some(address))
     };
     if !known("127.0.0.1") {
         block += "127.0.0.1 localhost\n";
@@ -121,10 +122,17 @@ mod tests {
             }),
             authorized_keys: Vec::new(),
             host_key: String::new(),
-            root: Disk { serial: "root".into(), index: 0, read_only: false },
+            root: Disk {
+                serial: "root".into(),
+                index: 0,
+                read_only: false,
+            },
             volumes: Vec::new(),
             modules: None,
-            hosts: vec![Host { address: [10, 200, 0, 3].into(), names: vec!["db".into()] }],
+            hosts: vec![Host {
+                address: [10, 200, 0, 3].into(),
+                names: vec!["db".into()],
+            }],
             command: None,
         }
     }
@@ -140,7 +148,10 @@ mod tests {
             )
         );
         assert_eq!(merge_hosts(&first, &config()), first);
-        let renamed = Config { hostname: "www".into(), ..config() };
+        let renamed = Config {
+            hostname: "www".into(),
+            ..config()
+        };
         assert!(!merge_hosts(&first, &renamed).contains(" web\n"));
     }
 

@@ -31,8 +31,16 @@ pub(crate) fn enter_root() -> Outcome {
     for place in ["/dev", "/proc", "/sys"] {
         let inside = format!("{NEW_ROOT}{place}");
         let _ = std::fs::create_dir_all(&inside);
-        mount(Some(place), inside.as_str(), None::<&str>, MsFlags::MS_MOVE, None::<&str>)
-            .doing(format_args!("moving {place} into the root (has the image a folder {place}?)"))?;
+        mount(
+            Some(place),
+            inside.as_str(),
+            None::<&str>,
+            MsFlags::MS_MOVE,
+            None::<&str>,
+        )
+        .doing(format_args!(
+            "moving {place} into the root (has the image a folder {place}?)"
+        ))?;
     }
     empty(Path::new("/"));
     std::env::set_current_dir(NEW_ROOT).doing("entering the root")?;
@@ -40,7 +48,12 @@ pub(crate) fn enter_root() -> Outcome {
     nix::unistd::chroot(".").doing("changing the root")?;
     std::env::set_current_dir("/").doing("entering the root")?;
     let terminals = "gid=5,mode=620,ptmxmode=666";
-    attach("devpts", "/dev/pts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, Some(terminals))
+    attach(
+        "devpts",
+        "/dev/pts",
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        Some(terminals),
+    )
 }
 
 /// What an init would mount, for an image that has none.
@@ -50,17 +63,28 @@ pub(crate) fn late() {
     let _ = attach("tmpfs", "/dev/shm", quiet, Some("mode=1777"));
     let _ = attach("tmpfs", "/run", quiet, Some("mode=0755"));
     let _ = attach("tmpfs", "/tmp", quiet, Some("mode=1777"));
-    let _ = attach("cgroup2", "/sys/fs/cgroup", quiet | MsFlags::MS_NOEXEC, None);
+    let _ = attach(
+        "cgroup2",
+        "/sys/fs/cgroup",
+        quiet | MsFlags::MS_NOEXEC,
+        None,
+    );
 }
 
 /// Removes the initramfs's files, whose memory is the guest's. Other file systems are left alone.
 fn empty(folder: &Path) {
     use std::os::unix::fs::MetadataExt;
-    let Ok(here) = std::fs::symlink_metadata(folder) else { return };
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(here) = std::fs::symlink_metadata(folder) else {
+        return;
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
-        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        let Ok(meta) = std::fs::symlink_metadata(&path) else {
+            continue;
+        };
         if meta.dev() != here.dev() {
             continue;
         }

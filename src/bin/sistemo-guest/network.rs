@@ -25,15 +25,30 @@ pub(crate) fn up(network: &Network) -> Outcome {
 
 async fn configure(handle: &Handle, network: &Network) -> Outcome {
     let loopback = index_of("lo")?;
-    raise(handle, loopback, None).await.doing("raising the loopback interface")?;
+    raise(handle, loopback, None)
+        .await
+        .doing("raising the loopback interface")?;
     let name = find(&network.mac)?;
     let index = index_of(&name)?;
-    raise(handle, index, Some(network.mtu)).await.doing(format_args!("raising {name}"))?;
-    let address = handle.address().add(index, network.address.into(), network.prefix).replace();
-    address.execute().await.doing(format_args!("giving {name} the address {}", network.address))?;
-    let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(network.gateway).build();
+    raise(handle, index, Some(network.mtu))
+        .await
+        .doing(format_args!("raising {name}"))?;
+    let address = handle
+        .address()
+        .add(index, network.address.into(), network.prefix)
+        .replace();
+    address.execute().await.doing(format_args!(
+        "giving {name} the address {}",
+        network.address
+    ))?;
+    let route = RouteMessageBuilder::<Ipv4Addr>::new()
+        .gateway(network.gateway)
+        .build();
     let route = handle.route().add(route).replace();
-    route.execute().await.doing(format_args!("routing by {}", network.gateway))
+    route
+        .execute()
+        .await
+        .doing(format_args!("routing by {}", network.gateway))
 }
 
 async fn raise(handle: &Handle, index: u32, mtu: Option<u32>) -> Result<(), rtnetlink::Error> {
@@ -48,14 +63,19 @@ async fn raise(handle: &Handle, index: u32, mtu: Option<u32>) -> Result<(), rtne
 fn find(mac: &str) -> Outcome<String> {
     let begun = Instant::now();
     loop {
-        for entry in std::fs::read_dir("/sys/class/net").doing("listing interfaces")?.flatten() {
+        for entry in std::fs::read_dir("/sys/class/net")
+            .doing("listing interfaces")?
+            .flatten()
+        {
             let address = std::fs::read_to_string(entry.path().join("address")).unwrap_or_default();
             if address.trim().eq_ignore_ascii_case(mac) {
                 return Ok(entry.file_name().to_string_lossy().into_owned());
             }
         }
         if begun.elapsed() > Duration::from_secs(5) {
-            return Err(format!("there is no network interface with the address {mac}"));
+            return Err(format!(
+                "there is no network interface with the address {mac}"
+            ));
         }
         std::thread::sleep(Duration::from_millis(2));
     }

@@ -15,14 +15,19 @@ pub(crate) const WISH: Signal = Signal::SIGUSR2;
 /// Asks PID 1 to power the machine off in its own way.
 pub(crate) fn ask() -> Outcome {
     let program = std::fs::read_link("/proc/1/exe").doing("looking at PID 1")?;
-    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = program
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let init = Pid::from_raw(1);
     match name {
         "systemd" => {
             // SIGRTMIN+4 starts poweroff.target (systemd(1), "Signals").
             // SAFETY: kill takes two integers.
             let sent = unsafe { nix::libc::kill(1, nix::libc::SIGRTMIN() + 4) };
-            nix::errno::Errno::result(sent).map(drop).doing("asking systemd")
+            nix::errno::Errno::result(sent)
+                .map(drop)
+                .doing("asking systemd")
         }
         _ if name.starts_with("busybox") || is_ours(&program) => {
             kill(init, WISH).doing("asking PID 1")
@@ -38,12 +43,17 @@ fn is_ours(program: &Path) -> bool {
 
 /// Other inits bring a command of their own.
 fn by_command() -> Outcome {
-    let commands: [&[&str]; 3] =
-        [&["/sbin/openrc-shutdown", "-p", "now"], &["/sbin/poweroff"], &["/usr/sbin/poweroff"]];
+    let commands: [&[&str]; 3] = [
+        &["/sbin/openrc-shutdown", "-p", "now"],
+        &["/sbin/poweroff"],
+        &["/usr/sbin/poweroff"],
+    ];
     for command in commands {
         if Path::new(command[0]).exists() {
-            let mut child =
-                Command::new(command[0]).args(&command[1..]).spawn().doing(command[0])?;
+            let mut child = Command::new(command[0])
+                .args(&command[1..])
+                .spawn()
+                .doing(command[0])?;
             return child.wait().map(drop).doing(command[0]);
         }
     }

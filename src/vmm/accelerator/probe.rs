@@ -101,7 +101,11 @@ pub(super) struct Times {
 
 /// Runs the probe; the error says what is wrong with KVM here, as the end of a sentence.
 pub(super) fn run() -> Result<Times, String> {
-    if let Err(error) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+    if let Err(error) = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+    {
         return Err(format!("/dev/kvm does not open: {error}"));
     }
     let native_us = native();
@@ -111,16 +115,24 @@ pub(super) fn run() -> Result<Times, String> {
         let _ = thread.send(pthread_self());
         let _ = answer.send(guest());
     });
-    let thread = started.recv().map_err(|_| "the probe did not start".to_string())?;
+    let thread = started
+        .recv()
+        .map_err(|_| "the probe did not start".to_string())?;
     match answered.recv_timeout(LIMIT) {
         Ok(Ok(guest_us)) if guest_us > native_us * u128::from(SLOWER) + SLACK_US => Err(format!(
             "KVM emulates the guest: {guest_us} µs for what takes {native_us} µs natively"
         )),
-        Ok(Ok(guest_us)) => Ok(Times { guest_us, native_us }),
+        Ok(Ok(guest_us)) => Ok(Times {
+            guest_us,
+            native_us,
+        }),
         Ok(Err(why)) => Err(why),
         Err(_) => {
             interrupt(thread);
-            Err(format!("KVM did not finish within {} ms what takes {native_us} µs natively", LIMIT.as_millis()))
+            Err(format!(
+                "KVM did not finish within {} ms what takes {native_us} µs natively",
+                LIMIT.as_millis()
+            ))
         }
     }
 }
@@ -151,7 +163,11 @@ fn native() -> u128 {
 /// Gets a thread out of `KVM_RUN`: a signal with a handler that does nothing makes it come back.
 fn interrupt(thread: Pthread) {
     extern "C" fn nothing(_: i32) {}
-    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    let action = SigAction::new(
+        SigHandler::Handler(nothing),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
     // SAFETY: the handler does nothing, and nobody else in this program uses SIGUSR2.
     if unsafe { sigaction(Signal::SIGUSR2, &action) }.is_ok() {
         let _ = pthread_kill(thread, Signal::SIGUSR2);
@@ -160,15 +176,19 @@ fn interrupt(thread: Pthread) {
 
 /// Runs the code in a virtual processor and gives its time in microseconds.
 fn guest() -> Result<u128, String> {
-    let failed = |what: &'static str| move |error: kvm_ioctls::Error| format!("KVM cannot {what}: {error}");
+    let failed =
+        |what: &'static str| move |error: kvm_ioctls::Error| format!("KVM cannot {what}: {error}");
     let kvm = Kvm::new().map_err(failed("open"))?;
     let vm = kvm.create_vm().map_err(failed("make a machine"))?;
     let memory = Memory::new()?;
     memory.fill();
     memory.give(&vm)?;
     let vcpu = vm.create_vcpu(0).map_err(failed("make a processor"))?;
-    let cpuid = kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(failed("describe itself"))?;
-    vcpu.set_cpuid2(&cpuid).map_err(failed("describe the processor"))?;
+    let cpuid = kvm
+        .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
+        .map_err(failed("describe itself"))?;
+    vcpu.set_cpuid2(&cpuid)
+        .map_err(failed("describe the processor"))?;
     set_registers(&vcpu).map_err(failed("set the registers"))?;
     let begun = Instant::now();
     let mut vcpu = vcpu;
@@ -199,7 +219,13 @@ fn set_registers(vcpu: &VcpuFd) -> Result<(), kvm_ioctls::Error> {
         g: 1,
         ..kvm_segment::default()
     };
-    let code = kvm_segment { selector: 8, type_: 11, l: 1, db: 0, ..flat };
+    let code = kvm_segment {
+        selector: 8,
+        type_: 11,
+        l: 1,
+        db: 0,
+        ..flat
+    };
     sregs.cs = code;
     (sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ss) = (flat, flat, flat, flat, flat);
     sregs.gdt.base = GDT_AT;
@@ -235,13 +261,18 @@ impl Memory {
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a fresh private mapping of no file.
         let mapped = unsafe { mmap_anonymous(None, size, access, MapFlags::MAP_PRIVATE) };
-        mapped.map(Memory).map_err(|error| format!("there is no memory for it: {error}"))
+        mapped
+            .map(Memory)
+            .map_err(|error| format!("there is no memory for it: {error}"))
     }
 
     /// Writes the code and the tables that it needs.
     fn fill(&self) {
-        let (code, handler, end) =
-            (&raw const sistemo_probe_code, &raw const sistemo_probe_handler, &raw const sistemo_probe_end);
+        let (code, handler, end) = (
+            &raw const sistemo_probe_code,
+            &raw const sistemo_probe_handler,
+            &raw const sistemo_probe_end,
+        );
         let length = end as usize - code as usize;
         let handler = CODE_AT + (handler as u64 - code as u64);
         // SAFETY: the symbols bound the code above, which is far shorter than a page.
@@ -253,7 +284,10 @@ impl Memory {
         put(GDT_AT + 8, 0x00af_9b00_0000_ffff); // 64-bit code
         put(GDT_AT + 16, 0x00cf_9300_0000_ffff); // data
         // Gate 3, the breakpoint: an interrupt gate to the handler by way of selector 8.
-        put(IDT_AT + 3 * 16, handler & 0xffff | 8 << 16 | 0x8e00 << 32 | (handler >> 16 & 0xffff) << 48);
+        put(
+            IDT_AT + 3 * 16,
+            handler & 0xffff | 8 << 16 | 0x8e00 << 32 | (handler >> 16 & 0xffff) << 48,
+        );
     }
 
     fn write(&self, at: u64, bytes: &[u8]) {

@@ -36,7 +36,11 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
     for name in &args.names {
         let deleted = async {
             let machine = machines.show(name)?;
-            let what = if args.preserve_storage { "its disk is kept" } else { "with its disk" };
+            let what = if args.preserve_storage {
+                "its disk is kept"
+            } else {
+                "with its disk"
+            };
             let question = format!("Delete machine {} ({what})?", machine.name);
             if !args.yes && !terminal::confirm(&question)? {
                 return Err(Failure::Refused {
@@ -46,8 +50,9 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
             }
             let display = Display::new();
             let preserve = args.preserve_storage;
-            let outcome =
-                machines.delete(&machine.id, preserve, &display.progress(), &context.cancel).await;
+            let outcome = machines
+                .delete(&machine.id, preserve, &display.progress(), &context.cancel)
+                .await;
             display.finish();
             outcome.map(|()| machine).map_err(Failure::from)
         };

@@ -70,7 +70,10 @@ pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Fai
 pub(crate) async fn deploy(context: &Context, request: &Request) -> Result<Machine, Failure> {
     let engine = context.engine().await?;
     let display = Display::new();
-    let deployed = engine.machines().deploy(request, &display.progress(), &context.cancel).await;
+    let deployed = engine
+        .machines()
+        .deploy(request, &display.progress(), &context.cancel)
+        .await;
     display.finish();
     Ok(deployed?)
 }
@@ -79,7 +82,11 @@ pub(crate) async fn deploy(context: &Context, request: &Request) -> Result<Machi
 pub(crate) fn farewell(machine: &Machine, no_wait: bool) -> String {
     let name = &machine.name;
     let state = if no_wait { "is starting" } else { "is ready" };
-    let address = machine.ip.as_ref().map(|ip| format!(" at {ip}")).unwrap_or_default();
+    let address = machine
+        .ip
+        .as_ref()
+        .map(|ip| format!(" at {ip}"))
+        .unwrap_or_default();
     format!(
         "{name} {state}{address}\n\n  \
          sistemo machine ssh {name}\n  \

@@ -92,8 +92,12 @@ impl Exec {
     /// Takes options that stand between the name and `--` out of the command. What is not an option of ours belongs to
     /// the command.
     fn settle(mut self) -> Self {
-        let Some(dashes) = self.command.iter().position(|word| word == "--") else { return self };
-        let Ok(between) = Between::try_parse_from(&self.command[..dashes]) else { return self };
+        let Some(dashes) = self.command.iter().position(|word| word == "--") else {
+            return self;
+        };
+        let Ok(between) = Between::try_parse_from(&self.command[..dashes]) else {
+            return self;
+        };
         let rest = self.command.split_off(dashes + 1);
         if rest.is_empty() {
             return self;
@@ -111,7 +115,11 @@ impl Exec {
     fn line(&self) -> String {
         let command = match self.command.as_slice() {
             [line] => line.clone(),
-            words => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+            words => words
+                .iter()
+                .map(|word| quote(word))
+                .collect::<Vec<_>>()
+                .join(" "),
         };
         match &self.options.workdir {
             Some(dir) => format!("cd {} && {command}", quote(dir)),
@@ -131,15 +139,29 @@ fn quote(word: &str) -> String {
 
 pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
-    let session = engine.machines().enter(&args.name, Some(&args.login)).await?;
+    let session = engine
+        .machines()
+        .enter(&args.name, Some(&args.login))
+        .await?;
     let pty = std::io::stdin().is_terminal().then(pty);
-    run(session, Command { command: None, env: Vec::new(), pty }).await
+    run(
+        session,
+        Command {
+            command: None,
+            env: Vec::new(),
+            pty,
+        },
+    )
+    .await
 }
 
 pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Failure> {
     let args = args.settle();
     let engine = context.engine().await?;
-    let session = engine.machines().enter(&args.name, args.options.user.as_deref()).await?;
+    let session = engine
+        .machines()
+        .enter(&args.name, args.options.user.as_deref())
+        .await?;
     let command = Command {
         command: Some(args.line()),
         env: args.options.env,
@@ -151,7 +173,11 @@ pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Fail
 fn pty() -> Pty {
     let (cols, rows) = terminal::size();
     let term = std::env::var("TERM").unwrap_or_else(|_| "xterm-256color".into());
-    Pty { term, cols: cols.into(), rows: rows.into() }
+    Pty {
+        term,
+        cols: cols.into(),
+        rows: rows.into(),
+    }
 }
 
 /// Runs a command or a shell until it ends, and gives its status.
@@ -162,7 +188,11 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
         _ => None,
     };
     pass_signals(&events, command.pty.is_some());
-    let io = Io { stdin: tokio::io::stdin(), stdout: tokio::io::stdout(), stderr: tokio::io::stderr() };
+    let io = Io {
+        stdin: tokio::io::stdin(),
+        stdout: tokio::io::stdout(),
+        stderr: tokio::io::stderr(),
+    };
     let outcome = session.exec(command, io, received).await;
     drop(raw);
     match outcome {
@@ -182,15 +212,22 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
 
 /// The status that a shell gives for a command ended by a signal: 128 and the signal's number.
 fn signal_status(name: &str) -> u8 {
-    let number = format!("SIG{name}").parse::<nix::sys::signal::Signal>().map(|signal| signal as i32);
-    128 + number.ok().and_then(|number| u8::try_from(number).ok()).unwrap_or(0)
+    let number = format!("SIG{name}")
+        .parse::<nix::sys::signal::Signal>()
+        .map(|signal| signal as i32);
+    128 + number
+        .ok()
+        .and_then(|number| u8::try_from(number).ok())
+        .unwrap_or(0)
 }
 
 /// Passes a terminal's resizing on, and signals sent to this process. With a terminal of its own the guest makes the
 /// signals out of the keys.
 fn pass_signals(events: &mpsc::Sender<Event>, pty: bool) {
     let pass = |kind: SignalKind, event: fn() -> Event| {
-        let Ok(mut signals) = signal(kind) else { return };
+        let Ok(mut signals) = signal(kind) else {
+            return;
+        };
         let events = events.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() && events.send(event()).await.is_ok() {}
@@ -199,7 +236,10 @@ fn pass_signals(events: &mpsc::Sender<Event>, pty: bool) {
     if pty {
         pass(SignalKind::window_change(), || {
             let (cols, rows) = terminal::size();
-            Event::Resize { cols: cols.into(), rows: rows.into() }
+            Event::Resize {
+                cols: cols.into(),
+                rows: rows.into(),
+            }
         });
     }
     pass(SignalKind::interrupt(), || Event::Signal("INT".into()));
@@ -224,7 +264,10 @@ mod tests {
     #[test]
     fn everything_after_the_name_is_the_command() {
         assert_eq!(parse("web df -h").line(), "df -h");
-        assert_eq!(parse("web -- cat /etc/os-release").line(), "cat /etc/os-release");
+        assert_eq!(
+            parse("web -- cat /etc/os-release").line(),
+            "cat /etc/os-release"
+        );
         assert_eq!(parse("web ls -- -t").line(), "ls -- -t");
         assert_eq!(parse("web uname --version").line(), "uname --version");
         assert_eq!(parse("web -la").line(), "-la");
@@ -232,14 +275,20 @@ mod tests {
 
     #[test]
     fn options_stand_before_the_name_or_before_dashes() {
-        for words in ["-t -u www -w /srv web ls -t", "web -t -u www -w /srv -- ls -t"] {
+        for words in [
+            "-t -u www -w /srv web ls -t",
+            "web -t -u www -w /srv -- ls -t",
+        ] {
             let exec = parse(words);
             assert!(exec.options.tty, "{words}");
             assert_eq!(exec.options.user.as_deref(), Some("www"));
             assert_eq!(exec.line(), "cd /srv && ls -t");
         }
         let exec = parse("-e A=1 web -e B=2 -- env");
-        assert_eq!(exec.options.env, [("A".into(), "1".into()), ("B".into(), "2".into())]);
+        assert_eq!(
+            exec.options.env,
+            [("A".into(), "1".into()), ("B".into(), "2".into())]
+        );
     }
 
     #[test]
@@ -250,6 +299,9 @@ mod tests {
             command: words.iter().map(ToString::to_string).collect(),
         };
         assert_eq!(line(&["a | b"]).line(), "a | b");
-        assert_eq!(line(&["echo", "a  b", "$HOME", "it's", ""]).line(), r"echo 'a  b' '$HOME' 'it'\''s' ''");
+        assert_eq!(
+            line(&["echo", "a  b", "$HOME", "it's", ""]).line(),
+            r"echo 'a  b' '$HOME' 'it'\''s' ''"
+        );
     }
 }

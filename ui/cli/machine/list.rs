@@ -39,9 +39,15 @@ pub(crate) async fn list(context: &Context, args: &List) -> Result<ExitCode, Fai
 }
 
 fn table(machines: &[Machine]) -> String {
-    let headings = ["NAME", "STATUS", "IMAGE", "IP", "NETWORK", "VOLUMES", "PORTS", "UPTIME"];
+    let headings = [
+        "NAME", "STATUS", "IMAGE", "IP", "NETWORK", "VOLUMES", "PORTS", "UPTIME",
+    ];
     let row = |machine: &Machine| {
-        let names: Vec<_> = machine.volumes.iter().map(|volume| volume.name.as_str()).collect();
+        let names: Vec<_> = machine
+            .volumes
+            .iter()
+            .map(|volume| volume.name.as_str())
+            .collect();
         vec![
             machine.name.clone(),
             machine.status.to_string(),
@@ -58,7 +64,10 @@ fn table(machines: &[Machine]) -> String {
 
 fn ports(machine: &Machine) -> String {
     let port = |port: &sistemo::machine::Port| {
-        format!("{}->{}/{}", port.host_port, port.machine_port, port.protocol)
+        format!(
+            "{}->{}/{}",
+            port.host_port, port.machine_port, port.protocol
+        )
     };
     machine.ports.iter().map(port).collect::<Vec<_>>().join(",")
 }
@@ -80,9 +89,15 @@ pub(crate) fn describe(machine: &Machine) -> String {
         .iter()
         .map(|volume| {
             let place = volume.mount_path.as_deref().unwrap_or("-");
-            let (size, used) = (ByteSize::bytes(volume.size_bytes), volume.used_bytes.unwrap_or(0));
+            let (size, used) = (
+                ByteSize::bytes(volume.size_bytes),
+                volume.used_bytes.unwrap_or(0),
+            );
             let used = ByteSize::bytes(used);
-            format!("{} ({}, {size}, {used} used) at {place}", volume.name, volume.role)
+            format!(
+                "{} ({}, {size}, {used} used) at {place}",
+                volume.name, volume.role
+            )
         })
         .collect();
     let hypervisor = match (&machine.vmm, &machine.accelerator, machine.pid) {
@@ -103,7 +118,10 @@ pub(crate) fn describe(machine: &Machine) -> String {
         ("Network", or_none(&machine.network)),
         ("Namespace", or_none(&machine.namespace)),
         ("Ports", ports(machine)),
-        ("Resources", format!("{} vcpus, {memory} memory", machine.vcpus)),
+        (
+            "Resources",
+            format!("{} vcpus, {memory} memory", machine.vcpus),
+        ),
         ("Volumes", volumes.join("\n")),
         ("Restart", machine.restart.clone()),
         ("Hypervisor", hypervisor),

@@ -71,7 +71,10 @@ impl Grace {
 pub(crate) async fn start(context: &Context, args: &Start) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     each(context, &args.names, "started", async |name, progress| {
-        engine.machines().start(name, args.no_wait, progress, &context.cancel).await
+        engine
+            .machines()
+            .start(name, args.no_wait, progress, &context.cancel)
+            .await
     })
     .await
 }
@@ -80,7 +83,10 @@ pub(crate) async fn stop(context: &Context, args: &Stop) -> Result<ExitCode, Fai
     let engine = context.engine().await?;
     let grace = args.grace.duration(&engine);
     each(context, &args.names, "stopped", async |name, progress| {
-        engine.machines().stop(name, grace, progress, &context.cancel).await
+        engine
+            .machines()
+            .stop(name, grace, progress, &context.cancel)
+            .await
     })
     .await
 }
@@ -89,7 +95,10 @@ pub(crate) async fn restart(context: &Context, args: &Restart) -> Result<ExitCod
     let engine = context.engine().await?;
     let grace = args.grace.duration(&engine);
     each(context, &args.names, "restarted", async |name, progress| {
-        engine.machines().restart(name, grace, progress, &context.cancel).await
+        engine
+            .machines()
+            .restart(name, grace, progress, &context.cancel)
+            .await
     })
     .await
 }

@@ -13,8 +13,8 @@ use nix::unistd::Pid;
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelWriteHalf};
 use sistemo::guest::words;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::exit::{End, end_of, requested};
@@ -36,17 +36,30 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
 ) {
     let id = channel.id();
-    let mut wishes = Wishes { env: environment::Environment::new(), pty: None };
+    let mut wishes = Wishes {
+        env: environment::Environment::new(),
+        pty: None,
+    };
     while let Some(message) = channel.wait().await {
         let (answer, granted) = match message {
-            ChannelMsg::SetEnv { want_reply, variable_name, variable_value } => {
+            ChannelMsg::SetEnv {
+                want_reply,
+                variable_name,
+                variable_value,
+            } => {
                 let good = environment::is_name(&variable_name) && !variable_value.contains('\0');
                 if good {
                     wishes.env.insert(variable_name, variable_value);
                 }
                 (want_reply, good)
             }
-            ChannelMsg::RequestPty { want_reply, term, col_width, row_height, .. } => {
+            ChannelMsg::RequestPty {
+                want_reply,
+                term,
+                col_width,
+                row_height,
+                ..
+            } => {
                 wishes.pty = openpty(&size(col_width, row_height), None).ok();
                 wishes.env.insert("TERM".into(), term);
                 (want_reply, wishes.pty.is_some())
@@ -95,22 +108,27 @@ async fn subsystem(name: &str, user: &Account) -> Option<u32> {
             }
             Some(0)
         }
-        words::POWER_OFF_SUBSYSTEM if user.uid == 0 => {
-            Some(u32::from(power::ask().is_err()))
-        }
+        words::POWER_OFF_SUBSYSTEM if user.uid == 0 => Some(u32::from(power::ask().is_err())),
         _ => None,
     }
 }
 
 fn size(cols: u32, rows: u32) -> Winsize {
     let short = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-    Winsize { ws_col: short(cols), ws_row: short(rows), ws_xpixel: 0, ws_ypixel: 0 }
+    Winsize {
+        ws_col: short(cols),
+        ws_row: short(rows),
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
 }
 
 /// The user's shell, or the first one that the image has.
 fn shell_of(user: &Account) -> Option<PathBuf> {
     let others = ["/bin/bash", "/bin/sh", "/bin/ash"].map(PathBuf::from);
-    std::iter::once(user.shell.clone()).chain(others).find(|path| path.is_file())
+    std::iter::once(user.shell.clone())
+        .chain(others)
+        .find(|path| path.is_file())
 }
 
 /// Runs a command line, or a login shell, and closes the channel when it has ended.
@@ -134,7 +152,9 @@ async fn run(
         Ok(started) => started,
         Err(why) => {
             let _ = handle.channel_success(id).await;
-            let _ = write.extended_data_bytes(1, format!("sistemo-guest: {why}\r\n").into_bytes()).await;
+            let _ = write
+                .extended_data_bytes(1, format!("sistemo-guest: {why}\r\n").into_bytes())
+                .await;
             let _ = handle.exit_status_request(id, 127).await;
             let _ = handle.eof(id).await;
             let _ = handle.close(id).await;
@@ -183,7 +203,9 @@ async fn run(
     let _ = match finished {
         Some(End::Status(status)) => handle.exit_status_request(id, status).await,
         Some(End::Signal { name, core_dumped }) => {
-            handle.exit_signal_request(id, name, core_dumped, String::new(), String::new()).await
+            handle
+                .exit_signal_request(id, name, core_dumped, String::new(), String::new())
+                .await
         }
         None => Ok(()),
     };
@@ -227,19 +249,31 @@ fn prepare(
         (None, None) => return Err("this image has no shell; run a program with exec".into()),
     };
     command.env_clear().envs(&env);
-    let home = if user.home.is_dir() { user.home.as_path() } else { Path::new("/") };
+    let home = if user.home.is_dir() {
+        user.home.as_path()
+    } else {
+        Path::new("/")
+    };
     command.current_dir(home);
     let groups = accounts::groups_of(user).map_err(|error| error.to_string())?;
     match &wishes.pty {
         Some(pty) => {
-            let end = || pty.slave.try_clone().map(Stdio::from).map_err(|error| error.to_string());
+            let end = || {
+                pty.slave
+                    .try_clone()
+                    .map(Stdio::from)
+                    .map_err(|error| error.to_string())
+            };
             command.stdin(end()?).stdout(end()?).stderr(end()?);
             // The terminal belongs to its user.
             let _ = nix::unistd::fchown(&pty.slave, Some(user.uid.into()), None);
             process::become_user(&mut command, user.uid, user.gid, groups, Some(0));
         }
         None => {
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
             process::become_user(&mut command, user.uid, user.gid, groups, None);
         }
     }
@@ -324,7 +358,9 @@ impl Terminal {
         let mut to = std::pin::pin!(to);
         let mut buffer = vec![0; 16 << 10];
         loop {
-            let Ok(mut ready) = self.0.readable().await else { return };
+            let Ok(mut ready) = self.0.readable().await else {
+                return;
+            };
             let read = ready.try_io(|fd| Ok(nix::unistd::read(fd.get_ref(), &mut buffer)?));
             match read {
                 Ok(Ok(count @ 1..)) => {
@@ -342,7 +378,9 @@ impl Terminal {
         while let Some(data) = feed.recv().await {
             let mut left = &data[..];
             while !left.is_empty() {
-                let Ok(mut ready) = self.0.writable().await else { return };
+                let Ok(mut ready) = self.0.writable().await else {
+                    return;
+                };
                 match ready.try_io(|fd| Ok(nix::unistd::write(fd.get_ref(), left)?)) {
                     Ok(Ok(count)) => left = &left[count..],
                     Ok(Err(_)) => return,

@@ -19,7 +19,10 @@ pub enum End {
 pub fn end_of(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
         (Some(code), _) => End::Status(code.unsigned_abs()),
-        (None, Some(number)) => End::Signal { name: name_of(number), core_dumped: status.core_dumped() },
+        (None, Some(number)) => End::Signal {
+            name: name_of(number),
+            core_dumped: status.core_dumped(),
+        },
         // Neither exited nor killed: wait(2) reports nothing else to a parent that does not trace.
         (None, None) => End::Status(255),
     }
@@ -47,7 +50,11 @@ fn name_of(number: i32) -> Sig {
             let name = other.as_str();
             let short = name.strip_prefix("SIG").unwrap_or(name);
             // USR2 is in the RFC's list, but not in russh's.
-            let suffix = if other == Signal::SIGUSR2 { "" } else { "@sistemo" };
+            let suffix = if other == Signal::SIGUSR2 {
+                ""
+            } else {
+                "@sistemo"
+            };
             Sig::Custom(format!("{short}{suffix}"))
         }
     }
@@ -81,16 +88,31 @@ mod tests {
 
     #[test]
     fn an_exit_code_is_a_status() {
-        assert!(matches!(end_of(ExitStatus::from_raw(3 << 8)), End::Status(3)));
+        assert!(matches!(
+            end_of(ExitStatus::from_raw(3 << 8)),
+            End::Status(3)
+        ));
         assert!(matches!(end_of(ExitStatus::from_raw(0)), End::Status(0)));
     }
 
     #[test]
     fn a_death_by_signal_is_named_and_says_whether_a_core_was_dumped() {
         let term = end_of(ExitStatus::from_raw(15));
-        assert!(matches!(term, End::Signal { name: Sig::TERM, core_dumped: false }));
+        assert!(matches!(
+            term,
+            End::Signal {
+                name: Sig::TERM,
+                core_dumped: false
+            }
+        ));
         let segv = end_of(ExitStatus::from_raw(11 | 0x80));
-        assert!(matches!(segv, End::Signal { name: Sig::SEGV, core_dumped: true }));
+        assert!(matches!(
+            segv,
+            End::Signal {
+                name: Sig::SEGV,
+                core_dumped: true
+            }
+        ));
     }
 
     #[test]
@@ -107,7 +129,10 @@ mod tests {
     #[test]
     fn a_requested_signal_is_understood_by_name() {
         assert_eq!(requested(&Sig::INT), Some(Signal::SIGINT));
-        assert_eq!(requested(&Sig::Custom("WINCH@sistemo".into())), Some(Signal::SIGWINCH));
+        assert_eq!(
+            requested(&Sig::Custom("WINCH@sistemo".into())),
+            Some(Signal::SIGWINCH)
+        );
         assert_eq!(requested(&Sig::Custom("NONSENSE".into())), None);
     }
 }

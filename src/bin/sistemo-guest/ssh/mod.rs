@@ -30,7 +30,10 @@ pub(crate) fn start(config: &Config) -> Outcome {
             // The way into a machine that is out of memory; what it starts is not spared.
             let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
             let mut addresses = vec![("0.0.0.0".to_string(), words::SSH_PORT)];
-            if !SERVERS.iter().any(|path| std::path::Path::new(path).exists()) {
+            if !SERVERS
+                .iter()
+                .any(|path| std::path::Path::new(path).exists())
+            {
                 addresses.push(("0.0.0.0".to_string(), 22));
             }
             if let Err(why) = serve(config, &addresses) {
@@ -44,15 +47,25 @@ pub(crate) fn start(config: &Config) -> Outcome {
 /// Serves at one address with the users of this system, until killed.
 pub(crate) fn serve_here(config: &Config, address: &str) -> Outcome {
     let (host, port) = address.rsplit_once(':').ok_or("an address is HOST:PORT")?;
-    serve(config, &[(host.to_string(), port.parse().doing("reading the port")?)])
+    serve(
+        config,
+        &[(host.to_string(), port.parse().doing("reading the port")?)],
+    )
 }
 
 fn serve(config: &Config, addresses: &[(String, u16)]) -> Outcome {
     let key = PrivateKey::from_openssh(&config.host_key).doing("reading the host key")?;
-    let keys = config.authorized_keys.iter().filter_map(|line| PublicKey::from_openssh(line).ok());
+    let keys = config
+        .authorized_keys
+        .iter()
+        .filter_map(|line| PublicKey::from_openssh(line).ok());
     let shared = Arc::new(Shared {
         keys: keys.collect(),
-        env: config.command.as_ref().map(|command| command.env.clone()).unwrap_or_default(),
+        env: config
+            .command
+            .as_ref()
+            .map(|command| command.env.clone())
+            .unwrap_or_default(),
     });
     let settings = Arc::new(server::Config {
         server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-sistemo")),
@@ -87,13 +100,18 @@ fn serve(config: &Config, addresses: &[(String, u16)]) -> Outcome {
     runtime.block_on(async {
         let mut listeners = Vec::new();
         for (host, port) in addresses {
-            let listener = TcpListener::bind((host.parse::<std::net::IpAddr>().doing(host)?, *port));
-            listeners.push(listener.await.doing(format_args!("listening on port {port}"))?);
+            let listener =
+                TcpListener::bind((host.parse::<std::net::IpAddr>().doing(host)?, *port));
+            listeners.push(
+                listener
+                    .await
+                    .doing(format_args!("listening on port {port}"))?,
+            );
         }
         say(words::READY_LINE);
-        let tasks = listeners.into_iter().map(|listener| {
-            tokio::spawn(accept(listener, settings.clone(), shared.clone()))
-        });
+        let tasks = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(accept(listener, settings.clone(), shared.clone())));
         for task in tasks.collect::<Vec<_>>() {
             task.await.doing("accepting connections")?;
         }
@@ -103,9 +121,14 @@ fn serve(config: &Config, addresses: &[(String, u16)]) -> Outcome {
 
 async fn accept(listener: TcpListener, settings: Arc<server::Config>, shared: Arc<Shared>) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = stream.set_nodelay(true);
-        let connection = Connection { shared: shared.clone(), user: None };
+        let connection = Connection {
+            shared: shared.clone(),
+            user: None,
+        };
         let settings = settings.clone();
         tokio::spawn(async move {
             // A client that goes away in the middle is nothing to report.
@@ -137,7 +160,11 @@ impl Handler for Connection {
         _user: &str,
         offer: server::PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        let known = self.shared.keys.iter().any(|key| key.key_data() == offer.public_key.key_data());
+        let known = self
+            .shared
+            .keys
+            .iter()
+            .any(|key| key.key_data() == offer.public_key.key_data());
         Ok(if known { Auth::Accept } else { Auth::reject() })
     }
 
@@ -146,7 +173,12 @@ impl Handler for Connection {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        if !self.shared.keys.iter().any(|known| known.key_data() == key.public_key.key_data()) {
+        if !self
+            .shared
+            .keys
+            .iter()
+            .any(|known| known.key_data() == key.public_key.key_data())
+        {
             return Ok(Auth::reject());
         }
         match accounts::find(user) {
@@ -165,11 +197,18 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         let Some(user) = self.user.clone() else {
-            reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+            reply
+                .reject(ChannelOpenFailure::AdministrativelyProhibited)
+                .await;
             return Ok(());
         };
         reply.accept().await;
-        tokio::spawn(channel::serve(channel, session.handle(), user, self.shared.clone()));
+        tokio::spawn(channel::serve(
+            channel,
+            session.handle(),
+            user,
+            self.shared.clone(),
+        ));
         Ok(())
     }
 
@@ -209,7 +248,9 @@ fn address_of(host: &str) -> Option<std::net::IpAddr> {
         let named = hosts.lines().find_map(|line| {
             let mut words = line.split('#').next()?.split_whitespace();
             let address = words.next()?.parse().ok()?;
-            words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
+            words
+                .any(|name| name.eq_ignore_ascii_case(host))
+                .then_some(address)
         });
         named.or_else(|| (host == "localhost").then(|| std::net::Ipv4Addr::LOCALHOST.into()))
     })

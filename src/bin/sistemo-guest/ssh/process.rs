@@ -33,5 +33,7 @@ pub(crate) fn become_user(
 }
 
 fn check(outcome: i32) -> std::io::Result<()> {
-    nix::errno::Errno::result(outcome).map(drop).map_err(Into::into)
+    nix::errno::Errno::result(outcome)
+        .map(drop)
+        .map_err(Into::into)
 }
