@@ -149,11 +149,10 @@ fn spawn(command: &Command) -> Outcome<Pid> {
     if let Ok(console) = console
         && let (Ok(out), Ok(err)) = (console.try_clone(), console.try_clone())
     {
-            process
-                .stdin(std::process::Stdio::null())
-                .stdout(out)
-                .stderr(err);
-        }
+        process
+            .stdin(std::process::Stdio::null())
+            .stdout(out)
+            .stderr(err);
     }
     crate::ssh::process::become_user(&mut process, who.uid, who.gid, who.groups.clone(), None);
     let child = process.spawn().map_err(|error| error.to_string())?;
