@@ -193,10 +193,13 @@ mod tests {
     async fn a_stray_is_found_by_its_marker() {
         let machine = crate::value::MachineId::new().to_string();
         let mut child = std::process::Command::new("sh")
-            .args(["-c", "read line", &marker(&machine)])
+            .args(["-c", "echo; read line", &marker(&machine)])
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
+        // The kernel shows a command line a moment after the program begins.
+        std::io::Read::read_exact(&mut child.stdout.take().unwrap(), &mut [0]).unwrap();
         let found = find_strays(&machine);
         assert_eq!(
             found.iter().map(Process::pid).collect::<Vec<_>>(),
