@@ -16,6 +16,9 @@ pub type Environment = BTreeMap<String, String>;
 const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
 
+/// How much a client may ask for, names and values together, in bytes.
+pub const REQUEST_LIMIT: usize = 128 * 1024;
+
 /// The environment that `account` starts with, before what the client asks for. `image` is `KEY=VALUE` pairs.
 pub fn of_account(account: &Account, shell: &Path, image: &[String]) -> Environment {
     let mut environment = Environment::new();

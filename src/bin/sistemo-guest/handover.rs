@@ -1,40 +1,92 @@
-//! The hand-over: to the image's init, to the command it is for, or to nobody.
+//! Handing PID 1 over to the image's own init.
 
-use std::convert::Infallible;
-use std::ffi::CString;
-use std::os::unix::fs::PermissionsExt;
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use sistemo::guest::words::Config;
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::unistd::execve;
 
-use crate::{Doing, Outcome, command};
+/// Why the image's init does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum HandOverError {
+    #[error("cannot run the image's init {path}")]
+    Exec {
+        path: &'static str,
+        #[source]
+        source: nix::Error,
+    },
+}
 
-/// Where images have their init, in the order in which the kernel and switch_root(8) look.
-const INITS: &[&str] = &[
+/// Where an init may lie: the kernel's own list (init/main.c), systemd's and OpenRC's places.
+const CANDIDATES: [&str; 8] = [
     "/sbin/init",
     "/usr/sbin/init",
     "/lib/systemd/systemd",
     "/usr/lib/systemd/systemd",
+    "/sbin/openrc-init",
     "/etc/init",
     "/bin/init",
+    "/init",
 ];
 
-/// Becomes the image's init, or stays PID 1 and runs its command.
-pub(crate) fn run(config: &Config) -> Outcome<Infallible> {
-    let wanted = config
-        .command
-        .as_ref()
-        .is_none_or(|command| !command.instead_of_init);
-    if wanted && let Some(init) = INITS.iter().find(|path| is_program(path)) {
-        let program = CString::new(*init).doing("naming the init")?;
-        return nix::unistd::execv(&program, &[&program]).doing(format_args!("starting {init}"));
+/// Becomes the image's init; returns when the image has none, or none that can be run.
+pub fn exec_init() -> Result<(), HandOverError> {
+    let mut failure = None;
+    for path in CANDIDATES {
+        if !is_init(Path::new(path)) {
+            continue;
+        }
+        match exec(path) {
+            Errno::ENOENT => {}
+            source => failure = failure.or(Some(HandOverError::Exec { path, source })),
+        }
     }
-    command::run(config)
+    failure.map_or(Ok(()), Err)
 }
 
-/// Whether it is a file that may be executed. Links are followed: many images have /sbin/init as one.
-fn is_program(path: &str) -> bool {
-    Path::new(path)
-        .metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+fn exec(path: &str) -> Errno {
+    // A mask is inherited, and an init expects none.
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+    let Ok(program) = CString::new(path) else {
+        return Errno::EINVAL;
+    };
+    // What the kernel gives the first process (init/main.c: envp_init).
+    let environment: [&CStr; 2] = [c"HOME=/", c"TERM=linux"];
+    match execve(&program, &[program.as_c_str()], &environment) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+/// Whether the program is there and can do an init's work. Container images of Alpine carry busybox's init with an
+/// `/etc/inittab` for OpenRC, which they lack: it would do nothing but complain.
+fn is_init(path: &Path) -> bool {
+    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return false;
+    }
+    let busybox = path.canonicalize().is_ok_and(|real| {
+        real.file_name()
+            .is_some_and(|name| name.as_bytes().starts_with(b"busybox"))
+    });
+    let inittab = std::fs::read_to_string("/etc/inittab").unwrap_or_default();
+    !busybox || !wants_openrc(&inittab) || Path::new("/sbin/openrc").exists()
+}
+
+fn wants_openrc(inittab: &str) -> bool {
+    inittab
+        .lines()
+        .any(|line| !line.trim_start().starts_with('#') && line.contains("/sbin/openrc"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_inittab_says_whether_it_is_openrc_s() {
+        assert!(super::wants_openrc("# x\n::sysinit:/sbin/openrc sysinit\n"));
+        assert!(!super::wants_openrc(
+            "#::sysinit:/sbin/openrc sysinit\n::respawn:/bin/sh\n"
+        ));
+    }
 }

@@ -1,123 +1,204 @@
-//! Who the machine is: host name, hosts and resolver, written into the image before its init starts.
+//! What the machine calls itself and others: host name, `/etc/hosts`, `/etc/resolv.conf`, and word to the image's
+//! network daemons that the interface is set up already.
+//!
+//! Written anew at each start, since the host may have renamed the machine. Of `/etc/hosts` only a marked block is
+//! ours; what a user adds around it stays.
 
-use std::fmt::Write;
-use std::fs;
+use std::fmt::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sistemo::guest::words::{Config, Network};
 
-use crate::mounts::NEW_ROOT;
-use crate::{Doing, Outcome, say};
+/// Why a machine keeps an old name.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    #[error("cannot set the host name")]
+    Name(#[source] nix::Error),
+    #[error("cannot write {path}")]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
 
-/// Our lines in `/etc/hosts` stand between these; all others are the image's or the user's.
-const BEGIN: &str = "# sistemo: begin, written at every start";
+const BEGIN: &str = "# sistemo: begin (rewritten at each start)";
 const END: &str = "# sistemo: end";
 
-/// Writes it all. What cannot be written (a read-only root) is said on the console and does not keep the machine down.
-pub(crate) fn write(config: &Config) {
-    let steps = [
-        nix::unistd::sethostname(&config.hostname).doing("setting the host name"),
-        put("/etc/hostname", &format!("{}\n", config.hostname)),
-        hosts(config),
-        config.network.as_ref().map_or(Ok(()), resolver),
-    ];
-    for why in steps.into_iter().filter_map(Result::err) {
-        say(&format!("sistemo-guest: {why}"));
+/// Writes all of it. The kernel's host name comes first: it needs no writable root.
+pub fn write(config: &Config) -> Result<(), IdentityError> {
+    nix::unistd::sethostname(&config.hostname).map_err(IdentityError::Name)?;
+    if let Some(network) = &config.network {
+        // For this start only: `/run` is memory.
+        put(
+            Path::new("/run/systemd/network/00-sistemo.network"),
+            &networkd(network),
+        )?;
+        put(
+            Path::new("/run/NetworkManager/conf.d/00-sistemo.conf"),
+            &network_manager(network),
+        )?;
     }
+    put(
+        Path::new("/etc/hostname"),
+        &format!("{}\n", config.hostname),
+    )?;
+    let hosts = std::fs::read("/etc/hosts").unwrap_or_default();
+    put(
+        Path::new("/etc/hosts"),
+        &hosts_file(&String::from_utf8_lossy(&hosts), config),
+    )?;
+    if let Some(network) = &config.network
+        && !network.dns.is_empty()
+    {
+        put(Path::new("/etc/resolv.conf"), &resolver(network))?;
+    }
+    Ok(())
 }
 
-/// A path of the image, below where it is mounted now.
-fn inside(path: &str) -> PathBuf {
-    Path::new(NEW_ROOT).join(path.trim_start_matches('/'))
-}
-
-/// Writes a file of the image unless it reads so already. A link is replaced: it may lead out of the root, or to a file
-/// that a service which is not there would have written.
-fn put(path: &str, text: &str) -> Outcome {
-    let place = inside(path);
-    let link = fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_symlink());
-    if !link && fs::read_to_string(&place).is_ok_and(|old| old == text) {
+/// Replaces a file's text in one step. A link is replaced, not followed: the one of `/etc/resolv.conf` leads to a
+/// daemon's file under `/run`, which is not there yet.
+fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
+    let failed = |source| IdentityError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let is_file = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    if is_file && std::fs::read(path).is_ok_and(|now| now == text.as_bytes()) {
         return Ok(());
     }
-    if let Some(folder) = place.parent() {
-        fs::create_dir_all(folder).doing(format_args!("making the folder of {path}"))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    if link {
-        fs::remove_file(&place).doing(format_args!("replacing the link {path}"))?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".sistemo");
+    let new = path.with_file_name(name);
+    std::fs::write(&new, text).map_err(failed)?;
+    if is_file && let Ok(meta) = path.metadata() {
+        // As it was, where someone chose other permissions.
+        let _ = std::fs::set_permissions(&new, meta.permissions());
     }
-    fs::write(&place, text).doing(format_args!("writing {path}"))
+    std::fs::rename(&new, path).map_err(failed)
 }
 
-fn hosts(config: &Config) -> Outcome {
-    let old = fs::read_to_string(inside("/etc/hosts")).unwrap_or_default();
-    put("/etc/hosts", &merge_hosts(&old, config))
-}
-
-/// The hosts file with our block in place of the one that was there, and a loopback line if there was none.
-fn merge_hosts(old: &str, config: &Config) -> String {
-    let mut kept = String::new();
-    let mut ours = false;
-    for line in old.lines() {
-        match line {
-            BEGIN => ours = true,
-            END => ours = false,
-            _ if ours => {}
-            _ => {
-                let _ = writeln!(kept, "{line}");
-            }
-        }
+/// The new text of `/etc/hosts`.
+fn hosts_file(now: &str, config: &Config) -> String {
+    let others = without_block(now);
+    let mut text = String::new();
+    for line in &others {
+        let _ = writeln!(text, "{line}");
     }
-    let mut block = String::new();
-    let known = |address: &str| {
-        kept.lines()
-            .any(|line| line.split_whitespace().next() == Some(address))
-    };
-    if !known("127.0.0.1") {
-        block += "127.0.0.1 localhost\n";
-    }
-    if !known("::1") {
-        block += "::1 localhost ip6-localhost ip6-loopback\n";
+    let _ = writeln!(text, "{BEGIN}");
+    if !others
+        .iter()
+        .any(|line| names(line).any(|name| name == "localhost"))
+    {
+        text.push_str("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
     }
     match &config.network {
         Some(network) => {
-            let _ = writeln!(block, "{} {}", network.address, config.hostname);
+            let _ = writeln!(
+                text,
+                "{} {}",
+                network.address,
+                full_names(&config.hostname, &network.search)
+            );
         }
         None => {
-            let _ = writeln!(block, "127.0.1.1 {}", config.hostname);
+            // Debian's address for a name without a network (hosts(5), Debian reference 5.1.1).
+            let _ = writeln!(text, "127.0.1.1 {}", config.hostname);
         }
     }
     for host in &config.hosts {
-        let _ = writeln!(block, "{} {}", host.address, host.names.join(" "));
+        let _ = writeln!(text, "{} {}", host.address, host.names.join(" "));
     }
-    format!("{kept}{BEGIN}\n{block}{END}\n")
+    let _ = writeln!(text, "{END}");
+    text
 }
 
-fn resolver(network: &Network) -> Outcome {
-    let mut text = String::from("# written by sistemo at every start\n");
+/// `web.default web`: the full name first, so that `hostname -f` finds it.
+fn full_names(name: &str, search: &[String]) -> String {
+    match search.first() {
+        Some(domain) => format!("{name}.{domain} {name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The lines outside the block. A block without an end, from a file that somebody cut, ends with the file.
+fn without_block(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    let outside = |line: &&str| {
+        let ours = inside || *line == BEGIN;
+        inside = ours && *line != END;
+        !ours
+    };
+    text.lines().filter(outside).collect()
+}
+
+/// The names on a line of `/etc/hosts`.
+fn names(line: &str) -> impl Iterator<Item = &str> {
+    line.split('#')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+}
+
+/// `/etc/resolv.conf`, resolv.conf(5).
+fn resolver(network: &Network) -> String {
+    let mut text = String::from("# written by sistemo at each start\n");
     for server in &network.dns {
         let _ = writeln!(text, "nameserver {server}");
     }
     if !network.search.is_empty() {
         let _ = writeln!(text, "search {}", network.search.join(" "));
     }
-    put("/etc/resolv.conf", &text)
+    text
+}
+
+/// systemd-networkd, if the image runs it, keeps the interface as it is (systemd.network(5)).
+fn networkd(network: &Network) -> String {
+    let dns: String = network.dns.iter().fold(String::new(), |mut text, server| {
+        let _ = writeln!(text, "DNS={server}");
+        text
+    });
+    let Network {
+        mac,
+        address,
+        prefix,
+        gateway,
+        mtu,
+        ..
+    } = network;
+    let search = network.search.join(" ");
+    format!(
+        "[Match]\nMACAddress={mac}\n\n[Link]\nMTUBytes={mtu}\n\n[Network]\nAddress={address}/{prefix}\n\
+         Gateway={gateway}\n{dns}Domains={search}\nKeepConfiguration=yes\nIPv6AcceptRA=no\n"
+    )
+}
+
+/// NetworkManager leaves the interface alone (NetworkManager.conf(5)).
+fn network_manager(network: &Network) -> String {
+    format!("[keyfile]\nunmanaged-devices=mac:{}\n", network.mac)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sistemo::guest::words::{Disk, Host};
 
-    fn config() -> Config {
+    use super::*;
+
+    fn config(name: &str) -> Config {
         Config {
-            hostname: "web".into(),
+            hostname: name.into(),
             network: Some(Network {
-                mac: "06:00:0a:c8:00:02".into(),
-                address: [10, 200, 0, 2].into(),
+                mac: "52:54:00:00:00:01".into(),
+                address: [10, 200, 0, 5].into(),
                 prefix: 16,
                 gateway: [10, 200, 0, 1].into(),
-                dns: Vec::new(),
-                search: Vec::new(),
+                dns: vec![[10, 200, 0, 1].into(), "fd00::1".parse().unwrap()],
+                search: vec!["default".into()],
                 mtu: 1500,
             }),
             authorized_keys: Vec::new(),
@@ -130,34 +211,74 @@ mod tests {
             volumes: Vec::new(),
             modules: None,
             hosts: vec![Host {
-                address: [10, 200, 0, 3].into(),
-                names: vec!["db".into()],
+                address: [10, 200, 0, 1].into(),
+                names: vec!["gateway".into(), "gw".into()],
             }],
             command: None,
         }
     }
 
     #[test]
-    fn our_block_is_replaced_and_everything_else_is_kept() {
-        let first = merge_hosts("127.0.0.1 localhost\n192.0.2.1 mine\n", &config());
-        assert_eq!(
-            first,
-            format!(
-                "127.0.0.1 localhost\n192.0.2.1 mine\n{BEGIN}\n::1 localhost ip6-localhost \
-                 ip6-loopback\n10.200.0.2 web\n10.200.0.3 db\n{END}\n"
-            )
+    fn the_hosts_of_an_image_without_any() {
+        let text = hosts_file("", &config("web"));
+        let expected = format!(
+            "{BEGIN}\n127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n\
+             10.200.0.5 web.default web\n10.200.0.1 gateway gw\n{END}\n"
         );
-        assert_eq!(merge_hosts(&first, &config()), first);
-        let renamed = Config {
-            hostname: "www".into(),
-            ..config()
-        };
-        assert!(!merge_hosts(&first, &renamed).contains(" web\n"));
+        assert_eq!(text, expected);
     }
 
     #[test]
-    fn an_image_without_a_hosts_file_gets_a_whole_one() {
-        let text = merge_hosts("", &config());
-        assert!(text.contains("127.0.0.1 localhost\n") && text.contains("10.200.0.2 web\n"));
+    fn a_user_s_lines_stay_and_the_block_is_replaced() {
+        let first = hosts_file(
+            "127.0.0.1\tlocalhost # loop\n192.0.2.1 mine\n",
+            &config("web"),
+        );
+        assert!(!first.contains("ip6-loopback"));
+        let edited = format!("{first}192.0.2.2 later\n");
+        let second = hosts_file(&edited, &config("renamed"));
+        assert!(
+            second.starts_with("127.0.0.1\tlocalhost # loop\n192.0.2.1 mine\n192.0.2.2 later\n")
+        );
+        assert_eq!(second.matches(BEGIN).count(), 1);
+        assert!(
+            second.contains("10.200.0.5 renamed.default renamed\n") && !second.contains(" web")
+        );
+        assert_eq!(hosts_file(&second, &config("renamed")), second);
+    }
+
+    #[test]
+    fn a_cut_block_ends_with_the_file() {
+        let text = format!("192.0.2.1 mine\n{BEGIN}\n10.0.0.1 old\n");
+        assert_eq!(without_block(&text), ["192.0.2.1 mine"]);
+    }
+
+    #[test]
+    fn the_resolver_lists_servers_and_domains() {
+        let network = config("web").network.unwrap();
+        assert!(
+            resolver(&network)
+                .ends_with("nameserver 10.200.0.1\nnameserver fd00::1\nsearch default\n")
+        );
+    }
+
+    #[test]
+    fn a_dangling_link_is_replaced_and_permissions_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("etc/resolv.conf");
+        put(&path, "first\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        put(&path, "second\n").unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/run/nowhere/stub.conf", &path).unwrap();
+        put(&path, "third\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "third\n");
+        assert!(path.symlink_metadata().unwrap().is_file());
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1
+        );
     }
 }

@@ -1,94 +1,87 @@
-//! `sistemo-guest`: PID 1 of every guest until it hands over to the image's init, and its SSH server for life.
+//! PID 1 in a machine's initramfs, and its SSH server for as long as the machine lives.
 //!
 //! ```text
-//! kernel ─► PID 1: mounts, modules, network, disks, identity ─┬─► the image's init, or its command
-//!                                                             └─► SSH server, a process of its own
+//!   PID 1:   modules, network ─┬─▶ disks, root ─▶ volumes, identity ─▶ exec the image's init
+//!                              │        │                │                 or run its application and reap
+//!   server:               fork └─▶ listens ─▶ enters ─▶ lets users in ─▶ (for the machine's whole life)
 //! ```
 //!
-//! Each step is a module; this file is their order. The program imports nothing of the engine but the words that host
-//! and guest share. It is static and carries no name service: users, groups and hosts are read from the image's files.
+//! The server is forked before there is a root file system, so that a machine answers as early as its network does. It
+//! is a process of its own, so PID 1 can become any init. Nothing is left in the image for either: the program lives
+//! on in memory after the initramfs has been emptied.
+//!
+//! `sistemo-guest serve --config FILE --listen ADDR:PORT` runs the server alone, on a running system, for trying it.
 
 mod accounts;
+mod boot;
 mod command;
+mod console;
 mod disks;
 mod environment;
+mod gate;
+mod grow;
 mod handover;
 mod identity;
 mod modules;
 mod mounts;
+mod netlink;
 mod network;
 mod power;
+mod resolve;
+mod sftp;
 mod ssh;
+mod supervise;
+mod uevent;
 
-use std::fmt::Display;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use sistemo::guest::words::{self, Config};
+use sistemo::guest::words;
 
-/// What went wrong, in words: the console is all there is to show it on.
-type Outcome<T = ()> = Result<T, String>;
-
-/// Puts what was being done in front of what went wrong.
-trait Doing<T> {
-    fn doing(self, what: impl Display) -> Outcome<T>;
-}
-
-impl<T, E: Display> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl Display) -> Outcome<T> {
-        self.map_err(|error| format!("{what}: {error}"))
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match words[..] {
+        _ if std::process::id() == 1 => boot::run(),
+        ["sftp", uid, gid, groups] => ended(sftp::run(uid, gid, groups)),
+        ["serve", "--config", config, "--listen", address] => {
+            ended(serve(Path::new(config), address))
+        }
+        _ => {
+            console::say("usage: sistemo-guest serve --config FILE --listen ADDR:PORT");
+            ExitCode::from(2)
+        }
     }
 }
 
-fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let outcome = match words.as_slice() {
-        _ if std::process::id() == 1 => {
-            let Err(why) = boot();
-            say(&format!("{}{why}", words::FATAL_PREFIX));
-            power::halt()
-        }
-        ["serve", "--config", config, "--listen", address] => {
-            read_config(config).and_then(|config| ssh::serve_here(&config, address))
-        }
-        _ => Err("usage: sistemo-guest serve --config FILE --listen ADDRESS:PORT".into()),
-    };
-    match outcome {
+fn ended<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("sistemo-guest: {why}");
+        Err(error) => {
+            console::say(&format!("sistemo-guest: {}", console::report(&error)));
             ExitCode::FAILURE
         }
     }
 }
 
-/// From the kernel's first process to the image's. Comes back only with a reason not to go on.
-fn boot() -> Outcome<std::convert::Infallible> {
-    mounts::early()?;
-    let config = read_config(words::CONFIG_PATH)?;
-    modules::load_all()?;
-    if let Some(network) = &config.network {
-        network::up(network)?;
-    }
-    disks::mount_root(&config.root)?;
-    disks::mount_volumes(&config.volumes);
-    disks::offer_modules(config.modules.as_ref());
-    identity::write(&config);
-    mounts::enter_root()?;
-    ssh::start(&config)?;
-    handover::run(&config)
+/// Why the server cannot be tried.
+#[derive(Debug, thiserror::Error)]
+enum TryError {
+    #[error("{0:?} is no address to listen on, such as 127.0.0.1:7722")]
+    Address(String),
+    #[error(transparent)]
+    Config(#[from] boot::ConfigError),
+    #[error("cannot serve")]
+    Serve(#[from] ssh::ServeError),
 }
 
-fn read_config(path: &str) -> Outcome<Config> {
-    let bytes = std::fs::read(path).doing(format_args!("reading {path}"))?;
-    serde_json::from_slice(&bytes).doing(format_args!("reading {path}"))
-}
-
-/// Writes a line to the console, which is the machine's boot log.
-fn say(line: &str) {
-    if let Ok(mut console) = OpenOptions::new().write(true).open("/dev/console") {
-        let _ = console.write_all(format!("{line}\r\n").as_bytes());
-    }
+fn serve(config: &Path, address: &str) -> Result<(), TryError> {
+    let address = address
+        .parse()
+        .map_err(|_| TryError::Address(address.to_owned()))?;
+    let config = boot::read_config(config)?;
+    let listening = |address| console::say(&format!("{} on {address}", words::READY_LINE));
+    Ok(ssh::serve_here(&config, address, listening)?)
 }

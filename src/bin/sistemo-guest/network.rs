@@ -1,88 +1,101 @@
-//! The guest's one interface, brought up over netlink before anything else of the image runs.
+//! The machine's network interface: found by its hardware address, given what the host says.
 
-use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::io;
+use std::path::Path;
 
-use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 use sistemo::guest::words::Network;
 
-use crate::{Doing, Outcome};
+use crate::netlink::Netlink;
+use crate::uevent::Uevents;
 
-/// Gives the interface with the configured hardware address its address and the default route.
-pub(crate) fn up(network: &Network) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .doing("starting the network")?;
-    runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection().doing("opening netlink")?;
-        let connection = tokio::spawn(connection);
-        let done = configure(&handle, network).await;
-        connection.abort();
-        done
-    })
+/// Why there is no network.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    #[error("no interface has the address {0}; is virtio_net among the modules?")]
+    NoInterface(String),
+    #[error("cannot hear of devices")]
+    Uevents(#[source] io::Error),
+    #[error("cannot speak netlink")]
+    Open(#[source] io::Error),
+    #[error("cannot {act} {name}")]
+    Set {
+        act: &'static str,
+        name: String,
+        #[source]
+        source: io::Error,
+    },
 }
 
-async fn configure(handle: &Handle, network: &Network) -> Outcome {
-    let loopback = index_of("lo")?;
-    raise(handle, loopback, None)
-        .await
-        .doing("raising the loopback interface")?;
-    let name = find(&network.mac)?;
-    let index = index_of(&name)?;
-    raise(handle, index, Some(network.mtu))
-        .await
-        .doing(format_args!("raising {name}"))?;
-    let address = handle
-        .address()
-        .add(index, network.address.into(), network.prefix)
-        .replace();
-    address.execute().await.doing(format_args!(
-        "giving {name} the address {}",
-        network.address
-    ))?;
-    let route = RouteMessageBuilder::<Ipv4Addr>::new()
-        .gateway(network.gateway)
-        .build();
-    let route = handle.route().add(route).replace();
-    route
-        .execute()
-        .await
-        .doing(format_args!("routing by {}", network.gateway))
+/// The loopback interface's index, fixed in the kernel (LOOPBACK_IFINDEX).
+const LOOPBACK: u32 = 1;
+
+const INTERFACES: &str = "/sys/class/net";
+
+/// Whether the interface is there already.
+pub fn is_present(network: &Network) -> bool {
+    find(Path::new(INTERFACES), &network.mac).is_some()
 }
 
-async fn raise(handle: &Handle, index: u32, mtu: Option<u32>) -> Result<(), rtnetlink::Error> {
-    let mut link = LinkUnspec::new_with_index(index).up();
-    if let Some(mtu) = mtu {
-        link = link.mtu(mtu);
-    }
-    handle.link().set(link.build()).execute().await
+/// Waits for the interface and sets it up, address, route and all.
+pub fn up(network: &Network, uevents: &Uevents) -> Result<(), NetworkError> {
+    let (name, index) = uevents
+        .wait_for(|| find(Path::new(INTERFACES), &network.mac))
+        .map_err(NetworkError::Uevents)?
+        .ok_or_else(|| NetworkError::NoInterface(network.mac.clone()))?;
+    let mut netlink = Netlink::open().map_err(NetworkError::Open)?;
+    let failed = |act| {
+        let name = name.clone();
+        move |source| NetworkError::Set { act, name, source }
+    };
+    netlink
+        .set_up(LOOPBACK, None)
+        .map_err(failed("set up lo beside"))?;
+    netlink
+        .add_address(index, network.address, network.prefix)
+        .map_err(failed("give an address to"))?;
+    netlink
+        .set_up(index, Some(network.mtu))
+        .map_err(failed("set up"))?;
+    netlink
+        .add_default_route(index, network.gateway)
+        .map_err(failed("route through"))
 }
 
-/// The interface with that hardware address. The driver may still be at work when its module has loaded.
-fn find(mac: &str) -> Outcome<String> {
-    let begun = Instant::now();
-    loop {
-        for entry in std::fs::read_dir("/sys/class/net")
-            .doing("listing interfaces")?
-            .flatten()
-        {
-            let address = std::fs::read_to_string(entry.path().join("address")).unwrap_or_default();
-            if address.trim().eq_ignore_ascii_case(mac) {
-                return Ok(entry.file_name().to_string_lossy().into_owned());
+/// Name and index of the interface with this hardware address.
+fn find(interfaces: &Path, mac: &str) -> Option<(String, u32)> {
+    std::fs::read_dir(interfaces)
+        .ok()?
+        .flatten()
+        .find_map(|entry| {
+            let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).ok();
+            if !read("address")?.trim().eq_ignore_ascii_case(mac) {
+                return None;
             }
-        }
-        if begun.elapsed() > Duration::from_secs(5) {
-            return Err(format!(
-                "there is no network interface with the address {mac}"
-            ));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+            let index = read("ifindex")?.trim().parse().ok()?;
+            Some((entry.file_name().to_string_lossy().into_owned(), index))
+        })
 }
 
-fn index_of(name: &str) -> Outcome<u32> {
-    let path = format!("/sys/class/net/{name}/ifindex");
-    let text = std::fs::read_to_string(&path).doing(format_args!("reading {path}"))?;
-    text.trim().parse().doing(format_args!("reading {path}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_is_found_by_its_hardware_address() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, address, index) in [
+            ("lo", "00:00:00:00:00:00", 1),
+            ("eth0", "52:54:00:aa:bb:cc", 2),
+        ] {
+            let folder = dir.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("address"), format!("{address}\n")).unwrap();
+            std::fs::write(folder.join("ifindex"), format!("{index}\n")).unwrap();
+        }
+        assert_eq!(
+            find(dir.path(), "52:54:00:AA:BB:CC"),
+            Some(("eth0".into(), 2))
+        );
+        assert_eq!(find(dir.path(), "52:54:00:aa:bb:cd"), None);
+    }
 }

@@ -1,257 +1,279 @@
-//! The SSH server (RFC 4252 to 4254, by way of russh): public keys only, a host key that the host made and pins.
+//! The SSH server: public keys only, shell, commands, terminals, SFTP, forwarding.
+//!
+//! One thread, and a process of its own: it goes on when PID 1 becomes the image's init. The host made the host key
+//! and pins it. Who holds the host's key may log in as any user of the image, since it owns the machine.
 
-mod channel;
 mod exit;
-pub(crate) mod process;
+mod flow;
+mod forward;
+mod handler;
+mod keys;
+mod process;
+mod pty;
+mod session;
+mod stage;
+mod start;
 
 use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nix::unistd::{ForkResult, fork};
-use russh::keys::{PrivateKey, PublicKey};
-use russh::server::{self, Auth, Handler, Msg, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelOpenFailure, MethodKind, MethodSet, Preferred, SshId, cipher, kex};
-use sistemo::guest::words::{self, Config};
+use russh::keys::PrivateKey;
+use russh::server::Config as ServerConfig;
+use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use sistemo::guest::words::{Config, SSH_PORT};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Doing, Outcome, accounts, say};
+use self::flow::{Connection, Flow, WINDOW};
+use self::handler::{Client, Shared};
+use self::stage::{Stage, Stages};
+use crate::gate::{Gate, GateError};
 
-/// Programs whose presence means that the image has an SSH server for port 22 itself.
-const SERVERS: &[&str] = &["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/sbin/dropbear"];
+/// Time that a client has to prove who it is.
+const LOGIN_GRACE: Duration = Duration::from_secs(120);
+/// How often a silent client is asked whether it is still there, and how often it may not answer.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_COUNT: usize = 10;
+/// Largest packet that a client may send, in bytes; russh warns beyond 65535.
+const PACKET: u32 = 65_535;
+/// The well-known port, served when the image has no server of its own.
+const WELL_KNOWN_PORT: u16 = 22;
+/// SSH servers of images; one that is there has port 22.
+const SERVERS: [&str; 5] = [
+    "/usr/sbin/sshd",
+    "/usr/bin/sshd",
+    "/sbin/sshd",
+    "/usr/sbin/dropbear",
+    "/usr/bin/dropbear",
+];
 
-/// Starts the server in a process of its own, which stays when PID 1 becomes something else.
-pub(crate) fn start(config: &Config) -> Outcome {
-    // SAFETY: the process has one thread.
-    match unsafe { fork() }.doing("starting the SSH server")? {
-        ForkResult::Parent { .. } => Ok(()),
-        ForkResult::Child => {
-            let _ = nix::unistd::setsid();
-            // The way into a machine that is out of memory; what it starts is not spared.
-            let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
-            let mut addresses = vec![("0.0.0.0".to_string(), words::SSH_PORT)];
+/// Why the server cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot read the host key")]
+    HostKey(#[source] russh::keys::ssh_key::Error),
+    #[error("none of the authorized keys can be used; Ed25519 and ECDSA keys can")]
+    NoKeys,
+    #[error("cannot start the event loop")]
+    Runtime(#[source] io::Error),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot follow the machine's start")]
+    Gate(#[source] GateError),
+}
+
+/// Serves the machine until it is told to end (SIGTERM). `gate` tells of the machine's start, `listening` is called
+/// once the server answers.
+pub fn serve_machine(
+    config: &Config,
+    gate: OwnedFd,
+    listening: impl FnOnce(),
+) -> Result<(), ServeError> {
+    let (sender, stages) = Stages::new(Stage::Waiting);
+    let server = Server::new(config, stages, true)?;
+    protect();
+    server.run(async |server| {
+        let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
+        let listener = listen(SocketAddr::from(([0, 0, 0, 0], SSH_PORT))).await?;
+        listening();
+        let start = async {
+            let mut gate = Gate::new(gate).map_err(ServeError::Gate)?;
+            gate.rooted().await.map_err(ServeError::Gate)?;
+            sender.send_replace(Stage::Rooted);
+            gate.mounted().await.map_err(ServeError::Gate)?;
+            sender.send_replace(Stage::Mounted);
+            gate.handed_over().await;
+            sender.send_replace(Stage::Ready);
+            // Only now is it known what the image holds. Taken already is as good as served.
             if !SERVERS
                 .iter()
-                .any(|path| std::path::Path::new(path).exists())
+                .any(|server| process::is_program(server.as_ref()))
+                && let Ok(listener) =
+                    listen(SocketAddr::from(([0, 0, 0, 0], WELL_KNOWN_PORT))).await
             {
-                addresses.push(("0.0.0.0".to_string(), 22));
+                server.accept(&listener).await;
             }
-            if let Err(why) = serve(config, &addresses) {
-                say(&format!("sistemo-guest: the SSH server ended: {why}"));
+            std::future::pending().await
+        };
+        tokio::select! {
+            failed = start => failed,
+            () = server.accept(&listener) => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    })
+}
+
+/// Serves `address` until it is told to end; for trying the server on a running system, with that system's users.
+pub fn serve_here(
+    config: &Config,
+    address: SocketAddr,
+    listening: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let (_sender, stages) = Stages::new(Stage::Ready);
+    Server::new(config, stages, false)?.run(async |server| {
+        let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
+        let listener = listen(address).await?;
+        listening(listener.local_addr().unwrap_or(address));
+        tokio::select! {
+            () = server.accept(&listener) => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    })
+}
+
+/// Out of memory must not cut the way into the machine. What the server starts is back to normal.
+fn protect() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+struct Server {
+    config: Arc<ServerConfig>,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    fn new(config: &Config, stages: Stages, machine: bool) -> Result<Server, ServeError> {
+        let host_key = PrivateKey::from_openssh(&config.host_key).map_err(ServeError::HostKey)?;
+        let keys = keys::parse(config.authorized_keys.iter().map(String::as_str));
+        if keys.is_empty() {
+            return Err(ServeError::NoKeys);
+        }
+        let environment = config
+            .command
+            .as_ref()
+            .map(|command| command.env.clone())
+            .unwrap_or_default();
+        Ok(Server {
+            config: Arc::new(server_config(host_key)),
+            shared: Arc::new(Shared {
+                keys,
+                stages,
+                machine,
+                environment,
+            }),
+        })
+    }
+
+    fn run(
+        self,
+        body: impl AsyncFnOnce(&Server) -> Result<(), ServeError>,
+    ) -> Result<(), ServeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ServeError::Runtime)?;
+        runtime.block_on(body(&self))
+    }
+
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
+                    tokio::spawn(attend(config, shared, stream, peer));
+                }
+                // Out of descriptors or memory, or a client that left already: others may still be served.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            std::process::exit(1)
         }
     }
 }
 
-/// Serves at one address with the users of this system, until killed.
-pub(crate) fn serve_here(config: &Config, address: &str) -> Outcome {
-    let (host, port) = address.rsplit_once(':').ok_or("an address is HOST:PORT")?;
-    serve(
-        config,
-        &[(host.to_string(), port.parse().doing("reading the port")?)],
-    )
+/// Serves one client.
+async fn attend(
+    config: Arc<ServerConfig>,
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let _ = stream.set_nodelay(true);
+    let flow = Arc::new(Flow::default());
+    let client = Client::new(shared, Arc::clone(&flow), peer, local);
+    let authenticated = client.authenticated();
+    let connection = Connection::new(stream, flow);
+    let session = async {
+        // A client that breaks the protocol or vanishes is its own affair.
+        if let Ok(session) = russh::server::run_stream(config, connection, client).await {
+            let handle = session.handle();
+            let grace = async {
+                tokio::time::sleep(LOGIN_GRACE).await;
+                if !authenticated.load(Ordering::Relaxed) {
+                    let reason = russh::Disconnect::ByApplication;
+                    let _ = handle
+                        .disconnect(reason, "too slow to log in".into(), String::new())
+                        .await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                _ = session => {}
+                () = grace => {}
+            }
+        }
+    };
+    session.await;
 }
 
-fn serve(config: &Config, addresses: &[(String, u16)]) -> Outcome {
-    let key = PrivateKey::from_openssh(&config.host_key).doing("reading the host key")?;
-    let keys = config
-        .authorized_keys
-        .iter()
-        .filter_map(|line| PublicKey::from_openssh(line).ok());
-    let shared = Arc::new(Shared {
-        keys: keys.collect(),
-        env: config
-            .command
-            .as_ref()
-            .map(|command| command.env.clone())
-            .unwrap_or_default(),
-    });
-    let settings = Arc::new(server::Config {
-        server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-sistemo")),
-        methods: MethodSet::from([MethodKind::PublicKey].as_slice()),
-        auth_rejection_time: Duration::from_secs(1),
+fn server_config(host_key: PrivateKey) -> ServerConfig {
+    ServerConfig {
+        server_id: SshId::Standard(Cow::Borrowed(concat!(
+            "SSH-2.0-sistemo_",
+            env!("CARGO_PKG_VERSION")
+        ))),
+        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
+        // Delays hide which passwords are near; keys have nothing of the kind, and every client begins with "none".
+        auth_rejection_time: Duration::ZERO,
         auth_rejection_time_initial: Some(Duration::ZERO),
-        keys: vec![key],
+        // An agent may offer many keys before the right one.
+        max_auth_attempts: 64,
+        keys: vec![host_key],
+        window_size: WINDOW,
+        maximum_packet_size: PACKET,
+        inactivity_timeout: None,
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: KEEPALIVE_COUNT,
         preferred: Preferred {
             kex: Cow::Borrowed(&[
                 kex::CURVE25519,
                 kex::CURVE25519_PRE_RFC_8731,
+                kex::MLKEM768X25519_SHA256,
                 kex::EXTENSION_SUPPORT_AS_SERVER,
                 kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
             ]),
             cipher: Cow::Borrowed(&[
-                cipher::AES_128_GCM,
-                cipher::AES_256_GCM,
                 cipher::CHACHA20_POLY1305,
+                cipher::AES_256_GCM,
+                cipher::AES_128_GCM,
+                cipher::AES_256_CTR,
+                cipher::AES_128_CTR,
             ]),
+            mac: Cow::Borrowed(&[
+                mac::HMAC_SHA256_ETM,
+                mac::HMAC_SHA512_ETM,
+                mac::HMAC_SHA256,
+                mac::HMAC_SHA512,
+            ]),
+            compression: Cow::Borrowed(&[compression::NONE]),
             ..Preferred::default()
         },
-        window_size: 8 << 20,
-        inactivity_timeout: None,
-        keepalive_interval: Some(Duration::from_secs(30)),
-        nodelay: true,
-        ..server::Config::default()
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .doing("starting the SSH server")?;
-    runtime.block_on(async {
-        let mut listeners = Vec::new();
-        for (host, port) in addresses {
-            let listener =
-                TcpListener::bind((host.parse::<std::net::IpAddr>().doing(host)?, *port));
-            listeners.push(
-                listener
-                    .await
-                    .doing(format_args!("listening on port {port}"))?,
-            );
-        }
-        say(words::READY_LINE);
-        let tasks = listeners
-            .into_iter()
-            .map(|listener| tokio::spawn(accept(listener, settings.clone(), shared.clone())));
-        for task in tasks.collect::<Vec<_>>() {
-            task.await.doing("accepting connections")?;
-        }
-        Ok(())
-    })
-}
-
-async fn accept(listener: TcpListener, settings: Arc<server::Config>, shared: Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let connection = Connection {
-            shared: shared.clone(),
-            user: None,
-        };
-        let settings = settings.clone();
-        tokio::spawn(async move {
-            // A client that goes away in the middle is nothing to report.
-            if let Ok(session) = server::run_stream(settings, stream, connection).await {
-                let _ = session.await;
-            }
-        });
+        ..ServerConfig::default()
     }
-}
-
-/// What all connections know.
-pub(crate) struct Shared {
-    keys: Vec<PublicKey>,
-    /// The image's environment.
-    pub(crate) env: Vec<String>,
-}
-
-/// One client.
-struct Connection {
-    shared: Arc<Shared>,
-    user: Option<accounts::Account>,
-}
-
-impl Handler for Connection {
-    type Error = russh::Error;
-
-    async fn auth_publickey_offered(
-        &mut self,
-        _user: &str,
-        offer: server::PublicKeyOffer<'_>,
-    ) -> Result<Auth, Self::Error> {
-        let known = self
-            .shared
-            .keys
-            .iter()
-            .any(|key| key.key_data() == offer.public_key.key_data());
-        Ok(if known { Auth::Accept } else { Auth::reject() })
-    }
-
-    async fn auth_publickey(
-        &mut self,
-        user: &str,
-        key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Self::Error> {
-        if !self
-            .shared
-            .keys
-            .iter()
-            .any(|known| known.key_data() == key.public_key.key_data())
-        {
-            return Ok(Auth::reject());
-        }
-        match accounts::find(user) {
-            Ok(Some(account)) => {
-                self.user = Some(account);
-                Ok(Auth::Accept)
-            }
-            _ => Ok(Auth::reject()),
-        }
-    }
-
-    async fn channel_open_session(
-        &mut self,
-        channel: Channel<Msg>,
-        reply: server::ChannelOpenHandle,
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        let Some(user) = self.user.clone() else {
-            reply
-                .reject(ChannelOpenFailure::AdministrativelyProhibited)
-                .await;
-            return Ok(());
-        };
-        reply.accept().await;
-        tokio::spawn(channel::serve(
-            channel,
-            session.handle(),
-            user,
-            self.shared.clone(),
-        ));
-        Ok(())
-    }
-
-    async fn channel_open_direct_tcpip(
-        &mut self,
-        channel: Channel<Msg>,
-        host: &str,
-        port: u32,
-        _from: &str,
-        _from_port: u32,
-        reply: server::ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        let (Some(address), Ok(port)) = (address_of(host), u16::try_from(port)) else {
-            reply.reject(ChannelOpenFailure::ConnectFailed).await;
-            return Ok(());
-        };
-        tokio::spawn(async move {
-            match TcpStream::connect((address, port)).await {
-                Ok(mut target) => {
-                    reply.accept().await;
-                    let mut stream = channel.into_stream();
-                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
-                }
-                Err(_) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
-            }
-        });
-        Ok(())
-    }
-}
-
-/// An address, or a name from the image's `/etc/hosts`: this program has no resolver.
-fn address_of(host: &str) -> Option<std::net::IpAddr> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse().ok().or_else(|| {
-        let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-        let named = hosts.lines().find_map(|line| {
-            let mut words = line.split('#').next()?.split_whitespace();
-            let address = words.next()?.parse().ok()?;
-            words
-                .any(|name| name.eq_ignore_ascii_case(host))
-                .then_some(address)
-        });
-        named.or_else(|| (host == "localhost").then(|| std::net::Ipv4Addr::LOCALHOST.into()))
-    })
 }
