@@ -1,1 +1,4 @@
-//! (being built)
+//! Hypervisors.
+pub mod accelerator;
+pub mod process;
+pub mod tsc;
