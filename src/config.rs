@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::error::{Advice, Kind};
 use crate::value::ByteSize;
-use crate::vmm::accelerator::Wish;
+use crate::vmm::Choice;
 
 /// Where settings for the whole host lie.
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
@@ -183,7 +183,7 @@ pub struct Config {
     pub network_home: String,
     pub bridge_subnet: ipnet::Ipv4Net,
     pub uplink: Option<String>,
-    pub accelerator: Wish,
+    pub accelerator: Choice,
     pub kernel: Option<PathBuf>,
     pub registry_url: Option<String>,
     pub registry_mirrors: Vec<String>,

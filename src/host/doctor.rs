@@ -12,7 +12,7 @@ use crate::guest::{kernel, keys};
 use crate::machine::Paths;
 use crate::store::Store;
 use crate::value::ByteSize;
-use crate::vmm::{self, accelerator};
+use crate::vmm::{self, Accelerator, Choice};
 use crate::{network, volume};
 
 /// The least memory that leaves room for a machine.
@@ -165,17 +165,25 @@ fn programs() -> Verdict {
 }
 
 async fn hypervisor() -> Verdict {
-    let driver = vmm::driver();
+    let driver = match vmm::driver() {
+        Ok(driver) => driver,
+        Err(error) => return bad(error, "sistemo setup"),
+    };
     match driver.version().await {
         Ok(version) => Ok(format!("{} {version}", driver.name())),
-        Err(error) => bad(error, "sistemo setup"),
+        Err(error) => bad(crate::error::Error::from(error), "sistemo setup"),
     }
 }
 
 fn accelerator(config: &Config) -> Verdict {
-    match accelerator::choose(config.accelerator, &config.data_dir) {
-        Ok(probe) => Ok(format!("{}: {}", probe.accelerator, probe.reason)),
-        Err(error) => bad(error, "set accelerator to auto"),
+    let probe = vmm::probe(&config.data_dir);
+    match config.accelerator {
+        Choice::Kvm if probe.accelerator == Accelerator::Tcg => bad(
+            format!("kvm was asked for, and does not work here: {}", probe.reason),
+            "let sistemo choose: accelerator = \"auto\" in config.toml",
+        ),
+        Choice::Auto => Ok(format!("{}: {}", probe.accelerator, probe.reason)),
+        choice => Ok(format!("{choice}, as the settings say")),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::event::Progress;
 use crate::guest::{kernel, keys};
 use crate::machine::Paths;
-use crate::vmm::accelerator;
+use crate::vmm::{self, Choice};
 
 /// Programs that machines need on this computer.
 pub const PROGRAMS: [&str; 5] = [
@@ -143,11 +143,9 @@ pub async fn carry_out(
         }
     }
     // Found out once, so that the first deploy need not.
-    if let Ok(probe) = accelerator::choose(config.accelerator, paths.data_dir()) {
-        progress.note(format!(
-            "machines run on {}: {}",
-            probe.accelerator, probe.reason
-        ));
+    let probe = vmm::probe(paths.data_dir());
+    if config.accelerator == Choice::Auto {
+        progress.note(format!("machines run on {}: {}", probe.accelerator, probe.reason));
     }
     Ok(())
 }

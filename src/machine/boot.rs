@@ -10,10 +10,10 @@ use crate::guest::{self, initramfs, kernel, words};
 use crate::image::ImageConfig;
 use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
-use crate::store::machines::MachineRow;
+use crate::store::machines::{MachineRow, ProcessRow};
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::MachineId;
-use crate::vmm::{self, LaunchSpec, accelerator};
+use crate::vmm::{self, Accelerator, Choice, LaunchSpec, Probe};
 
 /// Serial number of the disk that holds the kernel's modules.
 const MODULES_SERIAL: &str = "modules";
@@ -33,6 +33,17 @@ impl Rooms {
             &self.paths.kernels(),
             self.config.kernel.as_deref(),
         )?)
+    }
+
+    /// What guests' instructions run on, and what the probe found.
+    fn accelerator(&self) -> (Accelerator, Probe) {
+        let probe = vmm::probe(self.paths.data_dir());
+        let accelerator = match self.config.accelerator {
+            Choice::Auto => probe.accelerator,
+            Choice::Kvm => Accelerator::Kvm,
+            Choice::Tcg => Accelerator::Tcg,
+        };
+        (accelerator, probe)
     }
 
     /// What the machine's network and its place in it are made of; nothing for a machine without one.
@@ -232,13 +243,13 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let kernel = rooms.kernel()?;
-    let probe = accelerator::choose(rooms.config.accelerator, rooms.paths.data_dir())?;
+    let (accelerator, probe) = rooms.accelerator();
     let plan = rooms.network_plan(&row).await?.map(|(_, machine)| machine);
     let spec = LaunchSpec {
         machine: row.id.to_string(),
         kernel: kernel.image.clone(),
         initramfs: rooms.paths.initramfs(&row.id),
-        command_line: vmm::command_line(probe.accelerator),
+        command_line: vmm::command_line::command_line(accelerator, probe.tsc_khz),
         disks: disks(rooms, &row.id, &kernel)?,
         taps: plan
             .iter()
@@ -252,15 +263,19 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
         memory: row.spec.memory,
         console: rooms.paths.console(&row.id),
         run_dir: rooms.paths.run(&row.id),
-        accelerator: probe.accelerator,
+        accelerator,
     };
-    let vmm = vmm::driver();
-    let process = vmm.launch(&spec).await?;
-    rooms.store.set_process(&row.id, Some(&process.row()))?;
-    let accelerator = probe.accelerator.as_str();
-    rooms
-        .store
-        .set_started(&row.id, vmm.name(), accelerator, &store::now())?;
+    let vmm = vmm::driver()?;
+    let born = |process: &vmm::Process| {
+        let identity = ProcessRow {
+            pid: process.pid,
+            started: process.started,
+            boot_id: process.boot_id.clone(),
+        };
+        rooms.store.set_process(&row.id, Some(&identity)).map_err(Into::into)
+    };
+    vmm.launch(&spec, &born).await?;
+    rooms.store.set_started(&row.id, vmm.name(), accelerator.as_str(), &store::now())?;
     Ok(())
 }
 
@@ -288,7 +303,10 @@ pub(super) async fn await_guest(operation: &Operation<'_>) -> Result<()> {
 /// Comes back when the hypervisor has ended; at once when nobody knows which process it is.
 async fn ended(process: Option<vmm::Process>) {
     if let Some(process) = process {
-        process.wait_exit().await;
+        // One that cannot be watched is left to the clock.
+        if process.wait_exit().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -47,18 +47,6 @@ pub(super) fn last_words(path: &Path) -> Option<String> {
     Some(line.trim().to_string())
 }
 
-/// Whether the guest powered off or restarted by its own wish (kernel/reboot.c says so on the console).
-pub(super) fn ended_itself(path: &Path) -> bool {
-    let end = tail(path, 5).unwrap_or_default();
-    [
-        "reboot: Power down",
-        "reboot: Restarting system",
-        "reboot: System halted",
-    ]
-    .iter()
-    .any(|words| end.contains(words))
-}
-
 /// Leaves out carriage returns and terminal control sequences (ECMA-48 §5.4: `ESC [`, parameters, a final byte).
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -9,13 +9,13 @@ use super::console;
 use super::journal::{Detail, Operation};
 use super::lock::Lock;
 use super::steps::{Step, steps_of};
-use super::stop::process;
+use super::stop::{end_processes, is_alive, process};
 use super::{Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::{OperationKind, OperationRow};
-use crate::vmm;
+use crate::vmm::{self, console::Ending};
 
 /// What is known of a machine that is said to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Rooms {
             }
             OperationKind::Stop
                 if step == Some(Step::PowerOff)
-                    && process(&row).is_some_and(|process| process.is_alive()) =>
+                    && process(&row).is_some_and(|process| is_alive(&process)) =>
             {
                 operation.still_running()
             }
@@ -106,9 +106,14 @@ impl Rooms {
 
     fn sight(&self, row: &MachineRow) -> Sighting {
         match process(row) {
-            Some(process) if process.is_alive() => Sighting::Alive,
-            Some(process) if !process.is_of_this_boot() => Sighting::HostRestarted,
-            _ if console::ended_itself(&self.paths.console(&row.id)) => Sighting::PoweredOff,
+            Some(process) if is_alive(&process) => return Sighting::Alive,
+            Some(process) if vmm::boot_id().is_ok_and(|boot| boot != process.boot_id) => {
+                return Sighting::HostRestarted;
+            }
+            _ => {}
+        }
+        match vmm::console::ending(&self.paths.console(&row.id)) {
+            Ok(Ending::PoweredOff | Ending::Restarted) => Sighting::PoweredOff,
             _ => Sighting::Crashed,
         }
     }
@@ -138,9 +143,7 @@ impl Rooms {
                 )
             }
         };
-        for stray in vmm::find_strays(&row.id.to_string()) {
-            stray.kill().await?;
-        }
+        end_processes(self, &row).await?;
         if let Some((_, plan)) = self.network_plan(&row).await?
             && let Err(error) = self.home.detach(&plan).await
         {

@@ -79,7 +79,21 @@ pub(super) fn refuse_unless(row: &MachineRow, fit: &[Status], way_out: &str) -> 
 
 /// The hypervisor's process as the store knows it.
 pub(super) fn process(row: &MachineRow) -> Option<vmm::Process> {
-    row.process.as_ref().map(vmm::Process::from_row)
+    row.process.as_ref().map(|process| vmm::Process {
+        pid: process.pid,
+        started: process.started,
+        boot_id: process.boot_id.clone(),
+    })
+}
+
+/// Whether the hypervisor runs. One that cannot be looked at is taken to run: nothing is torn down on a guess.
+pub(super) fn is_alive(process: &vmm::Process) -> bool {
+    !matches!(process.current_state(), Ok(vmm::State::Dead))
+}
+
+/// Puts the process into words for what could not be done to it.
+pub(super) fn process_error(act: &'static str, pid: u32) -> impl FnOnce(std::io::Error) -> vmm::Error {
+    move |source| vmm::Error::Process { act, pid, source }
 }
 
 /// Asks the guest to power off and waits until its hypervisor has ended or the time is over.
@@ -87,7 +101,7 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let grace = Duration::from_secs(operation.detail.grace_seconds);
-    let Some(process) = process(&row).filter(vmm::Process::is_alive) else {
+    let Some(process) = process(&row).filter(is_alive) else {
         return Ok(());
     };
     if grace.is_zero() {
@@ -96,13 +110,17 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     let asked = async {
         // A guest that cannot be asked over SSH may still heed its power button; one that heeds neither runs out of
         // time and is ended by force.
-        if rooms.ask_power_off(&row).await.is_err() {
-            let _ = vmm::driver().power_button(&rooms.paths.run(&row.id)).await;
+        if rooms.ask_power_off(&row).await.is_err()
+            && let Ok(vmm) = vmm::driver()
+        {
+            let _ = vmm.shutdown(&rooms.paths.run(&row.id)).await;
         }
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = process.wait_exit() => Ok(()),
+        ended = process.wait_exit() => {
+            Ok(ended.map_err(process_error("wait for", process.pid))?)
+        }
         () = asked => Ok(()),
         () = tokio::time::sleep(grace) => {
             operation.progress.note(format!(
@@ -119,12 +137,19 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
 pub(super) async fn kill(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
-    let mut processes = vmm::find_strays(&row.id.to_string());
-    processes.extend(process(&row));
-    for process in processes {
-        process.kill().await?;
-    }
+    end_processes(rooms, &row).await?;
     rooms.store.set_process(&row.id, None)?;
+    Ok(())
+}
+
+/// Ends whatever runs the machine, written down or not.
+pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()> {
+    let strays = vmm::find_strays(&row.id.to_string(), &rooms.paths.run(&row.id));
+    let mut processes = strays.map_err(process_error("look for", 0))?;
+    processes.extend(process(row));
+    for process in processes {
+        process.kill().await.map_err(process_error("end", process.pid))?;
+    }
     Ok(())
 }
 

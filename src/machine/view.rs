@@ -28,7 +28,7 @@ pub struct Machine {
     pub restart: String,
     pub vmm: Option<String>,
     pub accelerator: Option<String>,
-    pub pid: Option<i32>,
+    pub pid: Option<u32>,
     pub created_at: String,
     pub started_at: Option<String>,
     /// Why it failed.

@@ -77,7 +77,7 @@ pub struct Spec {
 /// Which hypervisor process runs a machine. A pid alone proves nothing: it is reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessRow {
-    pub pid: i32,
+    pub pid: u32,
     /// Clock ticks since boot at which it began (proc_pid_stat(5), field 22).
     pub started: u64,
     /// `/proc/sys/kernel/random/boot_id` of the boot it belongs to.
@@ -110,7 +110,7 @@ const COLUMNS: &str = "id, name, status, spec, image, image_digest, network, ip,
      vmm, accelerator, pid, pid_started, boot_id, failure, created_at, started_at";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
-    let pid: Option<i32> = row.get("pid")?;
+    let pid: Option<u32> = row.get("pid")?;
     let started: Option<i64> = row.get("pid_started")?;
     let boot_id: Option<String> = row.get("boot_id")?;
     let spec: String = row.get("spec")?;

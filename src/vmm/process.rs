@@ -1,212 +1,209 @@
-//! Which process runs a machine. A pid is reused by the kernel, so identity is the pid with the time it began and the
-//! boot it belongs to; signals go through a pidfd, which cannot come to mean another process (pidfd_open(2)).
+//! A hypervisor's process, named so that a recycled process number is never mistaken for it.
+//!
+//! A number is reused once its process is gone; the number, the time at which the process began and the boot it began in
+//! are not. Whatever is done to a process is done through a pidfd (pidfd_open(2)), opened first and proved second: a
+//! descriptor keeps naming the process that it was opened for.
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
-use nix::errno::Errno;
-use nix::libc;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::Error;
-use crate::store::machines::ProcessRow;
-
-/// A hypervisor's process, alive or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A process of this boot or an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    pid: i32,
-    started: u64,
-    boot_id: String,
+    /// Process number.
+    pub pid: u32,
+    /// When it began, in clock ticks since boot (proc(5), `/proc/PID/stat` field 22).
+    pub started: u64,
+    /// The boot that it belongs to (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+}
+
+/// Whether a process still runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It runs.
+    Alive,
+    /// It has ended (its parent may not have noticed yet), or was of another boot.
+    Dead,
 }
 
 impl Process {
-    /// The process with that pid now; `None` when there is none.
-    pub fn of_pid(pid: i32) -> Option<Process> {
-        Some(Process {
+    /// The process that has `pid` now. Fails with `NotFound` when there is none.
+    pub fn with_pid(pid: u32) -> io::Result<Self> {
+        let stat = Stat::of(pid)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Process {
             pid,
-            started: started(pid)?,
-            boot_id: boot_id(),
+            started: stat.started,
+            boot_id: boot_id()?,
         })
     }
 
-    /// The process that was written down.
-    pub fn from_row(row: &ProcessRow) -> Process {
-        Process {
-            pid: row.pid,
-            started: row.started,
-            boot_id: row.boot_id.clone(),
-        }
+    /// Whether it still runs.
+    pub fn current_state(&self) -> io::Result<State> {
+        Ok(self.open()?.map_or(State::Dead, |_| State::Alive))
     }
 
-    /// What to write down.
-    pub fn row(&self) -> ProcessRow {
-        ProcessRow {
-            pid: self.pid,
-            started: self.started,
-            boot_id: self.boot_id.clone(),
-        }
-    }
-
-    /// Process identifier.
-    pub fn pid(&self) -> i32 {
-        self.pid
-    }
-
-    /// Whether it belongs to this boot of the host.
-    pub fn is_of_this_boot(&self) -> bool {
-        self.boot_id == boot_id()
-    }
-
-    /// Whether it runs. A zombie does not.
-    pub fn is_alive(&self) -> bool {
-        self.is_of_this_boot() && started(self.pid) == Some(self.started)
-    }
-
-    /// Comes back when it has ended; at once when it is not there.
-    pub async fn wait_exit(&self) {
-        let Some(pidfd) = self.pidfd() else { return };
-        // A pidfd becomes readable when its process ends.
-        // SAFETY: the descriptor is owned by what waits for it.
-        if let Ok(pidfd) = unsafe { AsyncFd::register(pidfd) } {
-            let _ = pidfd.readable().await;
-        }
-    }
-
-    /// Ends it and waits until it is gone, so that its disks and taps are free. One that has ended is no failure.
-    pub async fn kill(&self) -> Result<(), Error> {
-        let Some(pidfd) = self.pidfd() else {
+    /// Waits until it has ended; returns at once when it has. It need not be a child of this program.
+    pub async fn wait_exit(&self) -> io::Result<()> {
+        let Some(handle) = self.open()? else {
             return Ok(());
         };
-        // SAFETY: the descriptor is open; the call takes no pointer but a null one.
-        let sent = unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                std::os::fd::AsRawFd::as_raw_fd(&pidfd),
-                libc::SIGKILL,
-                std::ptr::null::<libc::siginfo_t>(),
-                0,
-            )
-        };
-        match Errno::result(sent) {
-            Ok(_) => {}
-            Err(Errno::ESRCH) => return Ok(()),
-            Err(source) => {
-                return Err(Error::Kill {
-                    pid: self.pid,
-                    source,
-                });
-            }
-        }
-        drop(pidfd);
-        self.wait_exit().await;
+        // A pidfd becomes readable when its process ends.
+        // SAFETY: an OwnedFd keeps its descriptor, and the AsyncFd keeps the OwnedFd.
+        let handle = unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) }?;
+        handle.readable().await?.retain_ready();
         Ok(())
     }
 
-    /// A descriptor for it, when it is alive and the one that was meant.
-    fn pidfd(&self) -> Option<OwnedFd> {
-        // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, self.pid, libc::PIDFD_NONBLOCK) };
-        let fd = Errno::result(fd).ok()?;
-        // SAFETY: the descriptor is new and nobody else's.
-        let fd = unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).ok()?) };
-        // Asked after it was opened: had the pid been reused, the start time would differ.
-        self.is_alive().then_some(fd)
+    /// Ends it with SIGKILL and waits until it has ended. Does nothing when it has.
+    pub async fn kill(&self) -> io::Result<()> {
+        self.signal(Signal::KILL)?;
+        self.wait_exit().await
+    }
+
+    /// Sends `signal` unless the process has ended.
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        let Some(handle) = self.open()? else {
+            return Ok(());
+        };
+        match pidfd_send_signal(handle.as_fd(), signal) {
+            Err(rustix::io::Errno::SRCH) => Ok(()),
+            sent => Ok(sent?),
+        }
+    }
+
+    /// A descriptor of this very process, `None` when it has ended.
+    fn open(&self) -> io::Result<Option<OwnedFd>> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid else {
+            return Ok(None);
+        };
+        if boot_id()? != self.boot_id {
+            return Ok(None);
+        }
+        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+            Err(rustix::io::Errno::SRCH) => return Ok(None),
+            handle => handle?,
+        };
+        // The descriptor is open: if what /proc shows now is ours, so is what the descriptor names.
+        let ours = Stat::of(self.pid)?.is_some_and(|s| s.started == self.started && !s.ended);
+        Ok(ours.then_some(handle))
     }
 }
 
-/// When a process began, in clock ticks since boot (proc_pid_stat(5), field 22); `None` when it is not there or is a
-/// zombie (field 3).
-fn started(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in parentheses that may itself hold any letter.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
+/// What `/proc/PID/stat` says.
+struct Stat {
+    started: u64,
+    ended: bool,
+}
+
+impl Stat {
+    /// `None` when there is no such process.
+    fn of(pid: u32) -> io::Result<Option<Self>> {
+        let text = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(text) => text,
+            // ESRCH: it was there when the file was opened.
+            Err(e) if e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(3) => {
+                return Ok(None);
+            }
+            Err(e) => return Err(e),
+        };
+        Stat::parse(&text)
+            .map(Some)
+            .ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat is not understood")))
     }
-    fields.nth(18)?.parse().ok()
-}
 
-/// This boot's identifier (random(4)).
-pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|id| id.trim().to_string())
-        .unwrap_or_default()
-}
-
-/// The word on a hypervisor's command line that says whose it is.
-pub(super) fn marker(machine: &str) -> String {
-    format!("sistemo-{machine}")
-}
-
-/// Every process that carries the machine's marker: also one whose starter was killed before it wrote its pid down.
-pub fn find_strays(machine: &str) -> Vec<Process> {
-    let marker = marker(machine);
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid: &i32| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            line.split(|byte| *byte == 0)
-                .any(|word| word == marker.as_bytes())
+    /// The second field is the program's name in parentheses and may hold anything, so fields count from the last `)`.
+    fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
+        let state = fields.next()?; // field 3
+        let started = fields.nth(18)?.parse().ok()?; // field 22
+        Some(Stat {
+            started,
+            ended: matches!(state, "Z" | "X" | "x"),
         })
-        .filter_map(Process::of_pid)
-        .collect()
+    }
+}
+
+/// The identifier of this boot.
+pub fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_process_is_known_until_it_ends_and_its_pid_alone_is_not_enough() {
-        let mut child = std::process::Command::new("sleep")
+    fn sleeper() -> std::process::Child {
+        std::process::Command::new("sleep")
             .arg("1000")
             .spawn()
-            .unwrap();
-        let process = Process::of_pid(child.id().cast_signed()).unwrap();
-        assert!(process.is_alive());
-        let impostor = Process {
-            started: process.started + 1,
-            ..process.clone()
-        };
-        assert!(!impostor.is_alive());
-        impostor.kill().await.unwrap();
-        assert!(
-            process.is_alive(),
-            "another process with the same pid was killed"
-        );
-        let earlier = Process {
-            boot_id: "another boot".into(),
-            ..process.clone()
-        };
-        assert!(!earlier.is_alive());
+            .unwrap()
+    }
+
+    #[test]
+    fn field_22_is_found_behind_a_name_with_parentheses() {
+        let text = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!((stat.started, stat.ended), (987_654, false));
+        assert!(Stat::parse("").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_killed_process_is_dead_even_before_it_is_reaped() {
+        let mut child = sleeper();
+        let process = Process::with_pid(child.id()).unwrap();
+        assert_eq!(process.current_state().unwrap(), State::Alive);
         process.kill().await.unwrap();
-        assert!(!process.is_alive());
+        assert_eq!(process.current_state().unwrap(), State::Dead);
+        process.kill().await.unwrap();
+        child.wait().unwrap();
+        assert_eq!(process.current_state().unwrap(), State::Dead);
+        process.wait_exit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_exit_is_seen_by_whoever_waits() {
+        let mut child = sleeper();
+        let process = Process::with_pid(child.id()).unwrap();
+        let waiter = tokio::spawn(async move { process.wait_exit().await });
+        child.kill().unwrap();
+        waiter.await.unwrap().unwrap();
         child.wait().unwrap();
     }
 
     #[tokio::test]
-    async fn a_stray_is_found_by_its_marker() {
-        let machine = crate::value::MachineId::new().to_string();
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", "echo; read line", &marker(&machine)])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        // The kernel shows a command line a moment after the program begins.
-        std::io::Read::read_exact(&mut child.stdout.take().unwrap(), &mut [0]).unwrap();
-        let found = find_strays(&machine);
-        assert_eq!(
-            found.iter().map(Process::pid).collect::<Vec<_>>(),
-            [child.id().cast_signed()]
-        );
-        found[0].kill().await.unwrap();
+    async fn a_recycled_number_is_not_the_process() {
+        let mut child = sleeper();
+        let real = Process::with_pid(child.id()).unwrap();
+        let earlier = Process {
+            started: real.started - 1,
+            ..real.clone()
+        };
+        let other_boot = Process {
+            boot_id: "another".into(),
+            ..real.clone()
+        };
+        for stranger in [earlier, other_boot] {
+            assert_eq!(stranger.current_state().unwrap(), State::Dead);
+            stranger.kill().await.unwrap();
+        }
+        assert_eq!(real.current_state().unwrap(), State::Alive);
+        real.kill().await.unwrap();
         child.wait().unwrap();
-        assert!(find_strays(&machine).is_empty());
+    }
+
+    #[test]
+    fn no_process_is_an_error() {
+        let error = Process::with_pid(u32::MAX).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }
