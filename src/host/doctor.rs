@@ -179,7 +179,10 @@ fn accelerator(config: &Config) -> Verdict {
     let probe = vmm::probe(&config.data_dir);
     match config.accelerator {
         Choice::Kvm if probe.accelerator == Accelerator::Tcg => bad(
-            format!("kvm was asked for, and does not work here: {}", probe.reason),
+            format!(
+                "kvm was asked for, and does not work here: {}",
+                probe.reason
+            ),
             "let sistemo choose: accelerator = \"auto\" in config.toml",
         ),
         Choice::Auto => Ok(format!("{}: {}", probe.accelerator, probe.reason)),

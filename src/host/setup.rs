@@ -145,7 +145,10 @@ pub async fn carry_out(
     // Found out once, so that the first deploy need not.
     let probe = vmm::probe(paths.data_dir());
     if config.accelerator == Choice::Auto {
-        progress.note(format!("machines run on {}: {}", probe.accelerator, probe.reason));
+        progress.note(format!(
+            "machines run on {}: {}",
+            probe.accelerator, probe.reason
+        ));
     }
     Ok(())
 }

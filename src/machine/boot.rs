@@ -272,10 +272,15 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
             started: process.started,
             boot_id: process.boot_id.clone(),
         };
-        rooms.store.set_process(&row.id, Some(&identity)).map_err(Into::into)
+        rooms
+            .store
+            .set_process(&row.id, Some(&identity))
+            .map_err(Into::into)
     };
     vmm.launch(&spec, &born).await?;
-    rooms.store.set_started(&row.id, vmm.name(), accelerator.as_str(), &store::now())?;
+    rooms
+        .store
+        .set_started(&row.id, vmm.name(), accelerator.as_str(), &store::now())?;
     Ok(())
 }
 

@@ -92,7 +92,10 @@ pub(super) fn is_alive(process: &vmm::Process) -> bool {
 }
 
 /// Puts the process into words for what could not be done to it.
-pub(super) fn process_error(act: &'static str, pid: u32) -> impl FnOnce(std::io::Error) -> vmm::Error {
+pub(super) fn process_error(
+    act: &'static str,
+    pid: u32,
+) -> impl FnOnce(std::io::Error) -> vmm::Error {
     move |source| vmm::Error::Process { act, pid, source }
 }
 
@@ -148,7 +151,10 @@ pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()>
     let mut processes = strays.map_err(process_error("look for", 0))?;
     processes.extend(process(row));
     for process in processes {
-        process.kill().await.map_err(process_error("end", process.pid))?;
+        process
+            .kill()
+            .await
+            .map_err(process_error("end", process.pid))?;
     }
     Ok(())
 }

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::reboot::{RebootMode, reboot};
 use sistemo::guest::words::FATAL_PREFIX;
+use tokio::net::UnixStream;
 
 use crate::console;
 
@@ -100,6 +102,25 @@ fn is_pipe(path: &str) -> bool {
     Path::new(path)
         .metadata()
         .is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
+/// Where systemd's manager listens for its own tools, from before its first unit starts.
+const SYSTEMD_SOCKET: &str = "/run/systemd/private";
+/// How often the socket is looked for, and for how long: it appears on a file system that systemd mounts itself, so
+/// there is nothing to watch before.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_FOR: Duration = Duration::from_secs(60);
+
+/// Comes back when init can be told things. The kernel drops signals that PID 1 has no handler for yet, so one that is
+/// sent too early is lost; and a user who enters expects `systemctl` to work.
+pub async fn init_listens() {
+    if running_init() != Init::Systemd {
+        return;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < LOOK_FOR && UnixStream::connect(SYSTEMD_SOCKET).await.is_err() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Asks init to end the machine, cleanly. Returns once it has been told.

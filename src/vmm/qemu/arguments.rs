@@ -79,9 +79,9 @@ pub(super) fn arguments(
     );
     line.option("-mon", "chardev=control,mode=control");
     line.option("-pidfile", spec.run_dir.join("pid"));
-    // The guest numbers its devices in the order of their places; QEMU by itself would fill the places from the end.
-    let mut place = 0..;
-    let mut bus = || format!("virtio-mmio-bus.{}", place.next().unwrap_or(TRANSPORTS));
+    // The kernel meets the places from the last to the first, which is also how QEMU by itself would fill them.
+    let mut place = (0..TRANSPORTS).rev();
+    let mut bus = || format!("virtio-mmio-bus.{}", place.next().unwrap_or_default());
     for (index, disk) in spec.disks.iter().enumerate() {
         let node = format!("disk{index}");
         line.json("-blockdev", block_node(&node, disk)?);

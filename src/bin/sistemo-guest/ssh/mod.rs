@@ -33,6 +33,7 @@ use self::flow::{Connection, Flow, WINDOW};
 use self::handler::{Client, Shared};
 use self::stage::{Stage, Stages};
 use crate::gate::{Gate, GateError};
+use crate::power;
 
 /// Time that a client has to prove who it is.
 const LOGIN_GRACE: Duration = Duration::from_secs(120);
@@ -92,6 +93,7 @@ pub fn serve_machine(
             gate.mounted().await.map_err(ServeError::Gate)?;
             sender.send_replace(Stage::Mounted);
             gate.handed_over().await;
+            power::init_listens().await;
             sender.send_replace(Stage::Ready);
             // Only now is it known what the image holds. Taken already is as good as served.
             if !SERVERS

@@ -1,7 +1,7 @@
 //! How far the machine's start has come, as the server knows it.
 //!
 //! ```text
-//!   Waiting ──(root entered)──▶ Rooted ──(volumes, identity)──▶ Mounted ──(init runs)──▶ Ready
+//!   Waiting ──(root entered)──▶ Rooted ──(volumes, identity)──▶ Mounted ──(init listens)──▶ Ready
 //! ```
 //!
 //! The server answers from `Waiting` on; it lets users in from `Mounted` on.
@@ -17,7 +17,7 @@ pub enum Stage {
     Rooted,
     /// Everything is mounted and written that the host asked for.
     Mounted,
-    /// Init or the application runs.
+    /// The application runs, or init and can be told things.
     Ready,
 }
 

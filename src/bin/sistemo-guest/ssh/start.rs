@@ -96,15 +96,13 @@ impl Start<'_> {
                 Running::default()
             }
             Asked::PowerOff => {
-                let (text, end) = power_off(&self.account, self.machine);
-                tokio::spawn(session::answer(
-                    text,
-                    Some(STDERR),
-                    end,
-                    writer,
-                    handle,
-                    inbox,
-                ));
+                let (account, machine, stages) = (self.account, self.machine, self.stages);
+                tokio::spawn(async move {
+                    // An init that does not listen yet would not hear of it.
+                    stages.reach(Stage::Ready).await;
+                    let (text, end) = power_off(&account, machine);
+                    session::answer(text, Some(STDERR), end, writer, handle, inbox).await;
+                });
                 Running::default()
             }
             Asked::Shell | Asked::Command(_) | Asked::Sftp => self.launch(writer, handle, inbox),
