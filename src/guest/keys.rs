@@ -16,9 +16,16 @@ use crate::error::Advice;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot {what} the key {}", path.display())]
-    File { what: &'static str, path: PathBuf, source: std::io::Error },
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{} is not an SSH key", path.display())]
-    Format { path: PathBuf, source: russh::keys::ssh_key::Error },
+    Format {
+        path: PathBuf,
+        source: russh::keys::ssh_key::Error,
+    },
     #[error("cannot make an SSH key")]
     Make(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the guest's host key is not an SSH key")]
@@ -52,7 +59,9 @@ pub fn ensure_key_pair(folder: &Path) -> Result<Keys, Error> {
     let path = folder.join("id_ed25519");
     if !path.exists() {
         let key = generate("sistemo")?;
-        let pem = key.to_openssh(LineEnding::LF).map_err(|e| Error::Make(e.into()))?;
+        let pem = key
+            .to_openssh(LineEnding::LF)
+            .map_err(|e| Error::Make(e.into()))?;
         let partial = folder.join(format!("id_ed25519.partial-{}", std::process::id()));
         write_private(&partial, pem.as_bytes())?;
         // A link fails when the name is taken, so the first writer wins.
@@ -60,23 +69,39 @@ pub fn ensure_key_pair(folder: &Path) -> Result<Keys, Error> {
         let _ = std::fs::remove_file(&partial);
         match linked {
             Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::File { what: "write", path, source });
+                return Err(Error::File {
+                    what: "write",
+                    path,
+                    source,
+                });
             }
             _ => {}
         }
     }
-    let private = PrivateKey::read_openssh_file(&path)
-        .map_err(|source| Error::Format { path: path.clone(), source })?;
+    let private = PrivateKey::read_openssh_file(&path).map_err(|source| Error::Format {
+        path: path.clone(),
+        source,
+    })?;
     let public_line = private
         .public_key()
         .to_openssh()
-        .map_err(|source| Error::Format { path: path.clone(), source })?;
+        .map_err(|source| Error::Format {
+            path: path.clone(),
+            source,
+        })?;
     let public = folder.join("id_ed25519.pub");
     if !public.exists() {
-        std::fs::write(&public, format!("{public_line}\n"))
-            .map_err(|source| Error::File { what: "write", path: public, source })?;
+        std::fs::write(&public, format!("{public_line}\n")).map_err(|source| Error::File {
+            what: "write",
+            path: public,
+            source,
+        })?;
     }
-    Ok(Keys { private: Arc::new(private), public_line, path })
+    Ok(Keys {
+        private: Arc::new(private),
+        public_line,
+        path,
+    })
 }
 
 /// A host key for a guest: the private half as PEM, the public half as one line.
@@ -106,9 +131,18 @@ fn generate(comment: &str) -> Result<PrivateKey, Error> {
 /// Writes a file that only its owner may read.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut options = std::fs::OpenOptions::new();
-    let open = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    let open = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path);
     open.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(|source| Error::File { what: "write", path: path.into(), source })
+        .map_err(|source| Error::File {
+            what: "write",
+            path: path.into(),
+            source,
+        })
 }
 
 #[cfg(test)]
@@ -122,7 +156,10 @@ mod tests {
         let first = ensure_key_pair(dir.path()).unwrap();
         let second = ensure_key_pair(dir.path()).unwrap();
         assert_eq!(first.public_line, second.public_line);
-        assert!(first.public_line.starts_with("ssh-ed25519 ") && first.public_line.ends_with(" sistemo"));
+        assert!(
+            first.public_line.starts_with("ssh-ed25519 ")
+                && first.public_line.ends_with(" sistemo")
+        );
         let mode = std::fs::metadata(&first.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
@@ -132,10 +169,17 @@ mod tests {
     fn openssh_reads_our_keys() {
         let dir = tempfile::tempdir().unwrap();
         let keys = ensure_key_pair(dir.path()).unwrap();
-        let output =
-            std::process::Command::new("ssh-keygen").arg("-y").arg("-f").arg(&keys.path).output().unwrap();
+        let output = std::process::Command::new("ssh-keygen")
+            .arg("-y")
+            .arg("-f")
+            .arg(&keys.path)
+            .output()
+            .unwrap();
         assert!(output.status.success());
-        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), keys.public_line);
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap().trim(),
+            keys.public_line
+        );
     }
 
     #[test]
