@@ -2,4 +2,6 @@
 //!
 //! Knows nothing of machines, volumes or networks: it is given paths, keys and addresses.
 
+pub mod initramfs;
+pub mod kernel;
 pub mod words;

@@ -1,1 +1,4 @@
-//! (being built)
+//! This computer: the programs it has, and how it gets those it lacks.
+
+pub mod command;
+pub mod packages;
