@@ -26,6 +26,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+#[cfg(test)]
+pub(crate) mod test_kernel;
+
 pub use self::fetch::{Fetched, Step, fetch, steps};
 use crate::error::Advice;
 
