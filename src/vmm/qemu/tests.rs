@@ -98,7 +98,7 @@ impl Bench {
         self.spec.disks.push(Disk {
             path,
             read_only,
-            serial: format!("serial-{name}"),
+            serial: name.into(),
         });
     }
 
@@ -226,9 +226,9 @@ async fn a_machine_boots_with_its_disks_link_and_clock() {
         said,
         [
             "init: clock tsc",
-            "init: disk vda serial-one 0 16384",
-            "init: disk vdb serial-two, with a c 1 16384",
-            "init: disk vdc serial-three 0 16384",
+            "init: disk vda one 0 16384",
+            "init: disk vdb two, with a comma 1 16384",
+            "init: disk vdc three 0 16384",
             "init: link 02:00:00:00:00:07",
             "init: rng virtio_rng.0",
             "init: cpus 2",
