@@ -2,4 +2,5 @@
 
 pub mod command;
 pub mod packages;
+pub mod setup;
 pub mod tap;

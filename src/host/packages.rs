@@ -126,9 +126,7 @@ impl PackageManager {
             (Tool::Qemu, Apk) => "qemu-system-x86_64",
             (Tool::Mmdebstrap, Apt | Dnf | Apk) => "mmdebstrap",
             (Tool::Mmdebstrap, Pacman | Zypper) => return None,
-            (Tool::Mkfs | Tool::E2fsck | Tool::Resize2fs, Apk) if tool == Tool::Resize2fs => {
-                "e2fsprogs-extra"
-            }
+            (Tool::Resize2fs, Apk) => "e2fsprogs-extra",
             (Tool::Mkfs | Tool::E2fsck | Tool::Resize2fs, _) => "e2fsprogs",
             (Tool::Nft, _) => "nftables",
             (Tool::Depmod, _) => "kmod",

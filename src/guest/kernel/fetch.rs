@@ -18,22 +18,29 @@ use crate::host::packages::PackageManager;
 
 /// What there is to do, as data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+enum Step {
     /// Run a command in the directory for packages.
     Run(CommandLine),
     /// Ask apt which real packages the first of these names that it knows stands for, and download them.
     ResolveApt { names: Vec<String> },
 }
 
-/// Packages that were fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// The package files.
-    pub packages: Vec<PathBuf>,
+/// The commands by which one would fetch a kernel into `directory` by hand.
+pub fn commands(manager: PackageManager, directory: &Path) -> Vec<CommandLine> {
+    steps(manager, directory)
+        .into_iter()
+        .map(|step| match step {
+            Step::Run(line) => line,
+            Step::ResolveApt { names } => {
+                let words = ["apt-get", "-q", "download"].map(String::from);
+                CommandLine::new(words.into_iter().chain(names.into_iter().take(1)))
+            }
+        })
+        .collect()
 }
 
 /// How `manager` fetches a kernel into `directory`.
-pub fn steps(manager: PackageManager, directory: &Path) -> Vec<Step> {
+fn steps(manager: PackageManager, directory: &Path) -> Vec<Step> {
     let here = directory.display().to_string();
     let run = |words: &[&str]| Step::Run(CommandLine::new(words.iter().copied()));
     match manager {
@@ -73,12 +80,12 @@ pub fn steps(manager: PackageManager, directory: &Path) -> Vec<Step> {
     }
 }
 
-/// Fetches the packages into `directory`, which should be empty. The output of programs goes to `log`.
+/// Fetches the packages into `directory`, which should be empty, and returns the files. The output of programs goes to `log`.
 pub async fn fetch(
     manager: PackageManager,
     directory: &Path,
     log: Option<&Path>,
-) -> Result<Fetched, Error> {
+) -> Result<Vec<PathBuf>, Error> {
     for step in steps(manager, directory) {
         match step {
             Step::Run(line) => {
@@ -98,7 +105,7 @@ pub async fn fetch(
             meta: "for virtual machines".into(),
         });
     }
-    Ok(Fetched { packages })
+    Ok(packages)
 }
 
 async fn download_with_apt(

@@ -29,7 +29,7 @@ use std::process::{Command, Stdio};
 #[cfg(test)]
 pub(crate) mod test_kernel;
 
-pub use self::fetch::{Fetched, Step, fetch, steps};
+pub use self::fetch::{commands, fetch};
 use crate::error::Advice;
 
 const CURRENT: &str = "current";
@@ -83,7 +83,7 @@ pub enum Error {
     #[error("the package manager knows no kernel package {meta}")]
     NoPackage { meta: String },
     /// This host has no kernel of its own that could be used.
-    #[error("this host's own kernel {release} cannot be used: {} does not exist", missing.display())]
+    #[error("this host's own kernel {release} cannot be used: {} cannot be read", missing.display())]
     HostKernel { release: String, missing: PathBuf },
 }
 
@@ -137,8 +137,13 @@ impl Kernel {
         &self.dir
     }
 
+    /// What it was installed from: a path, or the names of packages.
+    pub fn origin(&self) -> String {
+        fs::read_to_string(self.dir.join("origin")).unwrap_or_default()
+    }
+
     /// The modules that the initramfs loads, in order: names without suffix, and files.
-    pub(super) fn boot_modules(&self) -> Result<Vec<(String, PathBuf)>, Error> {
+    pub fn boot_modules(&self) -> Result<Vec<(String, PathBuf)>, Error> {
         let boot = self.dir.join("boot");
         let order = boot.join("order");
         let text = fs::read_to_string(&order).map_err(|source| Error::Read {
@@ -185,20 +190,23 @@ impl Kernels {
     /// kernel image, whose modules are then those of the host for that release, if any. Makes it the current one.
     /// Blocks for some seconds.
     pub fn install(&self, from: &Path) -> Result<Kernel, Error> {
-        self.install_all(&[from.to_path_buf()])
+        self.install_from(&[from.to_path_buf()], &from.display().to_string())
     }
 
-    /// As [`Kernels::install`], from several packages that make up one kernel.
-    pub fn install_all(&self, from: &[PathBuf]) -> Result<Kernel, Error> {
+    /// As [`Kernels::install`], from package files that together make up one kernel.
+    pub fn install_all(&self, packages: &[PathBuf]) -> Result<Kernel, Error> {
+        let names: Vec<String> = (packages.iter())
+            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .collect();
+        self.install_from(packages, &names.join(", "))
+    }
+
+    fn install_from(&self, from: &[PathBuf], origin: &str) -> Result<Kernel, Error> {
         let write = |source| Error::Write {
             path: self.dir.clone(),
             source,
         };
-        fs::create_dir_all(&self.dir).map_err(write)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempdir_in(&self.dir)
-            .map_err(write)?;
+        let temporary = self.workspace()?;
         let tree = temporary.path().join("tree");
         let mut parts = Parts::default();
         for source in from {
@@ -216,6 +224,7 @@ impl Kernels {
         let release = parts.release.clone();
         let ready = temporary.path().join("ready");
         assemble(&parts, temporary.path(), &ready)?;
+        fs::write(ready.join("origin"), origin).map_err(write)?;
         let kernel = self.put(&ready, &release)?;
         self.make_current(&release)?;
         Ok(kernel)
@@ -223,18 +232,7 @@ impl Kernels {
 
     /// Installs the kernel that this host runs.
     pub fn install_host(&self) -> Result<Kernel, Error> {
-        let release = host_release();
-        let places = [
-            PathBuf::from(format!("/lib/modules/{release}/vmlinuz")),
-            PathBuf::from(format!("/boot/vmlinuz-{release}")),
-        ];
-        match places.iter().find(|path| path.exists()) {
-            Some(image) => self.install(image),
-            None => Err(Error::HostKernel {
-                release,
-                missing: places[1].clone(),
-            }),
-        }
+        self.install(&host_image()?)
     }
 
     /// Moves a complete kernel into its place. One of the same release that is there is replaced; a machine that runs
@@ -267,25 +265,44 @@ impl Kernels {
             .map_err(|source| Error::Write { path: link, source })
     }
 
-    /// Removes what installations that were killed have left behind. Call it when no other installs.
+    /// What installations that were killed have left behind; also what one that is under way needs.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                [".new-", ".old-", ".current-"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+            })
+            .map(|entry| entry.path())
+            .collect()
+    }
+
+    /// Removes [`Kernels::leftovers`]. Call it when no other installs.
     pub fn sweep(&self) -> Result<(), Error> {
-        let Ok(entries) = fs::read_dir(&self.dir) else {
-            return Ok(());
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let path = entry.path();
-            let gone = if name.starts_with(".new-") || name.starts_with(".old-") {
-                fs::remove_dir_all(&path)
-            } else if name.starts_with(".current-") {
-                fs::remove_file(&path)
-            } else {
-                Ok(())
+        for path in self.leftovers() {
+            let gone = match path.is_symlink() {
+                true => fs::remove_file(&path),
+                false => fs::remove_dir_all(&path),
             };
             gone.map_err(|source| Error::Write { path, source })?;
         }
         Ok(())
+    }
+
+    /// A fresh directory for packages, swept like the rest when its user is killed.
+    pub fn workspace(&self) -> Result<tempfile::TempDir, Error> {
+        let write = |source| Error::Write {
+            path: self.dir.clone(),
+            source,
+        };
+        fs::create_dir_all(&self.dir).map_err(write)?;
+        tempfile::Builder::new()
+            .prefix(".new-")
+            .tempdir_in(&self.dir)
+            .map_err(write)
     }
 }
 
@@ -447,6 +464,23 @@ fn is_package(path: &Path) -> bool {
     [".deb", ".rpm", ".apk", ".tar.zst", ".tar.xz", ".tar.gz"]
         .iter()
         .any(|suffix| name.ends_with(suffix))
+}
+
+/// The image of the kernel that this host runs.
+pub fn host_image() -> Result<PathBuf, Error> {
+    let release = host_release();
+    let beside = PathBuf::from(format!("/lib/modules/{release}/vmlinuz"));
+    let boot = PathBuf::from(format!("/boot/vmlinuz-{release}"));
+    // Some distributions let only root read it.
+    let readable = |path: &Path| fs::File::open(path).is_ok();
+    match () {
+        () if readable(&beside) => Ok(beside),
+        () if readable(&boot) => Ok(boot),
+        () => Err(Error::HostKernel {
+            release,
+            missing: boot,
+        }),
+    }
 }
 
 /// `uname -r` of this host.

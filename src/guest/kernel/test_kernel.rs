@@ -29,7 +29,7 @@ pub(crate) fn kernel() -> Kernel {
     let packages = tempfile::tempdir_in(&cache).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let fetched = runtime.block_on(fetch(PackageManager::Apt, packages.path(), None));
-    kernels.install_all(&fetched.unwrap().packages).unwrap()
+    kernels.install_all(&fetched.unwrap()).unwrap()
 }
 
 /// A statically linked busybox.
