@@ -78,7 +78,7 @@ impl RunDir {
     pub(super) fn listen(&self, name: &str) -> io::Result<UnixListener> {
         let path = self.short(name);
         match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => UnixListener::bind(path),
         }
     }

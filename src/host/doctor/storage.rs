@@ -88,8 +88,7 @@ pub(super) fn disk(path: &Path, least: ByteSize) -> Check {
     };
     let free = ByteSize::bytes(facts.blocks_available() * facts.fragment_size());
     let mend = format!(
-        "delete machines, volumes or images that are no longer needed ({} are to stay free), or move the data directory",
-        least
+        "delete machines, volumes or images that are no longer needed ({least} are to stay free), or move the data directory"
     );
     if free < least {
         return Check::bad(NAME, format!("only {free} free"), mend);

@@ -109,7 +109,7 @@ impl Qemu {
         let stream = run_dir.connect(CONTROL).map_err(control)?;
 
         let arguments = arguments::arguments(spec, listener.as_raw_fd(), sandbox)?;
-        let pid = spawn(Spawn {
+        let process = spawn(Spawn {
             program: &self.program,
             arguments,
             namespace: namespace.as_ref(),
@@ -125,14 +125,6 @@ impl Qemu {
                 source,
             },
         })?;
-        let process = match Process::with_pid(pid) {
-            Ok(process) => process,
-            // It ended, and was waited for, within the moment.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(ended(&run_dir));
-            }
-            Err(e) => return Err(Error::Identity(e.into())),
-        };
         let up = match born(&process) {
             Ok(()) => come_up(&process, stream, &run_dir).await,
             Err(source) => Err(Error::Identity(source)),

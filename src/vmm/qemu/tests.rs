@@ -66,23 +66,8 @@ struct Bench {
 impl Bench {
     fn new(what: &str) -> Self {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let kernel = kernel();
-        let accelerator = Accelerator::Tcg;
-        let line = command_line::command_line(accelerator, tsc::measure());
-        let spec = LaunchSpec {
-            machine: Uuid::new_v4().to_string(),
-            kernel: kernel.bzimage(),
-            initramfs: initramfs(dir.path(), &kernel),
-            command_line: format!("{line} what={what}"),
-            disks: vec![],
-            taps: vec![],
-            namespace: None,
-            vcpus: 2,
-            memory: ByteSize::mib(256),
-            console: dir.path().join("console, with a comma.log"),
-            run_dir: dir.path().join("run"),
-            accelerator,
-        };
+        let initramfs = initramfs(dir.path(), &kernel());
+        let spec = spec(what, dir.path(), initramfs);
         Bench {
             dir,
             spec,
@@ -142,6 +127,26 @@ impl Bench {
         assert!(gone.is_ok(), "it did not end:\n{}", printed());
         gone.unwrap().unwrap();
         console::ending(&self.spec.console).unwrap()
+    }
+}
+
+/// A machine that does `what`, with all its files in `dir`.
+fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
+    let accelerator = Accelerator::Tcg;
+    let line = command_line::command_line(accelerator, tsc::measure());
+    LaunchSpec {
+        machine: Uuid::new_v4().to_string(),
+        kernel: kernel().bzimage(),
+        initramfs,
+        command_line: format!("{line} what={what}"),
+        disks: vec![],
+        taps: vec![],
+        namespace: None,
+        vcpus: 2,
+        memory: ByteSize::mib(256),
+        console: dir.join("console, with a comma.log"),
+        run_dir: dir.join("run"),
+        accelerator,
     }
 }
 
@@ -239,7 +244,7 @@ async fn a_machine_boots_with_its_disks_link_and_clock() {
     assert_eq!(process.current_state().unwrap(), State::Alive);
 
     let found = find_strays(&bench.spec.machine, &bench.spec.run_dir).unwrap();
-    assert_eq!(found, [process.clone()]);
+    assert_eq!(found, std::slice::from_ref(&process));
     assert!(
         find_strays(&Uuid::new_v4().to_string(), Path::new("/nowhere"))
             .unwrap()
@@ -438,7 +443,7 @@ async fn a_process_that_is_not_executed_yet_is_found_by_its_lock() {
     let machine = Uuid::new_v4().to_string();
     let lock = run_dir.lock().unwrap();
     assert!(matches!(run_dir.lock(), Err(Error::AlreadyRunning { .. })));
-    let pid = spawn(Spawn {
+    let child = spawn(Spawn {
         program: Path::new("/bin/sleep"),
         arguments: vec!["1000".into()],
         namespace: None,
@@ -447,7 +452,7 @@ async fn a_process_that_is_not_executed_yet_is_found_by_its_lock() {
     })
     .unwrap();
     let found = find_strays(&machine, dir.path()).unwrap();
-    assert_eq!(found.iter().map(|p| p.pid).collect::<Vec<_>>(), [pid]);
+    assert_eq!(found, [child]);
     found[0].kill().await.unwrap();
     assert!(find_strays(&machine, dir.path()).unwrap().is_empty());
     run_dir.lock().unwrap();
@@ -466,4 +471,48 @@ async fn a_missing_program_is_said_to_be_missing() {
         version.split('.').all(|part| part.parse::<u32>().is_ok()),
         "{version}"
     );
+}
+
+/// The starter is this very test in a process of its own: it launches, says so, and waits to be killed before the
+/// identity is written down.
+#[tokio::test]
+async fn a_hypervisor_outlives_a_starter_that_is_killed_and_is_found() {
+    const STARTER: &str = "SISTEMO_TEST_STARTER";
+    if let Some(told) = std::env::var_os(STARTER) {
+        let dir = PathBuf::from(told);
+        let mut spec = spec("stay", &dir, dir.join("initramfs"));
+        spec.machine = fs::read_to_string(dir.join("machine")).unwrap();
+        let born = |_: &Process| {
+            eprintln!("born");
+            loop {
+                std::thread::park();
+            }
+        };
+        let _ = Qemu::find().unwrap().launch(&spec, &born).await;
+        unreachable!("it is killed before that");
+    }
+    let bench = Bench::new("stay");
+    fs::write(bench.dir.path().join("machine"), &bench.spec.machine).unwrap();
+    let mut starter = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("vmm::qemu::tests::a_hypervisor_outlives_a_starter_that_is_killed_and_is_found")
+        .env(STARTER, bench.dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(starter.stderr.take().unwrap()).lines();
+    while lines.next_line().await.unwrap().unwrap() != "born" {}
+    starter.kill().await.unwrap();
+    let found = find_strays(&bench.spec.machine, &bench.spec.run_dir).unwrap();
+    let [stray] = &found[..] else {
+        panic!("{found:?}");
+    };
+    bench.launched.lock().unwrap().push(stray.clone());
+    bench.prints("init: stays").await;
+    assert_eq!(stray.current_state().unwrap(), State::Alive);
+    let again = bench.launch().await.unwrap_err();
+    assert!(matches!(again, Error::AlreadyRunning { .. }), "{again}");
+    stray.kill().await.unwrap();
 }
