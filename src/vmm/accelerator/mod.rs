@@ -127,7 +127,8 @@ pub struct Probe {
     pub took_ms: u64,
     /// Rate of this computer's time-stamp counter in kHz; see [`tsc::measure`].
     pub tsc_khz: Option<u32>,
-    /// False when the host was too busy for a sound answer; such an answer is not remembered.
+    /// False when the answer may be another a moment later: the host was too busy to tell, or something refused KVM to
+    /// this program. Such an answer is not remembered.
     pub certain: bool,
 }
 
@@ -165,6 +166,22 @@ pub fn probe(data_dir: &Path) -> Probe {
     probe
 }
 
+/// What to use by the `accelerator` setting. The rest of the answer is the probe's, since its rate of the time-stamp
+/// counter is needed in any case.
+pub fn choose(choice: Choice, data_dir: &Path) -> Probe {
+    let probe = probe(data_dir);
+    let set = |accelerator| Probe {
+        accelerator,
+        reason: "it is set so".into(),
+        ..probe.clone()
+    };
+    match choice {
+        Choice::Auto => probe,
+        Choice::Kvm => set(Accelerator::Kvm),
+        Choice::Tcg => set(Accelerator::Tcg),
+    }
+}
+
 fn remembered(path: &Path) -> Option<Remembered> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
@@ -200,7 +217,10 @@ fn judge() -> (Accelerator, String, bool) {
         Err((_, cause)) if cause.kind() == io::ErrorKind::NotFound => {
             return tcg("there is no /dev/kvm".into());
         }
-        Err((step, cause)) => return tcg(format!("{step} failed: {cause}")),
+        // Permissions may be given, and another hypervisor may let go of the processor.
+        Err((step, cause)) => {
+            return (Accelerator::Tcg, format!("{step} failed: {cause}"), false);
+        }
     };
     let limit = native * SLOWER + ON_TOP;
     let Watched {
