@@ -7,6 +7,7 @@ use crate::support::{Image, Lab};
 #[test]
 fn what_was_typed_wrong_is_said_with_a_way_out() {
     let lab = Lab::bare();
+    let mut wrong = Vec::new();
     for (line, status, message) in [
         (
             "machine deploy debian --name Web",
@@ -14,7 +15,7 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
             "invalid value 'Web' for '--name",
         ),
         ("machine deploy debian --name ''", 2, "--name"),
-        ("machine deploy debian --name -a", 2, "--name"),
+        ("machine deploy debian --name=-a", 2, "--name"),
         ("machine deploy debian --name ../etc", 2, "--name"),
         (
             "machine deploy debian --memory lots",
@@ -32,7 +33,7 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
         (
             "machine deploy debian --memory 1M",
             2,
-            "1M of memory was asked for",
+            "1 MiB of memory was asked for",
         ),
         ("machine deploy debian --storage none", 2, "--storage"),
         (
@@ -70,17 +71,18 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
         ("image show nosuch", 3, "nosuch"),
         ("-o yaml machine list", 2, "invalid value 'yaml'"),
     ] {
-        let said = lab.run(line).fails(status);
-        assert!(said.starts_with("error: "), "{line}: {said}");
-        assert!(said.contains(message), "{line}: {said}");
-        let way_out =
-            said.contains("hint: ") || said.contains("--help") || said.contains("for example");
-        assert!(
-            way_out || said.contains("[possible values"),
-            "{line}: no way out in: {said}"
-        );
-        assert!(!said.contains("panicked"), "{line}: {said}");
+        let done = lab.run(line);
+        let said = &done.stderr;
+        let ways_out = ["hint: ", "--help", "[possible values"];
+        let right = done.status.code() == Some(status)
+            && said.starts_with("error: ")
+            && said.contains(message)
+            && ways_out.iter().any(|way| said.contains(way));
+        if !right {
+            wrong.push(format!("wanted {status} and {message:?}:\n{done}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     lab.has_nothing_left();
 }
 

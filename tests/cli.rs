@@ -106,7 +106,8 @@ fn a_machine_in_tables_details_and_json() {
 
 #[test]
 fn errors_as_a_person_reads_them() {
-    let lab = Lab::new();
+    let mut lab = Lab::new();
+    lab.set("SISTEMO_MAX_MEMORY", "1G");
     let tiny = lab.image(Image::Tiny);
     let mut text = String::new();
     for line in [
