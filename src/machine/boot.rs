@@ -64,36 +64,34 @@ impl Rooms {
 }
 
 /// What an application image runs, from its configuration (OCI image-spec, config.md). None for an image whose
-/// command is an init: that one boots as an OS.
-pub(super) fn command(config: &ImageConfig, image: &str) -> Result<Option<words::Command>, Error> {
+/// command is an init, which boots as an OS, and for one without a command: its machine is there for who enters it.
+pub(super) fn command(config: &ImageConfig) -> Option<words::Command> {
+    const INITS: [&str; 3] = [
+        "/sbin/init",
+        "/lib/systemd/systemd",
+        "/usr/lib/systemd/systemd",
+    ];
     let argv: Vec<String> = config
         .entrypoint
         .iter()
         .chain(&config.cmd)
         .cloned()
         .collect();
-    let Some(program) = argv.first() else {
-        return Err(Error::NoCommand(image.into()));
-    };
-    if matches!(
-        program.as_str(),
-        "/sbin/init" | "/lib/systemd/systemd" | "/usr/lib/systemd/systemd"
-    ) {
-        return Ok(None);
+    if argv
+        .first()
+        .is_none_or(|program| INITS.contains(&program.as_str()))
+    {
+        return None;
     }
-    Ok(Some(words::Command {
+    Some(words::Command {
         argv,
         env: config.env.clone(),
-        cwd: config
-            .workdir
-            .clone()
-            .filter(|dir| !dir.is_empty())
-            .unwrap_or_else(|| "/".into()),
+        cwd: config.workdir.clone().unwrap_or_else(|| "/".into()),
         user: config.user.clone().unwrap_or_default(),
         stop_signal: config.stop_signal.unwrap_or(nix::libc::SIGTERM),
         instead_of_init: true,
         restart: words::Restart::OnFailure,
-    }))
+    })
 }
 
 /// Writes the guest's host key, once, and its initramfs, anew at each start.

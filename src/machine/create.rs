@@ -66,7 +66,7 @@ impl Machines {
         let spec = Spec {
             vcpus,
             memory,
-            command: source.command()?,
+            command: source.command(),
         };
         let id = MachineId::new();
         let lock = Lock::try_take(rooms, &id, "deploy")?.ok_or(Error::Cancelled)?;
@@ -100,19 +100,16 @@ enum Source {
 
 impl Source {
     /// What an application image runs; none for an image with an init of its own.
-    fn command(&self) -> Result<Option<crate::guest::words::Command>> {
+    fn command(&self) -> Option<crate::guest::words::Command> {
         match self {
-            Source::Image(image) => match &image.config {
-                Some(config) => boot::command(config, &image.source).map_err(Into::into),
-                None => Ok(None),
-            },
-            Source::Volume(_) => Ok(None),
+            Source::Image(image) => image.config.as_ref().and_then(boot::command),
+            Source::Volume(_) => None,
         }
     }
 
     fn default_name(&self) -> String {
         match self {
-            Source::Image(image) => image.default_name.clone(),
+            Source::Image(image) => image.default_machine_name(),
             Source::Volume(row) => {
                 let name = row.name.as_str();
                 name.strip_suffix("-root").unwrap_or(name).to_string()

@@ -38,8 +38,6 @@ pub enum Error {
     MemoryShort { asked: ByteSize, free: ByteSize },
     #[error("{asked} of storage was asked for, and a disk has at most {most}")]
     Storage { asked: ByteSize, most: ByteSize },
-    #[error("the image {0} is an application and names no command to run")]
-    NoCommand(String),
     #[error("machine {name} is {status}")]
     State {
         name: Name,
@@ -98,8 +96,7 @@ impl Advice for Error {
             | Error::TwoToBoot
             | Error::Vcpus { .. }
             | Error::Memory { .. }
-            | Error::Storage { .. }
-            | Error::NoCommand(_) => Kind::Usage,
+            | Error::Storage { .. } => Kind::Usage,
             Error::NameTaken(_)
             | Error::VolumeTaken(_)
             | Error::NotARoot(_)
@@ -141,7 +138,6 @@ impl Advice for Error {
             Error::MemoryShort { .. } => {
                 "ask for less with --memory, or stop a machine: sistemo machine list".into()
             }
-            Error::NoCommand(_) => "name one after --: sistemo machine deploy IMAGE -- COMMAND".into(),
             Error::State { way_out, .. } => way_out.clone(),
             Error::NoGuestProgram(_) => {
                 "it is installed beside sistemo; install both: cargo install --locked --path .".into()

@@ -4,6 +4,7 @@
 //! A [`Store`] is cheap to clone; its one connection is behind a mutex, and no query is held across an `await`.
 
 pub mod history;
+pub mod images;
 pub mod machines;
 pub mod networks;
 pub mod operations;

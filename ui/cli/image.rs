@@ -80,7 +80,7 @@ pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, F
     let image = made?;
     match context.format {
         Format::Json => output::json(&image),
-        Format::Table => output::say(&format!("{} {}\n", image.label(), image.digest)),
+        Format::Table => output::say(&format!("{} {}\n", image.name, image.digest)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -94,7 +94,7 @@ fn list(context: &Context, images: &[Record]) {
     }
     let rows = images.iter().map(|image| {
         vec![
-            image.label(),
+            image.name.clone(),
             short(&image.digest),
             image.used.to_string(),
             image.source.clone(),
@@ -151,9 +151,9 @@ fn delete(
     for name in names {
         let deleted = (|| {
             let image = engine.images().find(name)?;
-            if !yes && !terminal::confirm(&format!("Delete image {}?", image.label()))? {
+            if !yes && !terminal::confirm(&format!("Delete image {}?", image.name))? {
                 return Err(Failure::Refused {
-                    message: format!("image {} was not deleted", image.label()),
+                    message: format!("image {} was not deleted", image.name),
                     hint: "answer y, or say -y".into(),
                 });
             }
