@@ -15,14 +15,35 @@ pub enum Image {
     Tiny,
     /// An init that the kernel refuses to execute.
     NoInit,
-    /// An init that ends at once, on which the kernel panics.
-    Panics,
     /// The real recipe: Debian with systemd.
     Debian,
 }
 
+impl Image {
+    /// What it is called in a lab.
+    pub fn name(self) -> &'static str {
+        match self {
+            Image::Tiny => "tiny",
+            Image::NoInit => "no-init",
+            Image::Debian => "debian",
+        }
+    }
+}
+
+/// Puts the cached kernel into a data directory. Its files are the cache's; what is made of them is not.
+pub fn lend_kernel(kernels: &Path) {
+    let cached = data_dir().join("kernels");
+    let release = std::fs::read_to_string(cached.join("current")).unwrap();
+    let folder = kernels.join(release.trim());
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["vmlinuz", "modules", "modules.img"] {
+        symlink(cached.join(release.trim()).join(file), folder.join(file)).unwrap();
+    }
+    std::fs::write(kernels.join("current"), release).unwrap();
+}
+
 /// The cache's data directory, with a kernel in it.
-pub fn data_dir() -> PathBuf {
+fn data_dir() -> PathBuf {
     let folder = folder();
     let data = folder.join("data");
     once(
@@ -42,10 +63,6 @@ pub fn disk(image: Image) -> PathBuf {
     let (name, init) = match image {
         Image::Tiny => ("tiny-1", Init::Busybox),
         Image::NoInit => ("no-init-1", Init::Text("neither a script nor a program\n")),
-        Image::Panics => (
-            "panics-1",
-            Init::Text("#!/bin/sh\necho tiny: enough of this\n"),
-        ),
         Image::Debian => return debian(),
     };
     let path = folder.join(format!("{name}.ext4"));
@@ -85,13 +102,18 @@ fn sistemo(data: &Path) -> Command {
 /// The Debian that the recipe makes, made by the program itself.
 fn debian() -> PathBuf {
     let data = data_dir();
-    let path = data.join("images/debian.ext4");
+    let show = || {
+        let show = ["image", "show", "debian", "-o", "json"];
+        let shown = sistemo(&data).args(show).output().unwrap();
+        let image: serde_json::Value = serde_json::from_slice(&shown.stdout).ok()?;
+        image["path"].as_str().map(PathBuf::from)
+    };
     let lock = folder().join("debian.lock");
-    once(&lock, &|| path.exists(), &|| {
+    once(&lock, &|| show().is_some(), &|| {
         let status = sistemo(&data).args(["image", "build"]).status().unwrap();
         assert!(status.success(), "sistemo image build failed");
     });
-    path
+    show().unwrap()
 }
 
 enum Init {

@@ -1,8 +1,7 @@
 //! A lab: a data directory and a network namespace of a test's own. Nothing of it touches the host's network, and
 //! nothing in it outlives the test.
 
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,6 +19,7 @@ static LABS: AtomicU32 = AtomicU32::new(0);
 pub struct Lab {
     pub namespace: String,
     folder: tempfile::TempDir,
+    program: PathBuf,
     environment: Vec<(String, String)>,
     turn: Option<Turn>,
 }
@@ -30,8 +30,7 @@ impl Lab {
         let turn = Turn::take();
         let mut lab = Lab::bare();
         lab.turn = Some(turn);
-        let kernels = cache::data_dir().join("kernels");
-        symlink(kernels, lab.data_dir().join("kernels")).unwrap();
+        cache::lend_kernel(&lab.data_dir().join("kernels"));
         lab
     }
 
@@ -60,24 +59,28 @@ impl Lab {
         Lab {
             namespace,
             folder,
+            program: env!("CARGO_BIN_EXE_sistemo").into(),
             environment: settings.map(|(key, value)| (key.into(), value)).into(),
             turn: None,
         }
     }
 
-    /// The name to deploy `image` by.
+    /// Imports `image` and gives the name to deploy it by.
     pub fn image(&self, image: Image) -> String {
-        self.image_file(&cache::disk(image))
+        let (disk, name) = (cache::disk(image), image.name());
+        self.run(&format!("image import {} --name {name}", disk.display()))
+            .ok();
+        name.into()
     }
 
-    /// The name to deploy the disk at `path` by.
-    pub fn image_file(&self, path: &Path) -> String {
-        let images = self.data_dir().join("images");
-        std::fs::create_dir_all(&images).unwrap();
-        let at = images.join("debian.ext4");
-        let _ = std::fs::remove_file(&at);
-        symlink(path, at).unwrap();
-        "debian".into()
+    /// Has machines boot `program` as their guest program.
+    pub fn set_guest_program(&mut self, program: &[u8]) {
+        let folder = self.folder.path().join("bin");
+        std::fs::create_dir(&folder).unwrap();
+        let (own, guest) = (folder.join("sistemo"), folder.join("sistemo-guest"));
+        std::fs::copy(&self.program, &own).unwrap();
+        std::fs::write(guest, program).unwrap();
+        self.program = own;
     }
 
     /// Sets a variable for every command from here on.
@@ -112,7 +115,7 @@ impl Lab {
 
     /// The command itself. Settings of whoever runs the tests do not reach it.
     pub fn command(&self, line: &str, variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sistemo"));
+        let mut command = Command::new(&self.program);
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("SISTEMO_") {
                 command.env_remove(key);
