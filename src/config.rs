@@ -247,7 +247,15 @@ fn default_data_dir(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // A data directory that is a file is for whoever makes it to say.
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
         Err(source) => {
             return Err(Error::Read {
                 path: path.into(),

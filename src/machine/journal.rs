@@ -69,14 +69,15 @@ impl Operation<'_> {
     pub(super) async fn run_from(&self, first: usize) -> Result<()> {
         let steps = steps_of(self.kind);
         for (index, step) in steps.iter().enumerate().skip(first) {
-            self.write(index, false)?;
-            fault(*step, "before")?;
-            let said = step.says();
-            self.progress.step(said);
-            let acted = match act(*step, self).await {
-                Ok(()) => fault(*step, "after"),
-                Err(error) => Err(error),
+            // What cannot be written down or is made to fail is a step that failed, like any other.
+            let acted = async {
+                self.write(index, false)?;
+                fault(*step, "before")?;
+                self.progress.step(step.says());
+                act(*step, self).await?;
+                fault(*step, "after")
             };
+            let acted = acted.await;
             if let Err(cause) = acted {
                 return Err(self.turn_back(index, *step, cause).await.into());
             }

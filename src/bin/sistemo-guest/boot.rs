@@ -122,9 +122,13 @@ fn start() -> Result<ExitCode, BootError> {
         .command
         .as_ref()
         .filter(|command| command.instead_of_init);
-    if own.is_none() {
-        // The keeper's end closes with exec, which tells the server that the image's init runs.
-        handover::exec_init()?;
+    // The keeper's end closes with exec, which tells the server that the image's init runs.
+    if own.is_none()
+        && let Err(error) = handover::exec_init()
+    {
+        // Closed now, it would tell the same. It ends with the machine.
+        std::mem::forget(keeper);
+        return Err(error.into());
     }
     drop(keeper);
     supervise::run(config.command.as_ref())

@@ -1,0 +1,276 @@
+//! Nonsense, and what a host or a guest may get wrong: a clear error with a way out, and nothing half-made.
+
+use serde_json::Value;
+
+use crate::support::{Image, Lab};
+
+#[test]
+fn what_was_typed_wrong_is_said_with_a_way_out() {
+    let lab = Lab::bare();
+    let mut wrong = Vec::new();
+    for (line, status, message) in [
+        (
+            "machine deploy debian --name Web",
+            2,
+            "invalid value 'Web' for '--name",
+        ),
+        ("machine deploy debian --name ''", 2, "--name"),
+        ("machine deploy debian --name=-a", 2, "--name"),
+        ("machine deploy debian --name ../etc", 2, "--name"),
+        (
+            "machine deploy debian --memory lots",
+            2,
+            "invalid value 'lots' for '--memory",
+        ),
+        ("machine deploy debian --memory 0", 2, "--memory"),
+        ("machine deploy debian --memory=-1G", 2, "--memory"),
+        (
+            "machine deploy debian --memory 99999999999999999999G",
+            2,
+            "--memory",
+        ),
+        ("machine deploy debian --memory 99999G", 2, "of memory was asked for"),
+        (
+            "machine deploy debian --memory 1M",
+            2,
+            "1 MiB of memory was asked for",
+        ),
+        ("machine deploy debian --storage none", 2, "--storage"),
+        (
+            "machine deploy debian --storage 99999999G",
+            2,
+            "of storage was asked for",
+        ),
+        ("machine deploy debian --vcpus 0", 2, "--vcpus"),
+        ("machine deploy debian --vcpus 65", 2, "--vcpus"),
+        ("machine deploy", 2, "required"),
+        (
+            "machine deploy debian --volume a-root",
+            2,
+            "cannot be used with",
+        ),
+        ("machine deploy --volume nosuch", 3, "nosuch"),
+        ("machine nosuch", 2, "unrecognized subcommand"),
+        ("machine stop", 2, "required"),
+        ("machine stop a --timeout soon", 2, "--timeout"),
+        ("machine exec a -e novalue -- true", 2, ""),
+        (
+            "machine status nosuch",
+            3,
+            "error: there is no machine \"nosuch\"",
+        ),
+        ("machine status ''", 3, "there is no machine"),
+        ("machine start nosuch", 3, "there is no machine"),
+        ("machine stop nosuch", 3, "there is no machine"),
+        ("machine restart nosuch", 3, "there is no machine"),
+        ("machine delete nosuch -y", 3, "there is no machine"),
+        ("machine exec nosuch true", 3, "there is no machine"),
+        ("machine ssh nosuch", 3, "there is no machine"),
+        ("machine logs nosuch", 3, "there is no machine"),
+        ("volume show nosuch", 3, "nosuch"),
+        ("image show nosuch", 3, "nosuch"),
+        ("-o yaml machine list", 2, "invalid value 'yaml'"),
+    ] {
+        let done = lab.run(line);
+        let said = &done.stderr;
+        let ways_out = ["hint: ", "--help", "[possible values"];
+        let right = done.status.code() == Some(status)
+            && said.starts_with("error: ")
+            && said.contains(message)
+            && ways_out.iter().any(|way| said.contains(way));
+        if !right {
+            wrong.push(format!("wanted {status} and {message:?}:\n{done}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    lab.has_nothing_left();
+}
+
+#[test]
+fn an_error_is_json_on_stderr_when_asked_for() {
+    let lab = Lab::bare();
+    let done = lab.run("machine status nosuch -o json");
+    assert_eq!(done.stdout, b"");
+    let error: Value = serde_json::from_str(&done.fails(3)).unwrap();
+    let error = &error["error"];
+    assert_eq!(error["code"], "not_found");
+    assert_eq!(error["message"], "there is no machine \"nosuch\"");
+    assert_eq!(error["hint"], "see what there is: sistemo machine list");
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_named_with_where_it_came_from() {
+    let lab = Lab::bare();
+    let said = lab
+        .run_with("machine list", &[("SISTEMO_SSH_TIMEOUT", "soon")])
+        .fails(2);
+    assert!(
+        said.contains("environment variable SISTEMO_SSH_TIMEOUT"),
+        "{said}"
+    );
+    let file = lab.data_dir().join("config.toml");
+    std::fs::write(&file, "colour = 'red'\n").unwrap();
+    let said = lab.run("machine list").fails(2);
+    assert!(
+        said.contains(&file.display().to_string()) && said.contains("colour"),
+        "{said}"
+    );
+    std::fs::write(&file, "= =\n").unwrap();
+    assert!(lab.run("machine list").fails(2).contains("not TOML"));
+    std::fs::remove_file(&file).unwrap();
+    let said = lab
+        .run_with(
+            "machine list",
+            &[("SISTEMO_NETWORK_HOME", "/run/netns/nosuch")],
+        )
+        .fails(1);
+    assert!(said.contains("/run/netns/nosuch"), "{said}");
+    let said = lab
+        .run_with("machine list", &[("SISTEMO_NETWORK_HOME", "/etc/passwd")])
+        .fails(1);
+    assert!(said.contains("/etc/passwd"), "{said}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_said_so() {
+    let lab = Lab::bare();
+    // Root may write anywhere but here.
+    let said = lab.run("--data-dir /proc/sistemo machine list").fails(1);
+    assert!(
+        said.contains("/proc/sistemo") && said.contains("hint: "),
+        "{said}"
+    );
+    let said = lab.run("--data-dir /etc/passwd machine list").fails(1);
+    assert!(
+        said.contains("/etc/passwd") && said.contains("hint: "),
+        "{said}"
+    );
+    std::fs::write(lab.data_dir().join("sistemo.db"), vec![b'x'; 8192]).unwrap();
+    let said = lab.run("machine list").fails(1);
+    assert!(said.contains("sistemo.db"), "{said}");
+    std::fs::remove_file(lab.data_dir().join("sistemo.db")).unwrap();
+}
+
+#[test]
+fn without_a_kernel_a_deploy_says_how_to_get_one() {
+    let lab = Lab::bare();
+    let tiny = lab.image(Image::Tiny);
+    let said = lab.run(&format!("machine deploy {tiny} --name a")).fails(1);
+    assert!(said.contains("there is no guest kernel yet"), "{said}");
+    assert!(said.contains("hint: fetch one: sistemo setup"), "{said}");
+    lab.has_nothing_left();
+}
+
+#[test]
+fn an_image_that_there_is_not_leaves_nothing() {
+    let lab = Lab::new();
+    for image in ["/nosuch/disk.ext4", "./nosuch.tar"] {
+        let said = lab
+            .run(&format!("machine deploy {image} --name a"))
+            .fails(3);
+        assert!(said.contains(image) && said.contains("hint: "), "{said}");
+        lab.has_nothing_left();
+    }
+}
+
+#[test]
+fn a_machine_in_another_state_is_refused_with_a_way_out() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a --no-wait"))
+        .ok();
+    let said = lab.run(&format!("machine deploy {tiny} --name a")).fails(4);
+    assert!(
+        said.contains("error: there is a machine a already"),
+        "{said}"
+    );
+    assert!(said.contains("hint: "), "{said}");
+    assert_eq!(
+        lab.run("machine list -o json")
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let said = lab.run("machine delete a").fails(4);
+    assert!(
+        said.contains("without a terminal") && said.contains("-y"),
+        "{said}"
+    );
+    assert_eq!(lab.field("a", "status"), "running");
+
+    lab.run("machine stop a --force").ok();
+    for line in ["machine exec a true", "machine ssh a"] {
+        let said = lab.run(line).fails(4);
+        assert!(
+            said.contains("error: machine a is stopped"),
+            "{line}: {said}"
+        );
+        assert!(
+            said.contains("hint: start it: sistemo machine start a"),
+            "{line}: {said}"
+        );
+    }
+    // Of several, those that can be are done; the status is that of the first that cannot.
+    lab.run("machine delete nosuch a -y").fails(3);
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_guest_that_cannot_go_on_shows_the_end_of_its_boot_log() {
+    let lab = Lab::new();
+    let image = lab.image(Image::NoInit);
+    let said = lab
+        .run(&format!("machine deploy {image} --name a"))
+        .fails(1);
+    let died = "waiting for the guest: the hypervisor ended before the guest answered: ";
+    assert!(said.contains(died), "{said}");
+    assert!(said.contains("/sbin/init"), "{said}");
+    assert!(said.contains("the boot log ends with:"), "{said}");
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_kernel_that_panics_shows_the_end_of_its_boot_log() {
+    let mut lab = Lab::new();
+    lab.set_guest_program(b"no program at all");
+    let tiny = lab.image(Image::Tiny);
+    let said = lab.run(&format!("machine deploy {tiny} --name a")).fails(1);
+    let died = "the hypervisor ended before the guest answered: Kernel panic";
+    assert!(said.contains(died), "{said}");
+    assert!(said.contains("the boot log ends with:"), "{said}");
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_guest_that_never_answers_is_given_up() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    // No emulated guest is up within a second.
+    let line = format!("machine deploy {tiny} --name a");
+    let said = lab
+        .run_with(&line, &[("SISTEMO_SSH_TIMEOUT", "1")])
+        .fails(1);
+    assert!(
+        said.contains("the guest did not answer within 1 s"),
+        "{said}"
+    );
+    assert!(said.contains("hint: "), "{said}");
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_disk_that_is_none_is_refused() {
+    let lab = Lab::new();
+    let file = lab.data_dir().join("noise.ext4");
+    std::fs::write(&file, vec![0x5a; 8 << 20]).unwrap();
+    let said = lab
+        .run(&format!("machine deploy {} --name a", file.display()))
+        .fails(1);
+    assert!(said.contains("noise.ext4 is not an ext4 disk"), "{said}");
+    assert!(said.contains("hint: "), "{said}");
+    lab.has_nothing_left();
+    assert_eq!(lab.run("image list -o json").ok(), "[]\n");
+}

@@ -1,0 +1,134 @@
+//! What users see: help, tables, details and JSON. A change of wording is a change of a snapshot.
+
+use insta::Settings;
+
+use crate::support::{Image, Lab};
+
+/// Replaces what differs from run to run.
+fn filters(lab: &Lab) -> Settings {
+    let mut settings = Settings::clone_current();
+    let data = lab.data_dir().display().to_string();
+    for (pattern, word) in [
+        (data.as_str(), "DATA"),
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+        (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+        (r#""pid": \d+"#, r#""pid": "PID""#),
+        (r"pid \d+", "pid PID"),
+        (r"sistemo-[0-9a-f]{8}\b", "NAMESPACE"),
+        (r"sha256:[0-9a-f]+", "DIGEST"),
+        (r#""used_bytes": \d+"#, r#""used_bytes": "BYTES""#),
+        (r"[\d.]+[KMG] used", "SIZE used"),
+        (r"(?m)\b\d+[smh]$", "AGE"),
+        (r"\b(kvm|tcg)\b", "ACCELERATOR"),
+    ] {
+        settings.add_filter(pattern, word);
+    }
+    settings
+}
+
+/// The help of a command and of all commands under it.
+fn help(lab: &Lab, command: &str) -> String {
+    let said = lab.run(&format!("{command} --help")).ok();
+    let mut text = format!("$ sistemo {command} --help\n{said}\n");
+    for name in commands(&said) {
+        text += &help(lab, &format!("{command} {name}"));
+    }
+    text
+}
+
+/// The names that stand under `Commands:`.
+fn commands(help: &str) -> Vec<&str> {
+    let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    names.filter(|name| *name != "help").collect()
+}
+
+#[test]
+fn help_of_every_command() {
+    let lab = Lab::bare();
+    let top = lab.run("--help").ok();
+    insta::assert_snapshot!("help", top);
+    assert_eq!(
+        lab.run("").ok(),
+        lab.run("-h").ok(),
+        "in a pipe there is no console"
+    );
+    for command in commands(&top) {
+        insta::assert_snapshot!(format!("help_{command}"), help(&lab, command));
+    }
+}
+
+#[test]
+fn an_empty_host() {
+    let lab = Lab::bare();
+    let lines = ["machine list", "volume list", "image list"];
+    let said = lines.map(|line| format!("$ sistemo {line}\n{}", lab.run(line).ok()));
+    insta::assert_snapshot!("empty", said.join(""));
+    for line in lines {
+        assert_eq!(lab.run(&format!("{line} -o json")).ok(), "[]\n", "{line}");
+    }
+}
+
+#[test]
+fn a_machine_in_tables_details_and_json() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let _filters = filters(&lab).bind_to_scope();
+    let web = lab.run(&format!("machine deploy {tiny} --name web"));
+    insta::assert_snapshot!("deploy_progress", web.stderr);
+    insta::assert_snapshot!("deploy", web.ok());
+    let idle = lab.run(&format!(
+        "machine deploy {tiny} --name idle --no-wait -o json"
+    ));
+    insta::assert_snapshot!("deploy_json", idle.ok());
+    insta::assert_snapshot!(
+        "stop_json",
+        lab.run("machine stop idle --force -o json").ok()
+    );
+    insta::assert_snapshot!("list", lab.run("machine list").ok());
+    insta::assert_snapshot!("list_json", lab.run("machine list -o json").ok());
+    insta::assert_snapshot!("status", lab.run("machine status web").ok());
+    insta::assert_snapshot!("status_json", lab.run("machine status web -o json").ok());
+    insta::assert_snapshot!("volume_list", lab.run("volume list").ok());
+    insta::assert_snapshot!("volume_show", lab.run("volume show web-root").ok());
+    insta::assert_snapshot!(
+        "volume_show_json",
+        lab.run("volume show web-root -o json").ok()
+    );
+    insta::assert_snapshot!("delete", lab.run("machine delete web -y").ok());
+    insta::assert_snapshot!(
+        "delete_json",
+        lab.run("machine delete idle -y -o json").ok()
+    );
+    lab.has_nothing_left();
+}
+
+#[test]
+fn errors_as_a_person_reads_them() {
+    let mut lab = Lab::new();
+    lab.set("SISTEMO_MAX_MEMORY", "1G");
+    let tiny = lab.image(Image::Tiny);
+    let mut text = String::new();
+    for line in [
+        "machine status nosuch",
+        "machine deploy nosuch --name Web",
+        "machine deploy debian --memory lots",
+        "machine deploy debian --memory 1M",
+        "machine deploy debian --storage 99999999G",
+    ] {
+        let done = lab.run(line);
+        text += &format!(
+            "$ sistemo {line}\n{}[{}]\n\n",
+            done.stderr,
+            done.status.code().unwrap()
+        );
+    }
+    for fault in ["fail:attach-network:before", "fail:launch:before"] {
+        let line = format!("machine deploy {tiny} --name web --no-wait");
+        let done = lab.run_with(&line, &[("SISTEMO_FAULT", fault)]);
+        text += &format!("$ SISTEMO_FAULT={fault} sistemo {line}\n{}\n", done.stderr);
+    }
+    let _filters = filters(&lab).bind_to_scope();
+    insta::assert_snapshot!("errors", text);
+}

@@ -1,0 +1,77 @@
+//! Machines that end by themselves: killed hypervisors and guests that power off.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{Image, Lab};
+
+/// Comes back when a process has ended.
+fn gone(pid: i32) {
+    // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
+    let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        return;
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    let fd: std::os::fd::OwnedFd =
+        unsafe { std::os::fd::FromRawFd::from_raw_fd(i32::try_from(fd).unwrap()) };
+    let mut fds = [nix::poll::PollFd::new(
+        std::os::fd::AsFd::as_fd(&fd),
+        nix::poll::PollFlags::POLLIN,
+    )];
+    let ready = nix::poll::poll(&mut fds, 60_000u16).unwrap();
+    assert_eq!(ready, 1, "process {pid} has not ended");
+}
+
+#[test]
+fn a_killed_hypervisor_is_noticed_and_the_machine_starts_again() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    lab.run("machine exec a 'echo kept > /root/kept && sync'")
+        .ok();
+    let pid = lab.field("a", "pid").parse().unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    gone(pid);
+
+    let failed = lab.status("a");
+    assert_eq!(failed["status"], "failed");
+    let why = failed["failure"].as_str().unwrap();
+    assert!(why.contains("the hypervisor ended unexpectedly"), "{why}");
+    assert_eq!(failed["pid"], serde_json::Value::Null);
+    lab.has_nothing_running();
+    assert!(lab.run("machine logs a").ok().contains("tiny: up"));
+    lab.run("machine exec a true").fails(4);
+
+    lab.run("machine start a").ok();
+    assert_eq!(lab.run("machine exec a cat /root/kept").ok(), "kept\n");
+    assert_eq!(lab.field("a", "failure"), "null");
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_guest_that_powers_off_is_stopped_and_one_that_panics_has_failed() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    let pid = lab.field("a", "pid").parse().unwrap();
+    lab.run("machine exec a poweroff");
+    gone(pid);
+    assert_eq!(lab.field("a", "status"), "stopped");
+    assert_eq!(lab.field("a", "failure"), "null");
+    lab.has_nothing_running();
+
+    lab.run("machine start a").ok();
+    let pid = lab.field("a", "pid").parse().unwrap();
+    lab.start(
+        "machine exec a 'echo c > /proc/sysrq-trigger'",
+        &[],
+        Vec::new(),
+    );
+    gone(pid);
+    assert_eq!(lab.field("a", "status"), "failed");
+    let why = lab.field("a", "failure");
+    assert!(why.contains("Kernel panic"), "{why}");
+    lab.has_nothing_running();
+}

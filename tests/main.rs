@@ -1,0 +1,15 @@
+//! The whole program on real machines, real networks and real disks. Each test reads like a session at a shell.
+//!
+//! One binary, so that its tests share what is dear: a kernel and images, kept between runs outside the checkout, and
+//! the right to run virtual machines, of which only a few run at once ([`support::Turn`]).
+
+mod support;
+
+mod bad_input;
+mod cli;
+mod crash;
+mod crowd;
+mod deploy_fails;
+mod host;
+mod killed;
+mod lifecycle;

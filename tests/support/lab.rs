@@ -1,0 +1,201 @@
+//! A lab: a data directory and a network namespace of a test's own. Nothing of it touches the host's network, and
+//! nothing in it outlives the test.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use super::cache::{self, Image};
+use super::left;
+use super::session::{Done, Going};
+use super::turn::Turn;
+
+static LABS: AtomicU32 = AtomicU32::new(0);
+
+/// A test's own world.
+#[derive(Debug)]
+pub struct Lab {
+    pub namespace: String,
+    folder: tempfile::TempDir,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+    turn: Option<Turn>,
+}
+
+impl Lab {
+    /// A lab for tests that run machines; waits for its turn. It has a kernel, and machines are small.
+    pub fn new() -> Lab {
+        let turn = Turn::take();
+        let mut lab = Lab::bare();
+        lab.turn = Some(turn);
+        cache::lend_kernel(&lab.data_dir().join("kernels"));
+        lab
+    }
+
+    /// A lab without a kernel, for tests that run no machine.
+    pub fn bare() -> Lab {
+        let number = LABS.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("sistemo-test-{}-{number}", std::process::id());
+        let folder = tempfile::Builder::new()
+            .prefix("sistemo-test-")
+            .tempdir_in("/var/tmp")
+            .unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        ip(&["netns", "add", &namespace]);
+        ip(&["-n", &namespace, "link", "set", "lo", "up"]);
+        let settings = [
+            (
+                "SISTEMO_DATA_DIR",
+                folder.path().join("data").display().to_string(),
+            ),
+            ("SISTEMO_NETWORK_HOME", format!("/run/netns/{namespace}")),
+            ("SISTEMO_DEFAULT_VCPUS", "1".into()),
+            ("SISTEMO_DEFAULT_MEMORY", "192M".into()),
+            ("SISTEMO_DEFAULT_STORAGE", "64M".into()),
+            ("COLUMNS", "100".into()),
+        ];
+        Lab {
+            namespace,
+            folder,
+            program: env!("CARGO_BIN_EXE_sistemo").into(),
+            environment: settings.map(|(key, value)| (key.into(), value)).into(),
+            turn: None,
+        }
+    }
+
+    /// Imports `image` and gives the name to deploy it by.
+    pub fn image(&self, image: Image) -> String {
+        let (disk, name) = (cache::disk(image), image.name());
+        self.run(&format!("image import {} --name {name}", disk.display()))
+            .ok();
+        name.into()
+    }
+
+    /// Has machines boot `program` as their guest program.
+    pub fn set_guest_program(&mut self, program: &[u8]) {
+        let folder = self.folder.path().join("bin");
+        std::fs::create_dir(&folder).unwrap();
+        let (own, guest) = (folder.join("sistemo"), folder.join("sistemo-guest"));
+        std::fs::copy(&self.program, &own).unwrap();
+        std::fs::write(guest, program).unwrap();
+        self.program = own;
+    }
+
+    /// Sets a variable for every command from here on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.environment.push((key.into(), value.into()));
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Runs `sistemo` with the words of `line`, quoted as in a shell, and nothing on stdin.
+    pub fn run(&self, line: &str) -> Done {
+        self.start(line, &[], Vec::new()).wait()
+    }
+
+    /// The same with something on stdin.
+    pub fn feed(&self, line: &str, stdin: impl Into<Vec<u8>>) -> Done {
+        self.start(line, &[], stdin.into()).wait()
+    }
+
+    /// The same with variables of its own.
+    pub fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Done {
+        self.start(line, variables, Vec::new()).wait()
+    }
+
+    /// Starts it and comes back.
+    pub fn start(&self, line: &str, variables: &[(&str, &str)], stdin: Vec<u8>) -> Going {
+        Going::start(line, self.command(line, variables), stdin)
+    }
+
+    /// The command itself. Settings of whoever runs the tests do not reach it.
+    pub fn command(&self, line: &str, variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(&self.program);
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("SISTEMO_") {
+                command.env_remove(key);
+            }
+        }
+        let own = self
+            .environment
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()));
+        command
+            .args(shlex::split(line).expect("a shell line"))
+            .envs(own.chain(variables.iter().copied()));
+        command
+    }
+
+    /// A machine as `machine status -o json` has it.
+    #[track_caller]
+    pub fn status(&self, name: &str) -> Value {
+        self.run(&format!("machine status {name} -o json")).json()
+    }
+
+    /// One field of a machine as text.
+    #[track_caller]
+    pub fn field(&self, name: &str, key: &str) -> String {
+        match &self.status(name)[key] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Runs a program in the lab's namespace.
+    #[track_caller]
+    pub fn inside(&self, line: &str) -> String {
+        left::output(&format!("ip netns exec {} {line}", self.namespace))
+    }
+
+    /// Checks that there is no machine, and nothing of one.
+    #[track_caller]
+    pub fn has_nothing_left(&self) {
+        assert_eq!(
+            self.run("machine list -o json").json(),
+            Value::Array(Vec::new())
+        );
+        let found = left::of_machines(self);
+        assert!(found.is_empty(), "left over:\n{}", found.join("\n"));
+    }
+
+    /// Checks that nothing of a stopped machine but its disk and its files is there: no process, namespace or link.
+    #[track_caller]
+    pub fn has_nothing_running(&self) {
+        let found = left::running(self);
+        assert!(found.is_empty(), "still there:\n{}", found.join("\n"));
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            left::show(self);
+        }
+        let _ = self.run("machine list");
+        for id in left::machines(self) {
+            let _ = self.run(&format!("machine delete {id} -y"));
+        }
+        for pid in left::processes(self) {
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGKILL,
+            );
+        }
+        for name in left::namespaces(self) {
+            let _ = Command::new("ip").args(["netns", "del", &name]).status();
+        }
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.namespace])
+            .status();
+    }
+}
+
+fn ip(words: &[&str]) {
+    let status = Command::new("ip").args(words).status().unwrap();
+    assert!(status.success(), "ip {}", words.join(" "));
+}

@@ -1,0 +1,11 @@
+//! What the tests share: a lab to work in, sessions with the program, cached kernel and images.
+
+mod cache;
+mod lab;
+mod left;
+mod session;
+mod turn;
+
+pub use cache::Image;
+pub use lab::Lab;
+pub use left::output;
