@@ -13,6 +13,8 @@ mod pty;
 mod session;
 mod stage;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::io;
