@@ -3,5 +3,8 @@
 //! Knows nothing of machines, volumes or networks: it is given paths, keys and connected sockets.
 
 pub mod client;
+pub mod initramfs;
+pub mod kernel;
 pub mod keys;
+mod modules;
 pub mod words;

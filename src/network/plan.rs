@@ -113,6 +113,11 @@ pub fn mac_for(ip: Ipv4Addr) -> Mac {
     Mac([0x06, 0x00, a, b, c, d])
 }
 
+/// The name of a machine's namespace, as `ip netns` lists it.
+pub fn namespace_name(id: &MachineId) -> String {
+    namespace::name(&id.short())
+}
+
 const PORT: &str = "veth-";
 
 fn port_name(short: &str) -> String {

@@ -340,8 +340,8 @@ mod tests {
         store
             .lock()
             .execute(
-                "INSERT INTO machines (id, name, status, wanted, spec, created_at) \
-                 VALUES (?, ?, 'creating', 'running', '{}', ?)",
+                "INSERT INTO machines (id, name, status, spec, created_at) \
+                 VALUES (?, ?, 'creating', '{}', ?)",
                 row,
             )
             .unwrap();
