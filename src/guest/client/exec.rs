@@ -6,11 +6,11 @@ use futures_util::FutureExt;
 use futures_util::future::join;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use super::error::Error;
-use super::{Client, PACKET};
+use super::{Client, PACKET, READ_AHEAD};
 
 /// A command for the guest.
 #[derive(Clone, Debug, Default)]
@@ -112,9 +112,7 @@ impl Client {
                 open.closed();
                 exit.ok_or(Error::NoExit)
             }
-            // The connection is gone, but the command's end had come through.
-            End::Lost(Some(exit)) => Ok(exit),
-            End::Lost(None) => Err(self.shared.lost()),
+            End::Lost => Err(self.shared.lost()),
         }
     }
 
@@ -134,8 +132,7 @@ impl Client {
                 open.closed();
                 exit.ok_or(Error::NoExit)
             }
-            End::Lost(Some(exit)) => Ok(exit),
-            End::Lost(None) => Err(self.shared.lost()),
+            End::Lost => Err(self.shared.lost()),
         }
     }
 
@@ -159,10 +156,13 @@ impl Client {
     }
 }
 
-/// How a channel ended, and how its command did if that was said.
+/// How a channel ended.
 enum End {
+    /// In order: all output has come. How the command ended, if that was said.
     Closed(Option<Exit>),
-    Lost(Option<Exit>),
+    /// With the connection. The command's exit may have been told, but that is sent when it ends, before the last of its
+    /// output, so it does not say that the output is whole.
+    Lost,
 }
 
 /// A channel that is closed when this is dropped, unless the guest closed it.
@@ -200,9 +200,11 @@ impl Drop for Open {
 /// Takes what comes until the channel closes.
 async fn receive(
     incoming: &mut ChannelReadHalf,
-    mut stdout: impl AsyncWrite + Unpin,
-    mut stderr: impl AsyncWrite + Unpin,
+    stdout: impl AsyncWrite + Unpin,
+    stderr: impl AsyncWrite + Unpin,
 ) -> Result<End, Error> {
+    let mut stdout = BufWriter::with_capacity(READ_AHEAD, stdout);
+    let mut stderr = BufWriter::with_capacity(READ_AHEAD, stderr);
     let mut exit = None;
     loop {
         // What has arrived already is written before anything is flushed.
@@ -242,7 +244,7 @@ async fn receive(
             None => {
                 stdout.flush().await.map_err(Error::Output)?;
                 stderr.flush().await.map_err(Error::Output)?;
-                return Ok(End::Lost(exit));
+                return Ok(End::Lost);
             }
         }
     }
@@ -255,7 +257,7 @@ async fn receive(
 async fn send(mut stdin: impl AsyncRead + Unpin, outgoing: &ChannelWriteHalf<Msg>) {
     let mut buffer = bytes::BytesMut::new();
     loop {
-        buffer.reserve(PACKET);
+        buffer.reserve(READ_AHEAD);
         match stdin.read_buf(&mut buffer).await {
             // An input that cannot be read, such as a terminal's that is gone, is at its end.
             Ok(0) | Err(_) => break,

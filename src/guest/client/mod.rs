@@ -19,6 +19,7 @@ mod error;
 mod exec;
 mod forward;
 mod handler;
+mod outbox;
 mod socks;
 #[cfg(test)]
 mod tests;
@@ -31,19 +32,21 @@ use std::time::Duration;
 use russh::client::{self, Handle};
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, Preferred, cipher, kex};
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use error::Error;
 pub use exec::{Event, Exec, Exit, Io, Pty};
 
 use super::keys::{self, Keys};
 use handler::{Pinned, Shared};
+use outbox::Outboxed;
 
 /// The largest payload of a packet, in bytes. Every SSH program takes 32,768 (RFC 4253 §6.1).
 const PACKET: usize = 32 << 10;
 /// Bytes on their way that the guest need not wait for: enough to keep a local link busy.
 const WINDOW: u32 = 8 << 20;
-/// What is read from the socket at once, in bytes: several packets, each of which would cost two system calls.
+/// What is read at once from the socket and from a command's input, and written at once to its output, in bytes:
+/// several packets, each of which would cost a system call or two and a change of threads.
 const READ_AHEAD: usize = 256 << 10;
 /// How long logging in may take. An emulated guest under load needs seconds; one that needs this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -144,7 +147,7 @@ impl Client {
     {
         let shared = Arc::new(Shared::new(target.agent.clone()));
         let handler = Pinned::new(target.host_key.clone(), shared.clone());
-        let stream = BufReader::with_capacity(READ_AHEAD, stream);
+        let stream = Outboxed::new(stream, READ_AHEAD);
         let config = Arc::new(target.config());
         let mut handle = client::connect_stream(config, stream, handler).await?;
         let key = PrivateKeyWithHashAlg::new(target.key.clone(), None);
