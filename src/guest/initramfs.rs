@@ -2,9 +2,9 @@
 //! one for each machine with its configuration.
 //!
 //! The kernel unpacks concatenated archives one after another, each beginning at a multiple of four bytes
-//! (Documentation/driver-api/early-userspace/buffer-format.rst). Neither is compressed: measured under software
-//! emulation, where it matters most, unpacking a compressed one costs the guest more than reading a plain one costs the
-//! host.
+//! (Documentation/driver-api/early-userspace/buffer-format.rst). Neither is compressed: under software
+//! emulation, where unpacking costs the guest most, no compression changed the time until init runs by more than the
+//! measurement's noise, and a plain archive is put together by copying.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, Write};
