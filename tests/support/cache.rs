@@ -38,7 +38,11 @@ pub fn lend_kernel(kernels: &Path) {
     std::fs::create_dir_all(&folder).unwrap();
     for entry in std::fs::read_dir(cached.join(&release)).unwrap() {
         let entry = entry.unwrap();
-        if !entry.file_name().to_string_lossy().starts_with("initramfs-") {
+        if !entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("initramfs-")
+        {
             symlink(entry.path(), folder.join(entry.file_name())).unwrap();
         }
     }
