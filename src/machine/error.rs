@@ -50,7 +50,7 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("there is no kernel for guests yet")]
+    #[error("there is no guest kernel yet")]
     NoKernel,
     #[error("the guest program {} is missing", .0.display())]
     NoGuestProgram(PathBuf),

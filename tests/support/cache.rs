@@ -74,7 +74,7 @@ pub fn disk(image: Image) -> PathBuf {
     };
     let path = folder.join(format!("{name}.ext4"));
     once(&folder.join("images.lock"), &|| path.exists(), &|| {
-        make_tiny(&path, &init)
+        make_tiny(&path, &init);
     });
     path
 }
