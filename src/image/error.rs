@@ -104,6 +104,9 @@ impl Advice for Error {
                 "check the name and the network, and try again: what was fetched is kept".into()
             }
             Error::LayerKind { .. } | Error::Platform { .. } => "choose another tag".into(),
+            Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "check the path".into()
+            }
             Error::File { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
                 "free some space: sistemo image list, sistemo volume list".into()
             }

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,15 +34,48 @@ impl Lock {
         why: &str,
     ) -> Result<Option<Lock>, Error> {
         let path = rooms.paths.locks().join(id.to_string());
-        match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => Lock { file, path }.sign(why).map(Some),
-            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(Error::File {
-                what: "lock",
-                path,
-                source: errno.into(),
-            }),
+        loop {
+            match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
+                // Swept between opening and locking: it is nobody's lock any more.
+                Ok(file) if !is_at(&file, &path) => {}
+                Ok(file) => return Lock { file, path }.sign(why).map(Some),
+                Err((_, nix::Error::EWOULDBLOCK)) => return Ok(None),
+                Err((_, errno)) => {
+                    let source = errno.into();
+                    return Err(Error::File {
+                        what: "lock",
+                        path,
+                        source,
+                    });
+                }
+            }
         }
+    }
+
+    /// Removes lock files of machines that are gone: those whose remover was killed in its last step.
+    pub(super) fn sweep(rooms: &Rooms) -> Result<(), Error> {
+        let path = rooms.paths.locks();
+        let fail = |source| Error::File {
+            what: "read",
+            path: path.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&path).map_err(fail)? {
+            let name = entry.map_err(fail)?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if rooms.store.machine(&id)?.is_none()
+                && let Some(lock) = Lock::try_take(rooms, &id, "recovery")?
+            {
+                // A deploy locks first and writes its machine's row then.
+                match rooms.store.machine(&id)? {
+                    None => lock.retire()?,
+                    Some(_) => drop(lock),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the lock; after ten seconds says on whom.
@@ -121,6 +155,14 @@ impl Lock {
             path: self.path.clone(),
             source,
         })
+    }
+}
+
+/// Whether the file that was locked is the one that has the name now.
+fn is_at(file: &File, path: &PathBuf) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
     }
 }
 

@@ -47,6 +47,7 @@ impl Machines {
                 lock.retire()?;
             }
         }
+        Lock::sweep(rooms)?;
         for row in rooms.store.machines()? {
             if row.status == Status::Running && rooms.sight(&row) != Sighting::Alive {
                 left.extend(rooms.bury(&row, progress).await?);

@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sistemo::error::{Error, Kind};
 use sistemo::guest::client::{Event, Exec as Command, Exit, Io, Pty};
 use sistemo::machine::Session;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::Context;
-use crate::cli::report::Failure;
+use crate::cli::report::{self, Failure};
 use crate::cli::terminal::{self, Raw};
 
 /// The status of a command line whose connection failed, as ssh(1) has it.
@@ -139,10 +140,8 @@ fn quote(word: &str) -> String {
 
 pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
-    let session = engine
-        .machines()
-        .enter(&args.name, Some(&args.login))
-        .await?;
+    let entered = engine.machines().enter(&args.name, Some(&args.login)).await;
+    let session = connected(entered, context)?;
     let pty = std::io::stdin().is_terminal().then(pty);
     run(
         session,
@@ -158,16 +157,28 @@ pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failu
 pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Failure> {
     let args = args.settle();
     let engine = context.engine().await?;
-    let session = engine
+    let entered = engine
         .machines()
         .enter(&args.name, args.options.user.as_deref())
-        .await?;
+        .await;
+    let session = connected(entered, context)?;
     let command = Command {
         command: Some(args.line()),
         env: args.options.env,
         pty: args.options.tty.then(pty),
     };
     run(session, command).await
+}
+
+/// A connection that failed has a status of its own, lest it be taken for the command's.
+fn connected(entered: Result<Session, Error>, context: &Context) -> Result<Session, Failure> {
+    match entered {
+        Err(error) if error.kind() == Kind::Failed => {
+            report::failure(&Failure::Engine(error), context.format);
+            Err(Failure::Reported(ExitCode::from(CONNECTION_FAILED)))
+        }
+        other => Ok(other?),
+    }
 }
 
 fn pty() -> Pty {
