@@ -1,1 +1,2 @@
-//! (being built)
+//! From a name to a bootable disk.
+pub mod ext4;
