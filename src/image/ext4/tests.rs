@@ -111,7 +111,7 @@ fn all_kinds_of_nodes_pass_e2fsck() {
 fn a_file_in_a_thousand_pieces_keeps_its_content() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("disk");
-    let end = 5u64 << 30;
+    let end = 200u64 << 20;
     build(&path, |b| {
         let root = b.root();
         let file = b.file(root, b"pieces", meta(0o644)).unwrap();

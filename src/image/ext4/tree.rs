@@ -6,8 +6,8 @@ use super::Error;
 use super::extent::Extent;
 use super::layout::NAME_MAX;
 
-/// A node of the tree; stays valid until [`super::Builder::finish`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A node of the tree, the root by default; stays valid until [`super::Builder::finish`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(super) u32);
 
 impl NodeId {
