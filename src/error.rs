@@ -44,6 +44,11 @@ pub trait Advice: StdError {
     fn hint(&self) -> Option<String> {
         None
     }
+
+    /// Lines that help to see why, such as the end of a log.
+    fn detail(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Any failure of the engine.
@@ -73,6 +78,11 @@ impl Error {
         self.0.hint()
     }
 
+    /// Lines that help to see why, when there are any.
+    pub fn detail(&self) -> Option<String> {
+        self.0.detail()
+    }
+
     /// The error and its causes, outermost first, joined by `: `; a cause whose text the one above already ends with
     /// is left out.
     pub fn report(&self) -> String {
@@ -94,6 +104,8 @@ impl std::fmt::Display for Error {
         f.write_str(&self.report())
     }
 }
+
+impl StdError for Error {}
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,10 @@ pub const MODULES_ORDER: &str = "/sistemo/modules/order";
 pub const PROGRAM_PATH: &str = "/sistemo/guest";
 /// The reserved port of the guest's SSH server, TCP. Port 22 is served as well when the image leaves it free.
 pub const SSH_PORT: u16 = 7722;
+/// The SSH subsystem that ends with status 0 once the guest has handed over to its init.
+pub const READY_SUBSYSTEM: &str = "sistemo-ready";
+/// The SSH subsystem that has the guest power off cleanly; it ends with status 0 once that has begun.
+pub const POWER_OFF_SUBSYSTEM: &str = "sistemo-poweroff";
 /// A line that the guest program prints on the console once its SSH server listens.
 pub const READY_LINE: &str = "sistemo-guest: ready";
 /// What begins the last line that the guest program prints on the console when it cannot go on.

@@ -1,4 +1,108 @@
 //! From a name to a bootable disk.
-pub mod ext4;
+//!
+//! A reference is looked for in this order: a path, a URL, the cache, a recipe, a container registry. Whatever it is, the outcome is the same: an ext4 disk in the cache, named by the digest
+//! of its bytes, never written again, and any number of names that mean it.
+//!
+//! ```text
+//! images/sha256-HEX.ext4   the disks
+//! images/blobs/            layers on their way, kept for a broken download to go on
+//! images/work-…/           a build; it is swept up when its process has ended
+//! ```
+
 pub mod archive;
+mod cache;
+mod config;
+mod disk;
+mod download;
+mod error;
+pub mod ext4;
+mod import;
 pub mod layer;
+mod oci;
+mod recipe;
+mod resolve;
+mod unpack;
+mod work;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use config::ImageConfig;
+pub use error::Error;
+
+use crate::store::Store;
+use crate::value::ByteSize;
+
+/// What the settings say of images.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Hosts asked before the default container registry.
+    pub registry_mirrors: Vec<String>,
+}
+
+/// The images of a data directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Images {
+    dir: PathBuf,
+    store: Store,
+    options: Options,
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The first of `names`, or the digest.
+    pub name: String,
+    pub names: Vec<String>,
+    /// `sha256:` and the digest of the disk's bytes.
+    pub digest: String,
+    /// The disk's size in bytes, holes included.
+    #[serde(rename = "size_bytes")]
+    pub size: ByteSize,
+    /// What it takes of the host's disk, in bytes.
+    #[serde(rename = "used_bytes")]
+    pub used: ByteSize,
+    /// Where it came from.
+    pub source: String,
+    pub path: PathBuf,
+    /// What an application image runs; `null` for one with an operating system.
+    pub config: Option<ImageConfig>,
+    pub created_at: String,
+}
+
+impl Image {
+    /// A machine's name when its user gives none: the last part of the image's name, as far as it can be one.
+    pub fn default_machine_name(&self) -> String {
+        let name = self.name.rsplit('/').next().unwrap_or_default();
+        let stem = name
+            .split([':', '@', '.'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let plain = |c: char| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        };
+        let text: String = stem.chars().map(plain).take(50).collect();
+        match text.trim_matches('-') {
+            "" => "machine".into(),
+            text => text.into(),
+        }
+    }
+}
+
+impl Images {
+    /// Opens the cache in `dir`, which is there, and removes what killed builds left in it.
+    pub fn open(dir: &Path, store: Store, options: Options) -> Result<Images, Error> {
+        work::sweep(dir);
+        Ok(Images {
+            dir: dir.into(),
+            store,
+            options,
+        })
+    }
+}

@@ -1,1 +1,75 @@
-//! (being built)
+//! A machine's life: what it is, and one file per thing that is done to it.
+//!
+//! ```text
+//!              deploy                    power-off, host restart
+//!   (nothing) ───────► creating      ┌──────────────────────────────┐
+//!                         │          │                              ▼
+//!                         └──────► running ──► stopping ────────► stopped ◄──┐
+//!                                    │ ▲        stop                │        │ a start that
+//!                        the         │ └──── starting ◄─────────────┤        │ was cut short
+//!                        hypervisor  │          │      start        │        │
+//!                        died        ▼          └───────────────────┼────────┘
+//!                                  failed ──────────────────────────┤
+//!                                    (start again, or delete)       ▼
+//!                                                               deleting ──► (nothing)
+//! ```
+//!
+//! Everything that changes a machine is an operation: a list of [`steps`], each of which can be done and taken back,
+//! any number of times. [`journal`] writes the operation and its next step to the store before the step acts, under the
+//! machine's [`lock`]; so whoever opens the engine after a killed command finishes its operation or takes it back
+//! ([`recover`]), by the same code that an ordinary failure runs.
+//!
+//! This is the only room that knows all the others.
+
+mod boot;
+mod console;
+mod create;
+mod delete;
+mod enter;
+mod error;
+mod find;
+mod journal;
+mod lock;
+mod paths;
+mod recover;
+mod start;
+mod steps;
+mod stop;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use console::Console;
+pub use create::Request;
+pub use enter::Session;
+pub use error::Error;
+pub use paths::Paths;
+pub use view::{Machine, Port};
+
+use crate::config::Config;
+use crate::image::Images;
+use crate::network::Home;
+use crate::store::Store;
+
+/// All machines of a data directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Machines(Arc<Rooms>);
+
+/// What operations reach for.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    pub(crate) config: Config,
+    pub(crate) paths: Paths,
+    pub(crate) store: Store,
+    pub(crate) images: Images,
+    pub(crate) home: Home,
+    /// The static program that is PID 1 in every guest.
+    pub(crate) guest_program: PathBuf,
+}
+
+impl Machines {
+    pub(crate) fn new(rooms: Rooms) -> Self {
+        Machines(Arc::new(rooms))
+    }
+}

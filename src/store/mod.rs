@@ -3,11 +3,20 @@
 //! The database is in WAL mode, so that any number of processes read while one writes (<https://sqlite.org/wal.html>).
 //! A [`Store`] is cheap to clone; its one connection is behind a mutex, and no query is held across an `await`.
 
+pub mod history;
+pub mod images;
+pub mod machines;
+pub mod networks;
+pub mod operations;
+pub mod volumes;
+
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
 use rusqlite_migration::{M, Migrations};
 
 use crate::error::Advice;
@@ -78,4 +87,35 @@ pub fn now() -> String {
     jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string()
+}
+
+/// A text column parsed into the type it stands for.
+fn column<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<T>
+where
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    parsed(&row.get::<_, String>(name)?)
+}
+
+/// The same for a column that may be NULL.
+fn column_or_null<T: FromStr>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>>
+where
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    row.get::<_, Option<String>>(name)?
+        .as_deref()
+        .map(parsed)
+        .transpose()
+}
+
+fn parsed<T: FromStr>(text: &str) -> rusqlite::Result<T>
+where
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    text.parse().map_err(|error: T::Err| unreadable(error))
+}
+
+/// A stored value that this program cannot read, or one that it cannot write.
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
 }

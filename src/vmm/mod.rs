@@ -1,1 +1,132 @@
-//! (being built)
+//! Hypervisors: what one must do ([`Vmm`]), and the drivers that do it.
+//!
+//! ```text
+//!             launch                      shutdown (asks), or the guest by itself
+//!   nothing ─────────► Process ───────────────────────────────────────────► ended
+//!      ▲                  │  kill, crash, panic                               │
+//!      └── Error, nothing │                                                   │ console::ending
+//!          left running   └──────────────────────────────────────────────────►┘ says how
+//! ```
+//!
+//! A hypervisor is its own session leader and outlives the program that started it. Whoever looks after it holds its
+//! [`Process`], which survives restarts of the program in the store; `process` says why a number alone does not do.
+//! Knows nothing of machines, networks or volumes: it is given paths, links and a command line.
+
+pub mod accelerator;
+pub mod command_line;
+pub mod console;
+mod error;
+pub mod process;
+pub mod qemu;
+mod run_dir;
+mod spawn;
+mod strays;
+pub mod tsc;
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+
+pub use self::accelerator::{Accelerator, Choice, Probe, probe};
+pub use self::error::{Error, HypervisorLog};
+pub use self::process::{Process, State, boot_id};
+pub use self::strays::find_strays;
+use crate::value::ByteSize;
+
+/// Everything a hypervisor needs to run one machine.
+#[derive(Clone, Debug)]
+pub struct LaunchSpec {
+    /// The machine's full UUID. It is on the hypervisor's command line, where [`find_strays`] looks for it.
+    pub machine: String,
+    /// The kernel, in the form that the driver wants ([`Vmm::kernel_form`]).
+    pub kernel: PathBuf,
+    /// The initramfs.
+    pub initramfs: PathBuf,
+    /// The kernel's command line; [`command_line::command_line`] makes a good one.
+    pub command_line: String,
+    /// Disks in the order in which the guest numbers them: the first is `vda`.
+    pub disks: Vec<Disk>,
+    /// Network interfaces in order: the first is `eth0`.
+    pub taps: Vec<Tap>,
+    /// The network namespace in which the taps are (a file such as `/run/netns/NAME`), entered before the hypervisor
+    /// is executed. `None`: the namespace of this program.
+    pub namespace: Option<PathBuf>,
+    /// Virtual processors, at least 1.
+    pub vcpus: u8,
+    /// The guest's memory; rounded up to whole MiB.
+    pub memory: ByteSize,
+    /// The file that takes what the guest prints. Each launch begins a new one and keeps the one before as
+    /// [`console::previous`].
+    pub console: PathBuf,
+    /// Directory for sockets and what the hypervisor itself prints. Made when missing, with mode 0700. One hypervisor
+    /// at a time runs in it.
+    pub run_dir: PathBuf,
+    /// What executes the guest's instructions.
+    pub accelerator: Accelerator,
+}
+
+/// A raw disk image or block device.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The image.
+    pub path: PathBuf,
+    /// Whether the guest may only read it. Any number of machines may read one disk; one that writes is alone.
+    pub read_only: bool,
+    /// What the guest finds the disk by: at most 20 bytes (VIRTIO 1.2 §5.2.6).
+    pub serial: String,
+}
+
+/// A tap link that exists already in the namespace.
+#[derive(Clone, Debug)]
+pub struct Tap {
+    /// The link's name.
+    pub name: String,
+    /// The guest's hardware address, `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+}
+
+/// The form of a kernel file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelForm {
+    /// As distributions ship it: with its own decompressor.
+    BzImage,
+    /// The uncompressed ELF file.
+    Elf,
+}
+
+/// Called with the hypervisor's identity as soon as it exists and before it is waited for, so that it can be written
+/// down. When it fails the hypervisor is killed and the launch fails.
+pub type Born<'a> =
+    &'a (dyn Fn(&Process) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync);
+
+/// A kind of hypervisor.
+#[async_trait]
+pub trait Vmm: Send + Sync {
+    /// The word for it in settings and JSON: `qemu`, `firecracker`.
+    fn name(&self) -> &'static str;
+
+    /// The kernel file that it boots.
+    fn kernel_form(&self) -> KernelForm;
+
+    /// Its version as it prints it, such as `7.2.22`. Fails when the program is missing or does not run.
+    async fn version(&self) -> Result<String, Error>;
+
+    /// Starts the machine and returns once its guest's processors run. When it fails, nothing is left running. When the
+    /// future is dropped midway the hypervisor may be left running: its identity has then been given to `born`, or it
+    /// is found by [`find_strays`].
+    async fn launch(&self, spec: &LaunchSpec, born: Born<'_>) -> Result<Process, Error>;
+
+    /// Presses the power button of the machine that runs in `run_dir`, and returns once it is pressed. Whether and when
+    /// the guest obeys is its own affair: wait with [`Process::wait_exit`], and [`Process::kill`] when it takes too
+    /// long.
+    async fn shutdown(&self, run_dir: &Path) -> Result<(), Error>;
+}
+
+/// The hypervisor that machines run under.
+///
+/// # Errors
+///
+/// [`Error::Missing`] when none is installed.
+pub fn driver() -> Result<Box<dyn Vmm>, Error> {
+    Ok(Box::new(qemu::Qemu::find()?))
+}

@@ -1,1 +1,138 @@
-//! (being built)
+//! Disks: raw ext4 files in the data directory, usable without Sistemo.
+//!
+//! This room makes, grows and removes the files and finds their rows. Who may have a volume, and when, is decided in
+//! [`crate::machine`].
+
+mod clone;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use clone::{Clone, clone_image, partial};
+
+use crate::error::{Advice, Kind};
+use crate::store::volumes::VolumeRow;
+use crate::store::{self, Store};
+use crate::value::ByteSize;
+
+/// A failure around a disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no volume {0:?}")]
+    Unknown(String),
+    #[error("{0:?} begins the identifier of several volumes")]
+    Ambiguous(String),
+    #[error("cannot copy the image {} to {}", from.display(), to.display())]
+    Copy {
+        from: PathBuf,
+        to: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot remove the disk {}", path.display())]
+    Remove {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot read how much space is free in {}", path.display())]
+    Space { path: PathBuf, source: nix::Error },
+    #[error("{} has {free} free, and this needs {needed} and leaves {kept} free", path.display())]
+    Full {
+        path: PathBuf,
+        free: ByteSize,
+        needed: ByteSize,
+        kept: ByteSize,
+    },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Advice for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Unknown(_) => Kind::NotFound,
+            Error::Ambiguous(_) => Kind::Usage,
+            Error::Full { .. } => Kind::Refused,
+            _ => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Unknown(_) => Some("see what there is: sistemo volume list".into()),
+            Error::Ambiguous(_) => Some("type more of it, or the name".into()),
+            Error::Full { .. } => Some(
+                "free some space (sistemo image list, sistemo volume list), or lower the setting min_disk_free".into(),
+            ),
+            Error::Copy { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
+                Some("free some space: sistemo image list, sistemo volume list".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A volume as front ends see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    pub id: String,
+    pub name: String,
+    pub role: String,
+    /// `available`, `attached` or `in-use`.
+    pub status: String,
+    /// What the guest sees, in bytes.
+    pub size_bytes: u64,
+    /// What the file takes on the host's disk, in bytes; `null` when the file is not there.
+    pub used_bytes: Option<u64>,
+    pub path: PathBuf,
+    /// Name of the machine it belongs to.
+    pub machine: Option<String>,
+    pub mount_path: Option<String>,
+    pub created_at: String,
+}
+
+/// Finds one volume by name, identifier or the beginning of an identifier.
+pub fn find(store: &Store, text: &str) -> Result<VolumeRow, Error> {
+    let mut found = store.volumes_like(text)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(row), true) => Ok(row),
+        (Some(_), false) => Err(Error::Ambiguous(text.into())),
+        (None, _) => Err(Error::Unknown(text.into())),
+    }
+}
+
+/// Space that the file takes on the host's disk, in bytes; `None` when it is not there.
+pub fn used(path: &Path) -> Option<u64> {
+    // st_blocks counts units of 512 bytes whatever the file system's block size (stat(3type)).
+    std::fs::metadata(path).ok().map(|meta| meta.blocks() * 512)
+}
+
+/// Removes a disk's file. One that is not there is no failure.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
+            path: path.into(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses when writing `needed` bytes into `dir` would leave less than `keep` free.
+pub fn check_space(dir: &Path, needed: ByteSize, keep: ByteSize) -> Result<(), Error> {
+    let stat = nix::sys::statvfs::statvfs(dir).map_err(|source| Error::Space {
+        path: dir.into(),
+        source,
+    })?;
+    let free = ByteSize::bytes(stat.blocks_available() * stat.fragment_size());
+    if free.as_u64() < needed.as_u64().saturating_add(keep.as_u64()) {
+        return Err(Error::Full {
+            path: dir.into(),
+            free,
+            needed,
+            kept: keep,
+        });
+    }
+    Ok(())
+}

@@ -1,10 +1,8 @@
--- Machines. `status` is what was last seen; `wanted` is what its owner asked for; what is being done to it is a row
--- of `operations`.
+-- Machines. `status` is what was last seen; what is being done to one is a row of `operations`.
 CREATE TABLE machines (
     id            TEXT PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,
     status        TEXT NOT NULL,
-    wanted        TEXT NOT NULL,
     spec          TEXT NOT NULL,          -- JSON: what was asked for
     image         TEXT,                   -- as the user named it
     image_digest  TEXT,

@@ -1,0 +1,123 @@
+//! Starting an application image's program: as its user, in its folder, with its environment.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setsid, setuid};
+use sistemo::guest::words::Command;
+
+use crate::accounts::{self, AccountError};
+use crate::environment::Environment;
+
+/// Why the application does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("the machine's command is empty")]
+    Empty,
+    #[error("cannot start the command as its user")]
+    Account(#[from] AccountError),
+    #[error("cannot make the working directory {path}")]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot start {program}")]
+    Start {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Where programs lie when the image does not say (what container runtimes use).
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Starts it in a session of its own, with the console for its output.
+pub fn start(command: &Command) -> Result<Pid, CommandError> {
+    let (program, arguments) = command.argv.split_first().ok_or(CommandError::Empty)?;
+    let user = accounts::resolve(&command.user)?;
+    let folder = if command.cwd.is_empty() {
+        "/"
+    } else {
+        &command.cwd
+    };
+    make_folder(Path::new(folder), user.uid, user.gid)?;
+    let environment = environment(&command.env, &user.home);
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let groups: Vec<Gid> = user.groups.into_iter().map(Gid::from_raw).collect();
+    let folder = folder.to_owned();
+    let before_exec = move || -> io::Result<()> {
+        setsid()?;
+        // PID 1 blocks signals to wait for them; the application gets them as usual.
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+        setgroups(&groups)?;
+        setgid(gid)?;
+        setuid(uid)?;
+        nix::unistd::chdir(folder.as_str())?;
+        Ok(())
+    };
+    let mut process = std::process::Command::new(program);
+    process
+        .args(arguments)
+        .env_clear()
+        .envs(&environment)
+        .stdin(Stdio::null());
+    // SAFETY: the closure makes system calls only; PID 1 has one thread.
+    unsafe { process.pre_exec(before_exec) };
+    let child = process.spawn().map_err(|source| CommandError::Start {
+        program: program.clone(),
+        source,
+    })?;
+    // Reaped by number with everything else that PID 1 inherits, so the handle is not kept.
+    Ok(Pid::from_raw(child.id().cast_signed()))
+}
+
+fn make_folder(path: &Path, uid: u32, gid: u32) -> Result<(), CommandError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path)
+        .and_then(|()| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
+        .map_err(|source| CommandError::Folder {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// The image's variables, and those that a program may expect of any system.
+fn environment(image: &[String], home: &Path) -> Environment {
+    let mut environment = Environment::from([
+        ("PATH".to_owned(), PATH.to_owned()),
+        ("HOME".to_owned(), home.to_string_lossy().into_owned()),
+    ]);
+    environment.extend(image.iter().filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        // Anything that exec can carry: an image's names need not please a shell.
+        (!name.is_empty() && !pair.contains('\0')).then(|| (name.to_owned(), value.to_owned()))
+    }));
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_s_variables_win() {
+        let image = [
+            "PATH=/app".to_owned(),
+            "dotted.name=a=b".to_owned(),
+            "broken".to_owned(),
+            "=x".to_owned(),
+        ];
+        let environment = environment(&image, Path::new("/srv"));
+        assert_eq!(environment["PATH"], "/app");
+        assert_eq!(environment["dotted.name"], "a=b");
+        assert_eq!(environment["HOME"], "/srv");
+        assert_eq!(environment.len(), 3);
+    }
+}

@@ -1,0 +1,126 @@
+//! The cache: disks by the digest of their bytes, and names.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Image, ImageConfig, Images, disk};
+use crate::store;
+use crate::store::images::ImageRow;
+use crate::value::ByteSize;
+
+impl Images {
+    /// Every image, the newest first.
+    pub fn list(&self) -> Result<Vec<Image>, Error> {
+        self.store
+            .images()?
+            .into_iter()
+            .map(|row| self.image(row))
+            .collect()
+    }
+
+    /// The image of that name, of that digest, or the only one whose digest begins so.
+    pub fn find(&self, text: &str) -> Result<Image, Error> {
+        let row = match self.store.image_named(text)? {
+            Some(row) => row,
+            None => {
+                let mut found = self.store.images_like(text)?;
+                let digits = text.strip_prefix("sha256:").unwrap_or(text);
+                let plausible = digits.len() >= 4 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+                match (found.pop(), found.is_empty()) {
+                    (Some(row), true) if plausible => row,
+                    (Some(_), false) if plausible => return Err(Error::Ambiguous(text.into())),
+                    _ => return Err(Error::Unknown(text.into())),
+                }
+            }
+        };
+        self.image(row)
+    }
+
+    /// Takes a name away; with its last name, or when named by its digest, the image goes. Machines keep their disks,
+    /// which are copies.
+    pub fn delete(&self, text: &str) -> Result<(), Error> {
+        let image = self.find(text)?;
+        if image.names.iter().any(|name| name == text) && image.names.len() > 1 {
+            return Ok(self.store.remove_image_name(text)?);
+        }
+        self.store.remove_image(&image.digest)?;
+        match std::fs::remove_file(&image.path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+                what: "remove",
+                path: image.path,
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The image of that name, when it is here with its disk.
+    pub(super) fn cached(&self, name: &str) -> Result<Option<Image>, Error> {
+        let Some(row) = self.store.image_named(name)? else {
+            return Ok(None);
+        };
+        let image = self.image(row)?;
+        Ok(Some(image).filter(|image| image.path.exists()))
+    }
+
+    /// Takes a finished disk into the cache under a name. The disk is moved.
+    pub(super) fn keep(
+        &self,
+        made: &Path,
+        name: &str,
+        source: &str,
+        config: Option<ImageConfig>,
+    ) -> Result<Image, Error> {
+        let digest = disk::digest(made)?;
+        let path = self.path(&digest);
+        let fail = |source| Error::File {
+            what: "keep",
+            path: path.clone(),
+            source,
+        };
+        let size = made.metadata().map_err(fail)?.len();
+        std::fs::set_permissions(made, PermissionsExt::from_mode(0o400)).map_err(fail)?;
+        std::fs::rename(made, &path).map_err(fail)?;
+        let config = config
+            .map(|config| serde_json::to_string(&config))
+            .transpose();
+        self.store.put_image(&ImageRow {
+            digest: digest.clone(),
+            size: ByteSize::bytes(size),
+            source: source.into(),
+            config: config.map_err(Error::Config)?,
+            created_at: store::now(),
+            names: vec![name.into()],
+        })?;
+        self.find(name)
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        self.dir.join(format!("{}.ext4", digest.replace(':', "-")))
+    }
+
+    fn image(&self, row: ImageRow) -> Result<Image, Error> {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.path(&row.digest);
+        let used = path
+            .metadata()
+            .map(|meta| meta.blocks() * 512)
+            .unwrap_or_default();
+        let config = row.config.as_deref().map(serde_json::from_str).transpose();
+        Ok(Image {
+            name: row
+                .names
+                .first()
+                .cloned()
+                .unwrap_or_else(|| row.digest.clone()),
+            names: row.names,
+            digest: row.digest,
+            size: row.size,
+            used: ByteSize::bytes(used),
+            source: row.source,
+            path,
+            config: config.map_err(Error::Config)?,
+            created_at: row.created_at,
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong on the way to an image.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::{Advice, Kind};
+use crate::store;
+
+/// A failure around an image.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no image {0:?}")]
+    Unknown(String),
+    #[error("{0:?} begins the digest of several images")]
+    Ambiguous(String),
+    #[error("{0:?} is not the name of an image")]
+    BadReference(String),
+    #[error("there is no recipe {0:?}")]
+    NoRecipe(String),
+    #[error("cannot {what} {}", path.display())]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("{} is neither an ext4 disk, a tar archive nor an OCI layout", .0.display())]
+    Format(PathBuf),
+    #[error("{} is not an ext4 disk: {why}", path.display())]
+    NotExt4 { path: PathBuf, why: String },
+    #[error("the archive has an entry {entry:?} that leads out of it")]
+    Escapes { entry: String },
+    #[error("the archive cannot be unpacked at {entry:?}")]
+    Unpack { entry: String, source: io::Error },
+    #[error("the archive is damaged or cut short")]
+    Damaged(#[source] io::Error),
+    #[error("the archive is empty")]
+    Empty,
+    #[error("{program} failed: {said}")]
+    Tool { program: &'static str, said: String },
+    #[error("the registry of {reference} refused: {said}")]
+    Registry { reference: String, said: String },
+    #[error("the registry of {reference} cannot be reached")]
+    Unreachable {
+        reference: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the registry sent something else than {digest}")]
+    Digest { digest: String },
+    #[error("the image {reference} has layers of a kind that is not known here: {kind}")]
+    LayerKind { reference: String, kind: String },
+    #[error("the image {reference} is for no machine like this one")]
+    Platform { reference: String },
+    #[error("cannot download {url}")]
+    Download {
+        url: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the image's configuration cannot be read")]
+    Config(#[source] serde_json::Error),
+    #[error("cancelled")]
+    Cancelled,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Advice for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Unknown(_) | Error::NoRecipe(_) => Kind::NotFound,
+            Error::Ambiguous(_) | Error::BadReference(_) => Kind::Usage,
+            Error::Cancelled => Kind::Cancelled,
+            Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Kind::NotFound
+            }
+            _ => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Unknown(_) => {
+                "see what there is: sistemo image list; or fetch one: sistemo image pull debian".into()
+            }
+            Error::Ambiguous(_) => "type more of it, or the name".into(),
+            Error::BadReference(_) => {
+                "for example: debian, nginx:1.27, registry.example/team/app:1, ./disk.ext4".into()
+            }
+            Error::NoRecipe(_) => "the recipes are debian, debian:bookworm and debian:trixie".into(),
+            Error::Format(_) | Error::NotExt4 { .. } => {
+                "give a .ext4 disk, a .tar, .tar.gz, .tar.xz or .tar.zst, or a folder with an OCI layout".into()
+            }
+            Error::Escapes { .. } => "do not use this archive; it may be hostile".into(),
+            Error::Damaged(_) | Error::Digest { .. } => {
+                "fetch it again; if that does not help, the source itself is damaged".into()
+            }
+            Error::Tool { program: "mmdebstrap", .. } => {
+                "check the network and the package sources: apt-get update; sistemo doctor".into()
+            }
+            Error::Tool { .. } => "see what is wrong with this computer: sistemo doctor".into(),
+            Error::Registry { .. } => {
+                "check the name, and log in if it is private: docker login REGISTRY".into()
+            }
+            Error::Unreachable { .. } | Error::Download { .. } => {
+                "check the name and the network, and try again: what was fetched is kept".into()
+            }
+            Error::LayerKind { .. } | Error::Platform { .. } => "choose another tag".into(),
+            Error::File { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
+                "free some space: sistemo image list, sistemo volume list".into()
+            }
+            _ => return None,
+        })
+    }
+}

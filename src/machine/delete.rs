@@ -1,0 +1,83 @@
+//! Delete: nothing of the machine is left, but for data volumes, and the root volume when it is to be kept.
+
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Detail, Operation};
+use super::lock::Lock;
+use super::{Error, Machines};
+use crate::error::Result;
+use crate::event::Progress;
+use crate::store::operations::OperationKind;
+use crate::store::volumes::Role;
+use crate::volume;
+
+impl Machines {
+    /// Deletes a machine, whatever it is doing. `preserve_storage` keeps its root volume.
+    pub async fn delete(
+        &self,
+        name: &str,
+        preserve_storage: bool,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let rooms = &*self.0;
+        let row = rooms.find(name)?;
+        let lock = Lock::take(rooms, &row.id, "delete", progress, cancel).await?;
+        // Whoever held the lock may have deleted it.
+        let row = rooms.row(&row.id)?;
+        let begun = std::time::Instant::now();
+        let operation = Operation {
+            rooms,
+            machine: row.id,
+            name: row.name.clone(),
+            kind: OperationKind::Delete,
+            detail: Detail {
+                preserve_storage,
+                ..Detail::default()
+            },
+            progress,
+            cancel,
+            no_wait: false,
+        };
+        let outcome = operation.run().await;
+        rooms.note_history("delete", &row.name, begun, &outcome);
+        outcome?;
+        lock.retire()?;
+        Ok(())
+    }
+}
+
+/// Removes the root volume unless it is kept, and frees the others.
+pub(super) fn remove_volumes(operation: &Operation<'_>) -> Result<()> {
+    let store = &operation.rooms.store;
+    for row in store.volumes_of(&operation.machine)? {
+        if row.role == Role::Root && !operation.detail.preserve_storage {
+            volume::remove(&volume::partial(&row.path))?;
+            volume::remove(&row.path)?;
+            store.remove_volume(&row.id)?;
+        } else {
+            store.release_volume(&row.id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the machine's folder; at the end of a delete also its row.
+pub(super) fn remove_files(operation: &Operation<'_>) -> Result<()> {
+    let path = operation.rooms.paths.machine(&operation.machine);
+    match std::fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::File {
+                what: "remove",
+                path,
+                source,
+            }
+            .into());
+        }
+        _ => {}
+    }
+    if operation.kind == OperationKind::Delete {
+        operation.rooms.store.remove_machine(&operation.machine)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Entering a running machine over SSH.
+
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use super::{Error, Machines, Rooms};
+use crate::error::Result;
+use crate::guest::client::{Client, Target};
+use crate::guest::{keys, words};
+use crate::store::machines::{MachineRow, Status};
+
+/// How long a TCP connection to a guest may take. It is one hop away.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// An SSH connection to a machine.
+pub type Session = Client;
+
+impl Machines {
+    /// Connects to a running machine as `user` (root when absent).
+    pub async fn enter(&self, name: &str, user: Option<&str>) -> Result<Session> {
+        let rooms = &*self.0;
+        let row = rooms.find(name)?;
+        let way_out = match row.status {
+            Status::Running => {
+                return Ok(rooms.connect(&row, user.unwrap_or("root"), CONNECT).await?);
+            }
+            Status::Stopped | Status::Failed => {
+                format!("start it: sistemo machine start {}", row.name)
+            }
+            _ => "try again in a moment".to_string(),
+        };
+        Err(Error::State {
+            name: row.name,
+            status: row.status,
+            way_out,
+        }
+        .into())
+    }
+}
+
+impl Rooms {
+    async fn connect(
+        &self,
+        row: &MachineRow,
+        user: &str,
+        patience: Duration,
+    ) -> Result<Client, Error> {
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            name: row.name.clone(),
+            source,
+        };
+        let (Some(ip), Some(host_key)) = (row.ip, &row.host_key) else {
+            return Err(fail("it has no address or no host key".into()));
+        };
+        let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
+        let target = Target::new(user, &keys, host_key).map_err(|e| fail(e.into()))?;
+        let address = SocketAddrV4::new(ip, words::SSH_PORT);
+        let stream = self
+            .home
+            .connect(address, patience)
+            .await
+            .map_err(|e| fail(e.into()))?;
+        Client::connect(stream, &target)
+            .await
+            .map_err(|e| fail(e.into()))
+    }
+
+    /// Asks the guest whether it has handed over to its init.
+    pub(super) async fn ask_ready(&self, row: &MachineRow) -> Result<(), Error> {
+        self.ask(row, words::READY_SUBSYSTEM).await
+    }
+
+    /// Asks the guest to power off. It comes back once the guest has taken note.
+    pub(super) async fn ask_power_off(&self, row: &MachineRow) -> Result<(), Error> {
+        self.ask(row, words::POWER_OFF_SUBSYSTEM).await
+    }
+
+    async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
+        let client = self.connect(row, "root", Duration::from_secs(2)).await?;
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            name: row.name.clone(),
+            source,
+        };
+        match client.ask(subsystem).await {
+            Ok(exit) if exit.success() => Ok(()),
+            Ok(exit) => Err(fail(format!("{subsystem} ended with {exit:?}").into())),
+            Err(error) => Err(fail(error.into())),
+        }
+    }
+}

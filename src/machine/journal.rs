@@ -1,0 +1,201 @@
+//! Runs an operation step by step, writing down each step before it acts.
+//!
+//! A step that fails turns a deploy or a start back: the steps that may have acted are undone, newest first, without
+//! stopping at one that cannot be. A stop or a delete only ever goes forwards: what failed is tried again by the next
+//! command that wants the machine, or by recovery.
+
+use tokio_util::sync::CancellationToken;
+
+use super::steps::{Step, act, steps_of, undo};
+use super::{Error, Rooms};
+use crate::error::{Error as Cause, Kind, Result};
+use crate::event::Progress;
+use crate::store::machines::Status;
+use crate::store::operations::{OperationKind, OperationRow};
+use crate::value::{MachineId, Name};
+
+/// One operation on one machine, whose lock the caller holds.
+pub(super) struct Operation<'a> {
+    pub(super) rooms: &'a Rooms,
+    pub(super) machine: MachineId,
+    pub(super) name: Name,
+    pub(super) kind: OperationKind,
+    pub(super) detail: Detail,
+    pub(super) progress: &'a Progress,
+    pub(super) cancel: &'a CancellationToken,
+    /// deploy and start: whether to come back before the guest answers.
+    pub(super) no_wait: bool,
+}
+
+/// What steps need beyond the machine's row; kept in the journal, so that another process can go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Detail {
+    /// deploy: the image's disk that the root disk is cloned from; absent when it boots from an existing volume.
+    pub(super) image: Option<std::path::PathBuf>,
+    /// stop: how many seconds the guest may take to power off; 0 for none.
+    pub(super) grace_seconds: u64,
+    /// delete: whether the root volume stays.
+    pub(super) preserve_storage: bool,
+}
+
+impl Detail {
+    pub(super) fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// A journal that cannot be read has no more detail than none.
+    pub(super) fn from_json(text: &str) -> Detail {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
+impl Operation<'_> {
+    /// Runs the operation from its first step.
+    pub(super) async fn run(&self) -> Result<()> {
+        let status = match self.kind {
+            OperationKind::Deploy => Status::Creating,
+            OperationKind::Start => Status::Starting,
+            OperationKind::Stop => Status::Stopping,
+            OperationKind::Delete => Status::Deleting,
+        };
+        self.rooms
+            .store
+            .begin_operation(&self.row(0, false), status)?;
+        self.run_from(0).await
+    }
+
+    /// Runs the operation from the step at `first`; the steps before it are known to have been done.
+    pub(super) async fn run_from(&self, first: usize) -> Result<()> {
+        let steps = steps_of(self.kind);
+        for (index, step) in steps.iter().enumerate().skip(first) {
+            self.write(index, false)?;
+            fault(*step, "before")?;
+            let said = step.says();
+            self.progress.step(said);
+            let acted = match act(*step, self).await {
+                Ok(()) => fault(*step, "after"),
+                Err(error) => Err(error),
+            };
+            if let Err(cause) = acted {
+                return Err(self.turn_back(index, *step, cause).await.into());
+            }
+        }
+        let ends = match self.kind {
+            OperationKind::Deploy | OperationKind::Start => Status::Running,
+            OperationKind::Stop => Status::Stopped,
+            OperationKind::Delete => return Ok(()), // the row went with the last step
+        };
+        self.rooms.store.end_operation(&self.machine, ends, None)?;
+        Ok(())
+    }
+
+    /// What becomes of an operation whose step failed.
+    async fn turn_back(&self, index: usize, step: Step, cause: Cause) -> Error {
+        let log = super::console::tail(&self.rooms.paths.console(&self.machine), 12)
+            .filter(|_| cause.kind() != Kind::Cancelled && step.guest_runs());
+        let left = match self.kind {
+            OperationKind::Deploy | OperationKind::Start => {
+                if cause.kind() == Kind::Cancelled {
+                    self.progress.note("cancelled, taking it back");
+                }
+                self.take_back(index, Some(&cause)).await
+            }
+            // Until the guest has powered off, nothing has happened to it.
+            OperationKind::Stop if step == Step::PowerOff => self.still_running(),
+            OperationKind::Stop | OperationKind::Delete => Vec::new(),
+        };
+        Error::Step {
+            operation: self.kind.as_str(),
+            name: self.name.clone(),
+            step: step.says(),
+            cause: Box::new(cause),
+            log,
+            left,
+        }
+    }
+
+    /// Undoes the steps up to the one at `index`, newest first, and says what could not be undone. With nothing left,
+    /// the operation ends: a deploy as if it had never been, a start with the machine stopped or failed.
+    pub(super) async fn take_back(&self, index: usize, cause: Option<&Cause>) -> Vec<String> {
+        let mut left = Vec::new();
+        for (index, step) in steps_of(self.kind).iter().enumerate().take(index + 1).rev() {
+            let undone = async {
+                self.write(index, true)?;
+                undo(*step, self).await
+            };
+            if let Err(error) = undone.await {
+                left.push(format!("{}: {error}", step.says()));
+            }
+        }
+        if left.is_empty()
+            && let Err(error) = self.forget(cause)
+        {
+            left.push(error.to_string());
+        }
+        left
+    }
+
+    fn forget(&self, cause: Option<&Cause>) -> Result<()> {
+        let store = &self.rooms.store;
+        if self.kind == OperationKind::Deploy {
+            super::create::forget(self.rooms, &self.machine)?;
+        } else {
+            let reason = match cause {
+                Some(cause) if cause.kind() == Kind::Cancelled => None,
+                Some(cause) => Some(cause.to_string()),
+                None => Some("the command that started it was killed".into()),
+            };
+            let status = if reason.is_some() {
+                Status::Failed
+            } else {
+                Status::Stopped
+            };
+            store.end_operation(&self.machine, status, reason.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Takes back a stop that has not happened.
+    pub(super) fn still_running(&self) -> Vec<String> {
+        let ended = self
+            .rooms
+            .store
+            .end_operation(&self.machine, Status::Running, None);
+        ended
+            .err()
+            .map(|error| error.to_string())
+            .into_iter()
+            .collect()
+    }
+
+    fn write(&self, step: usize, undoing: bool) -> Result<()> {
+        self.rooms.store.put_operation(&self.row(step, undoing))?;
+        Ok(())
+    }
+
+    fn row(&self, step: usize, undoing: bool) -> OperationRow {
+        OperationRow {
+            machine: self.machine,
+            kind: self.kind,
+            detail: self.detail.to_json(),
+            step,
+            undoing,
+        }
+    }
+}
+
+/// Lets tests kill or fail this process around a step: `SISTEMO_FAULT=kill:launch:after`. Not in release builds.
+fn fault(step: Step, when: &str) -> Result<()> {
+    #[cfg(debug_assertions)]
+    if let Ok(wish) = std::env::var("SISTEMO_FAULT") {
+        if wish == format!("kill:{}:{when}", step.as_str()) {
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        }
+        if wish == format!("fail:{}:{when}", step.as_str()) {
+            return Err(Error::Fault(step.as_str()).into());
+        }
+    }
+    let _ = (step, when);
+    Ok(())
+}

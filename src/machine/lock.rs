@@ -1,0 +1,139 @@
+//! One lock per machine, so that operations on it follow one another, whichever process runs them.
+//!
+//! The lock is `flock(2)` on `locks/ID`: the kernel releases it when its holder dies, which is how a killed command is
+//! told from a running one. The file says who holds it, for those who wait.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use tokio_util::sync::CancellationToken;
+
+use super::{Error, Rooms};
+use crate::event::Progress;
+use crate::value::MachineId;
+
+/// How long to wait before saying on whom.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The right to change one machine; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: Flock<File>,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock if nobody holds it.
+    pub(super) fn try_take(
+        rooms: &Rooms,
+        id: &MachineId,
+        why: &str,
+    ) -> Result<Option<Lock>, Error> {
+        let path = rooms.paths.locks().join(id.to_string());
+        match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
+            Ok(file) => Lock { file, path }.sign(why).map(Some),
+            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(Error::File {
+                what: "lock",
+                path,
+                source: errno.into(),
+            }),
+        }
+    }
+
+    /// Waits for the lock; after ten seconds says on whom.
+    pub(super) async fn take(
+        rooms: &Rooms,
+        id: &MachineId,
+        why: &str,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Lock, Error> {
+        if let Some(lock) = Lock::try_take(rooms, id, why)? {
+            return Ok(lock);
+        }
+        let path = rooms.paths.locks().join(id.to_string());
+        // The waiting thread ends with the process if the wait is given up.
+        let waiting = {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || {
+                let file = open(&path)?;
+                Flock::lock(file, FlockArg::LockExclusive)
+                    .map(|file| (file, path.clone()))
+                    .map_err(|(_, errno)| Error::File {
+                        what: "lock",
+                        path,
+                        source: errno.into(),
+                    })
+            })
+        };
+        tokio::pin!(waiting);
+        let notice = tokio::time::sleep(PATIENCE);
+        tokio::pin!(notice);
+        let mut said = false;
+        loop {
+            tokio::select! {
+                taken = &mut waiting => {
+                    let (file, path) = taken.map_err(|error| Error::File {
+                        what: "lock",
+                        path: path.clone(),
+                        source: std::io::Error::other(error),
+                    })??;
+                    return Lock { file, path }.sign(why);
+                }
+                () = cancel.cancelled() => return Err(Error::Cancelled),
+                () = &mut notice, if !said => {
+                    said = true;
+                    let holder = std::fs::read_to_string(&path).unwrap_or_default();
+                    progress.note(format!("waiting for {}", holder.trim()));
+                }
+            }
+        }
+    }
+
+    /// Writes who holds the lock and why into it.
+    fn sign(mut self, why: &str) -> Result<Lock, Error> {
+        let text = format!("process {} ({why})\n", std::process::id());
+        let mut write = || {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.file.write_all(text.as_bytes())
+        };
+        let outcome: std::io::Result<()> = write();
+        match outcome {
+            Ok(()) => Ok(self),
+            Err(source) => Err(Error::File {
+                what: "write",
+                path: self.path,
+                source,
+            }),
+        }
+    }
+
+    /// Gives the lock back and removes its file, once the machine is gone. Whoever still waits for it holds a file
+    /// without a name, and finds no machine.
+    pub(super) fn retire(self) -> Result<(), Error> {
+        std::fs::remove_file(&self.path).map_err(|source| Error::File {
+            what: "remove",
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+fn open(path: &PathBuf) -> Result<File, Error> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|source| Error::File {
+            what: "open",
+            path: path.clone(),
+            source,
+        })
+}

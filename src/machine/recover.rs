@@ -1,0 +1,159 @@
+//! Bringing the record and the world together again, after a killed command, a dead hypervisor or a host restart.
+//!
+//! Every command begins here. What is found is handled by the operations themselves: an unfinished deploy or start is
+//! taken back, an unfinished stop or delete is finished. Whoever holds a machine's lock is alive and is left alone.
+
+use tokio_util::sync::CancellationToken;
+
+use super::console;
+use super::journal::{Detail, Operation};
+use super::lock::Lock;
+use super::steps::{Step, steps_of};
+use super::stop::{end_processes, is_alive, process};
+use super::{Machines, Rooms};
+use crate::error::Result;
+use crate::event::Progress;
+use crate::store::machines::{MachineRow, Status};
+use crate::store::operations::{OperationKind, OperationRow};
+use crate::vmm::{self, console::Ending};
+
+/// What is known of a machine that is said to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sighting {
+    Alive,
+    /// The host has restarted since.
+    HostRestarted,
+    /// The guest powered off by itself.
+    PoweredOff,
+    /// The hypervisor is gone, and the guest did not ask for it.
+    Crashed,
+}
+
+impl Machines {
+    /// Finishes or takes back what killed commands left, and notices hypervisors that have ended. Comes back with what
+    /// could not be put right; that is tried again by the next command.
+    pub async fn tend(&self, progress: &Progress) -> Result<Vec<String>> {
+        let rooms = &*self.0;
+        let mut left = Vec::new();
+        for found in rooms.store.operations()? {
+            let Some(lock) = Lock::try_take(rooms, &found.machine, "recovery")? else {
+                continue;
+            };
+            // Its owner may have finished it between the query and the lock.
+            if let Some(row) = rooms.store.operation(&found.machine)? {
+                left.extend(rooms.recover(&row, progress).await?);
+            }
+            if rooms.store.machine(&found.machine)?.is_none() {
+                lock.retire()?;
+            }
+        }
+        for row in rooms.store.machines()? {
+            if row.status == Status::Running && rooms.sight(&row) != Sighting::Alive {
+                left.extend(rooms.bury(&row, progress).await?);
+            }
+        }
+        Ok(left)
+    }
+}
+
+impl Rooms {
+    /// Ends an operation whose process was killed. The caller holds the machine's lock.
+    async fn recover(&self, found: &OperationRow, progress: &Progress) -> Result<Vec<String>> {
+        let Some(row) = self.store.machine(&found.machine)? else {
+            return Ok(Vec::new());
+        };
+        tracing::info!(machine = %row.name, kind = %found.kind, step = found.step, "recovering");
+        let silent = Progress::silent();
+        let cancel = CancellationToken::new();
+        let operation = Operation {
+            rooms: self,
+            machine: row.id,
+            name: row.name.clone(),
+            kind: found.kind,
+            detail: Detail::from_json(&found.detail),
+            progress: &silent,
+            cancel: &cancel,
+            no_wait: false,
+        };
+        let step = steps_of(found.kind).get(found.step).copied();
+        let left = match found.kind {
+            OperationKind::Deploy | OperationKind::Start => {
+                operation.take_back(found.step, None).await
+            }
+            OperationKind::Stop
+                if step == Some(Step::PowerOff)
+                    && process(&row).is_some_and(|process| is_alive(&process)) =>
+            {
+                operation.still_running()
+            }
+            OperationKind::Stop | OperationKind::Delete => {
+                let finished = operation.run_from(found.step).await;
+                finished
+                    .err()
+                    .map(|error| error.to_string())
+                    .into_iter()
+                    .collect()
+            }
+        };
+        if left.is_empty() {
+            progress.note(format!(
+                "recovered machine {}: a {} had been cut short",
+                row.name, found.kind
+            ));
+        }
+        Ok(left)
+    }
+
+    fn sight(&self, row: &MachineRow) -> Sighting {
+        match process(row) {
+            Some(process) if is_alive(&process) => return Sighting::Alive,
+            Some(process) if vmm::boot_id().is_ok_and(|boot| boot != process.boot_id) => {
+                return Sighting::HostRestarted;
+            }
+            _ => {}
+        }
+        match vmm::console::ending(&self.paths.console(&row.id)) {
+            Ok(Ending::PoweredOff | Ending::Restarted) => Sighting::PoweredOff,
+            _ => Sighting::Crashed,
+        }
+    }
+
+    /// Takes the network of a machine down whose hypervisor has ended, and says what became of it.
+    async fn bury(&self, found: &MachineRow, progress: &Progress) -> Result<Vec<String>> {
+        let Some(_lock) = Lock::try_take(self, &found.id, "recovery")? else {
+            return Ok(Vec::new());
+        };
+        let Some(row) = self.store.machine(&found.id)? else {
+            return Ok(Vec::new());
+        };
+        let sighting = self.sight(&row);
+        if row.status != Status::Running || sighting == Sighting::Alive {
+            return Ok(Vec::new());
+        }
+        let (status, why) = match sighting {
+            Sighting::HostRestarted => (Status::Stopped, Some("the host restarted".to_string())),
+            Sighting::PoweredOff => (Status::Stopped, None),
+            Sighting::Alive | Sighting::Crashed => {
+                let console = self.paths.console(&row.id);
+                let why = console::last_words(&console)
+                    .map_or_else(String::new, |words| format!(": {words}"));
+                (
+                    Status::Failed,
+                    Some(format!("the hypervisor ended unexpectedly{why}")),
+                )
+            }
+        };
+        end_processes(self, &row).await?;
+        if let Some((_, plan)) = self.network_plan(&row).await?
+            && let Err(error) = self.home.detach(&plan).await
+        {
+            return Ok(vec![error.to_string()]);
+        }
+        self.store.set_process(&row.id, None)?;
+        self.store.set_status(&row.id, status, why.as_deref())?;
+        if status == Status::Failed {
+            progress.note(format!("machine {} has failed", row.name));
+        }
+        Ok(Vec::new())
+    }
+}

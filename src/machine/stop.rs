@@ -1,0 +1,195 @@
+//! Stop: clean if the guest obeys in time, by force otherwise. The disk stays.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Detail, Operation};
+use super::lock::Lock;
+use super::{Error, Machine, Machines, Rooms};
+use crate::error::Result;
+use crate::event::Progress;
+use crate::store::history::HistoryRow;
+use crate::store::machines::{MachineRow, Status};
+use crate::store::operations::OperationKind;
+use crate::value::Name;
+use crate::{store, vmm};
+
+impl Machines {
+    /// Stops a machine. The guest has `grace` to power off; none at all when it is zero. A stopped one is left as it is.
+    pub async fn stop(
+        &self,
+        name: &str,
+        grace: Duration,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Machine> {
+        let rooms = &*self.0;
+        let row = rooms.find(name)?;
+        let _lock = Lock::take(rooms, &row.id, "stop", progress, cancel).await?;
+        let row = rooms.row(&row.id)?;
+        if row.status == Status::Stopped {
+            progress.note(format!("machine {} is stopped already", row.name));
+        } else {
+            self.stop_locked(&row, grace, progress, cancel).await?;
+        }
+        self.show(&row.id.to_string())
+    }
+
+    pub(super) async fn stop_locked(
+        &self,
+        row: &MachineRow,
+        grace: Duration,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let rooms = &*self.0;
+        let begun = std::time::Instant::now();
+        let operation = Operation {
+            rooms,
+            machine: row.id,
+            name: row.name.clone(),
+            kind: OperationKind::Stop,
+            detail: Detail {
+                grace_seconds: grace.as_secs(),
+                ..Detail::default()
+            },
+            progress,
+            cancel,
+            no_wait: false,
+        };
+        let outcome = operation.run().await;
+        rooms.note_history("stop", &row.name, begun, &outcome);
+        outcome
+    }
+}
+
+/// Refuses an operation in a state that it does not fit.
+pub(super) fn refuse_unless(row: &MachineRow, fit: &[Status], way_out: &str) -> Result<(), Error> {
+    if fit.contains(&row.status) {
+        return Ok(());
+    }
+    let (name, status) = (row.name.clone(), row.status);
+    Err(Error::State {
+        name,
+        status,
+        way_out: way_out.into(),
+    })
+}
+
+/// The hypervisor's process as the store knows it.
+pub(super) fn process(row: &MachineRow) -> Option<vmm::Process> {
+    row.process.as_ref().map(|process| vmm::Process {
+        pid: process.pid,
+        started: process.started,
+        boot_id: process.boot_id.clone(),
+    })
+}
+
+/// Whether the hypervisor runs. One that cannot be looked at is taken to run: nothing is torn down on a guess.
+pub(super) fn is_alive(process: &vmm::Process) -> bool {
+    !matches!(process.current_state(), Ok(vmm::State::Dead))
+}
+
+/// Puts the process into words for what could not be done to it.
+pub(super) fn process_error(
+    act: &'static str,
+    pid: u32,
+) -> impl FnOnce(std::io::Error) -> vmm::Error {
+    move |source| vmm::Error::Process { act, pid, source }
+}
+
+/// Asks the guest to power off and waits until its hypervisor has ended or the time is over.
+pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    let row = rooms.row(&operation.machine)?;
+    let grace = Duration::from_secs(operation.detail.grace_seconds);
+    let Some(process) = process(&row).filter(is_alive) else {
+        return Ok(());
+    };
+    if grace.is_zero() {
+        return Ok(());
+    }
+    let asked = async {
+        // A guest that cannot be asked over SSH may still heed its power button; one that heeds neither runs out of
+        // time and is ended by force.
+        if rooms.ask_power_off(&row).await.is_err()
+            && let Ok(vmm) = vmm::driver()
+        {
+            let _ = vmm.shutdown(&rooms.paths.run(&row.id)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = process.wait_exit() => {
+            Ok(ended.map_err(process_error("wait for", process.pid))?)
+        }
+        () = asked => Ok(()),
+        () = tokio::time::sleep(grace) => {
+            operation.progress.note(format!(
+                "the guest did not power off within {} s; ending it by force",
+                grace.as_secs()
+            ));
+            Ok(())
+        }
+        () = operation.cancel.cancelled() => Err(Error::Cancelled.into()),
+    }
+}
+
+/// Ends the hypervisor, also one whose identity was never written down because its starter was killed.
+pub(super) async fn kill(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    let row = rooms.row(&operation.machine)?;
+    end_processes(rooms, &row).await?;
+    rooms.store.set_process(&row.id, None)?;
+    Ok(())
+}
+
+/// Ends whatever runs the machine, written down or not.
+pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()> {
+    let strays = vmm::find_strays(&row.id.to_string(), &rooms.paths.run(&row.id));
+    let mut processes = strays.map_err(process_error("look for", 0))?;
+    processes.extend(process(row));
+    for process in processes {
+        process
+            .kill()
+            .await
+            .map_err(process_error("end", process.pid))?;
+    }
+    Ok(())
+}
+
+/// Takes the machine's namespace, tap and rules away.
+pub(super) async fn detach_network(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    let row = rooms.row(&operation.machine)?;
+    if let Some((_, plan)) = rooms.network_plan(&row).await? {
+        rooms.home.detach(&plan).await?;
+    }
+    Ok(())
+}
+
+impl Rooms {
+    /// Writes down what was done to a machine. History that cannot be written stops nothing.
+    pub(super) fn note_history(
+        &self,
+        action: &str,
+        name: &Name,
+        begun: std::time::Instant,
+        outcome: &Result<()>,
+    ) {
+        let row = HistoryRow {
+            id: 0,
+            at: store::now(),
+            action: action.into(),
+            target: "machine".into(),
+            name: name.to_string(),
+            duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+            ok: outcome.is_ok(),
+            error: outcome.as_ref().err().map(ToString::to_string),
+        };
+        if let Err(error) = self.store.add_history(&row) {
+            tracing::warn!(%error, "history was not written");
+        }
+    }
+}

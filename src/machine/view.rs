@@ -1,0 +1,178 @@
+//! Machines as front ends see them.
+
+use serde::Serialize;
+
+use super::{Console, Error, Machines};
+use crate::error::Result;
+use crate::store::machines::{MachineRow, Status};
+use crate::store::volumes::VolumeRow;
+use crate::volume::{self, Volume};
+
+/// A machine. The field names are the keys of `-o json`; they are only ever added to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    pub id: String,
+    pub name: String,
+    pub status: Status,
+    /// The image as it was asked for; `null` for a machine that booted from an existing volume.
+    pub image: Option<String>,
+    pub image_digest: Option<String>,
+    pub ip: Option<String>,
+    pub mac: Option<String>,
+    /// The machine's network namespace in the network home.
+    pub namespace: Option<String>,
+    pub network: Option<String>,
+    pub vcpus: u8,
+    pub memory_bytes: u64,
+    /// When the machine is started again by itself: `no`, `on-failure` or `always`.
+    pub restart: String,
+    pub vmm: Option<String>,
+    pub accelerator: Option<String>,
+    pub pid: Option<u32>,
+    pub created_at: String,
+    pub started_at: Option<String>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    pub volumes: Vec<Volume>,
+    pub ports: Vec<Port>,
+}
+
+/// A host port that leads to a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Port {
+    pub host_port: u16,
+    pub machine_port: u16,
+    pub protocol: String,
+}
+
+impl Machines {
+    /// Every machine, by name.
+    pub fn list(&self) -> Result<Vec<Machine>> {
+        let rooms = &*self.0;
+        let volumes = rooms.store.volumes()?;
+        let rows = rooms.store.machines()?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let own = volumes
+                    .iter()
+                    .filter(|volume| volume.machine == Some(row.id));
+                view(&row, own)
+            })
+            .collect())
+    }
+
+    /// One machine.
+    pub fn show(&self, name: &str) -> Result<Machine> {
+        let row = self.0.find(name)?;
+        let volumes = self.0.store.volumes_of(&row.id)?;
+        Ok(view(&row, volumes.iter()))
+    }
+
+    /// The boot log of a machine, whatever its state.
+    pub fn logs(&self, name: &str) -> Result<Console> {
+        let row = self.0.find(name)?;
+        let path = self.0.paths.console(&row.id);
+        if !self.0.paths.machine(&row.id).is_dir() {
+            return Err(Error::State {
+                name: row.name,
+                status: row.status,
+                way_out: "it has not begun to boot yet; try again in a moment".into(),
+            }
+            .into());
+        }
+        Ok(Console::open(path)?)
+    }
+
+    /// Every volume, by name.
+    pub fn volumes(&self) -> Result<Vec<Volume>> {
+        let rows = self.0.store.volumes()?;
+        let machines = self.0.store.machines()?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let machine = machines
+                    .iter()
+                    .find(|machine| Some(machine.id) == row.machine);
+                volume_view(row, machine)
+            })
+            .collect())
+    }
+
+    /// One volume.
+    pub fn volume(&self, name: &str) -> Result<Volume> {
+        let row = volume::find(&self.0.store, name)?;
+        let machine = match &row.machine {
+            Some(id) => self.0.store.machine(id)?,
+            None => None,
+        };
+        Ok(volume_view(&row, machine.as_ref()))
+    }
+
+    /// Digests of the images that machines' disks were cloned from.
+    pub fn image_digests(&self) -> Result<Vec<String>> {
+        let rows = self.0.store.machines()?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| row.image_digest)
+            .collect())
+    }
+}
+
+fn view<'a>(row: &MachineRow, volumes: impl Iterator<Item = &'a VolumeRow>) -> Machine {
+    let runs = matches!(
+        row.status,
+        Status::Creating | Status::Starting | Status::Running | Status::Stopping
+    );
+    Machine {
+        id: row.id.to_string(),
+        name: row.name.to_string(),
+        status: row.status,
+        image: row.image.clone(),
+        image_digest: row.image_digest.clone(),
+        ip: row.ip.map(|ip| ip.to_string()),
+        mac: row.mac.clone(),
+        namespace: row
+            .network
+            .as_ref()
+            .map(|_| crate::network::namespace_name(&row.id)),
+        network: row.network.as_ref().map(ToString::to_string),
+        vcpus: row.spec.vcpus,
+        memory_bytes: row.spec.memory.as_u64(),
+        restart: "no".into(),
+        vmm: row.vmm.clone(),
+        accelerator: row.accelerator.clone(),
+        pid: row
+            .process
+            .as_ref()
+            .filter(|_| runs)
+            .map(|process| process.pid),
+        created_at: row.created_at.clone(),
+        started_at: row.started_at.clone().filter(|_| runs),
+        failure: row.failure.clone(),
+        volumes: volumes
+            .map(|volume| volume_view(volume, Some(row)))
+            .collect(),
+        ports: Vec::new(),
+    }
+}
+
+fn volume_view(row: &VolumeRow, machine: Option<&MachineRow>) -> Volume {
+    let status = match machine.map(|machine| machine.status) {
+        None => "available",
+        Some(Status::Stopped | Status::Failed) => "attached",
+        Some(_) => "in-use",
+    };
+    Volume {
+        id: row.id.clone(),
+        name: row.name.to_string(),
+        role: row.role.to_string(),
+        status: status.into(),
+        size_bytes: row.size.as_u64(),
+        used_bytes: volume::used(&row.path),
+        path: row.path.clone(),
+        machine: machine.map(|machine| machine.name.to_string()),
+        mount_path: row.mount_path.clone(),
+        created_at: row.created_at.clone(),
+    }
+}

@@ -1,0 +1,114 @@
+//! A machine's place in the network comes about.
+
+use super::error::Error;
+use super::home::Home;
+use super::links::Links;
+use super::namespace::Namespace;
+use super::plan::MachinePlan;
+use super::{nft, rules, sysctl, tap};
+
+impl Home {
+    /// Makes sure that the machine has its namespace, tap, link and rules; its network must be up. Makes only what is
+    /// missing, so it also mends a place of which a part was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AddressTaken`] when another machine in this home has the address, and whatever the kernel refuses. What
+    /// was made by then stays, for [`Home::detach`] or another call.
+    pub async fn attach(&self, machine: &MachinePlan) -> Result<(), Error> {
+        let inside = self.enclose(machine).await?;
+        self.connect_to_bridge(machine, &inside).await?;
+        let machine = machine.clone();
+        inside
+            .work(async move |links| {
+                let hub = links.get(&machine.hub).await?;
+                let peer = links.get(&machine.peer).await?;
+                links.join(&peer, hub.index, machine.mtu).await
+            })
+            .await
+    }
+
+    /// The machine's namespace with hub and tap.
+    async fn enclose(&self, machine: &MachinePlan) -> Result<Namespace, Error> {
+        let (mark, plan) = (self.mark.clone(), machine.clone());
+        match self.namespace.open(&machine.namespace)? {
+            Some(inside) => {
+                inside
+                    .work(async move |links| furnish(&links, &plan, &mark).await)
+                    .await?;
+                Ok(inside)
+            }
+            None => {
+                let furnish = async move |links| furnish(&links, &plan, &mark).await;
+                self.namespace.create(&machine.namespace, furnish).await
+            }
+        }
+    }
+
+    /// Rules, then the link from the bridge into the machine's namespace.
+    async fn connect_to_bridge(
+        &self,
+        machine: &MachinePlan,
+        inside: &Namespace,
+    ) -> Result<(), Error> {
+        let plan = machine.clone();
+        let has_peer = inside
+            .work(async move |links| Ok(links.find(&plan.peer).await?.is_some()))
+            .await?;
+        let (machine, inside) = (machine.clone(), inside.clone());
+        self.namespace
+            .work(async move |links| {
+                let bridge = links.get(&machine.bridge).await?;
+                let up = nft::apply("add the machine's rules", &rules::machine_up(&machine));
+                up.map_err(|error| whose_address(&machine, error))?;
+                // A port whose other end is not where it should be leads into a namespace that is gone.
+                if !has_peer {
+                    links.remove(&machine.port).await?;
+                }
+                if let (None, Some(file)) = (links.find(&machine.port).await?, &inside.file) {
+                    let peer = (machine.peer.as_str(), &**file);
+                    links
+                        .add_veth(&machine.port, bridge.index, peer, machine.mtu)
+                        .await?;
+                }
+                sysctl::without_ipv6(&machine.port)?;
+                let port = links.get(&machine.port).await?;
+                links.join(&port, bridge.index, machine.mtu).await
+            })
+            .await
+    }
+}
+
+/// Furnishes the namespace that this runs in. The bridge in it joins two links and must pass every frame on: with an
+/// ageing time of 0 it remembers no address, so it is a hub, and a guest cannot fill its table.
+async fn furnish(links: &Links, machine: &MachinePlan, mark: &str) -> Result<(), Error> {
+    sysctl::without_ipv6("all")?;
+    sysctl::without_ipv6("default")?;
+    let hub = links
+        .ensure_bridge(&machine.hub, |bridge| {
+            bridge.ageing_time(0).mcast_snooping(false).forward_delay(0)
+        })
+        .await?;
+    if links.find(&machine.tap).await?.is_none() {
+        tap::create(&machine.tap)?;
+    }
+    let tap = links.get(&machine.tap).await?;
+    links.join(&tap, hub.index, machine.mtu).await?;
+    links
+        .set(&hub, |hub| hub.alias(mark).mtu(machine.mtu).up())
+        .await
+}
+
+/// If nft refused because the address is another port's, says so.
+fn whose_address(machine: &MachinePlan, error: Error) -> Error {
+    let Ok(Some(listing)) = nft::list_table("bridge", rules::TABLE) else {
+        return error;
+    };
+    match rules::owner_of(&machine.ip.to_string(), &listing) {
+        Some(port) if port != machine.port => Error::AddressTaken {
+            ip: machine.ip,
+            port: port.into(),
+        },
+        _ => error,
+    }
+}

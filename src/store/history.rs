@@ -1,0 +1,64 @@
+//! Rows of `history`: what was done, when, how long it took and how it ended.
+
+use rusqlite::params;
+use serde::Serialize;
+
+use super::{Error, Store};
+
+/// One thing done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HistoryRow {
+    /// Number in order; 0 for a row not yet written.
+    pub id: i64,
+    /// When it began: RFC 3339, UTC.
+    pub at: String,
+    pub action: String,
+    /// `machine`, `volume`, `image` or `network`.
+    pub target: String,
+    pub name: String,
+    pub duration_ms: i64,
+    pub ok: bool,
+    pub error: Option<String>,
+}
+
+impl Store {
+    /// Writes down one thing done; `id` is given by the database.
+    pub fn add_history(&self, row: &HistoryRow) -> Result<(), Error> {
+        self.lock().execute(
+            "INSERT INTO history (at, action, target, name, duration_ms, ok, error) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                row.at,
+                row.action,
+                row.target,
+                row.name,
+                row.duration_ms,
+                row.ok,
+                row.error
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The latest `limit` entries, newest first.
+    pub fn history(&self, limit: u32) -> Result<Vec<HistoryRow>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT id, at, action, target, name, duration_ms, ok, error FROM history \
+             ORDER BY id DESC LIMIT ?1",
+        )?;
+        let rows = query.query_map([limit], |row| {
+            Ok(HistoryRow {
+                id: row.get(0)?,
+                at: row.get(1)?,
+                action: row.get(2)?,
+                target: row.get(3)?,
+                name: row.get(4)?,
+                duration_ms: row.get(5)?,
+                ok: row.get(6)?,
+                error: row.get(7)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}

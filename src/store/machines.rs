@@ -1,0 +1,291 @@
+//! Rows of `machines`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::operations::OperationRow;
+use super::{Error, Store, column};
+use crate::value::{ByteSize, MachineId, Name};
+
+/// What a machine was last seen to be. The drawing of its life is in [`crate::machine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Creating,
+    Stopped,
+    Starting,
+    Running,
+    Stopping,
+    Failed,
+    Deleting,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Status; 7] = [
+        Status::Creating,
+        Status::Stopped,
+        Status::Starting,
+        Status::Running,
+        Status::Stopping,
+        Status::Failed,
+        Status::Deleting,
+    ];
+
+    /// The word for it, as shown and as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Creating => "creating",
+            Status::Stopped => "stopped",
+            Status::Starting => "starting",
+            Status::Running => "running",
+            Status::Stopping => "stopping",
+            Status::Failed => "failed",
+            Status::Deleting => "deleting",
+        }
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Status::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| format!("unknown status {text:?}"))
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What was asked for at deploy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    pub vcpus: u8,
+    pub memory: ByteSize,
+    /// What runs instead of an init, from the image's configuration; absent for an OS image.
+    pub command: Option<crate::guest::words::Command>,
+}
+
+/// Which hypervisor process runs a machine. A pid alone proves nothing: it is reused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessRow {
+    pub pid: u32,
+    /// Clock ticks since boot at which it began (proc_pid_stat(5), field 22).
+    pub started: u64,
+    /// `/proc/sys/kernel/random/boot_id` of the boot it belongs to.
+    pub boot_id: String,
+}
+
+/// A machine as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineRow {
+    pub id: MachineId,
+    pub name: Name,
+    pub status: Status,
+    pub spec: Spec,
+    pub image: Option<String>,
+    pub image_digest: Option<String>,
+    pub network: Option<Name>,
+    pub ip: Option<std::net::Ipv4Addr>,
+    pub mac: Option<String>,
+    /// Public half of the guest's SSH host key, OpenSSH form.
+    pub host_key: Option<String>,
+    pub vmm: Option<String>,
+    pub accelerator: Option<String>,
+    pub process: Option<ProcessRow>,
+    pub failure: Option<String>,
+    pub created_at: String,
+    pub started_at: Option<String>,
+}
+
+const COLUMNS: &str = "id, name, status, spec, image, image_digest, network, ip, mac, host_key, \
+     vmm, accelerator, pid, pid_started, boot_id, failure, created_at, started_at";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
+    let pid: Option<u32> = row.get("pid")?;
+    let started: Option<i64> = row.get("pid_started")?;
+    let boot_id: Option<String> = row.get("boot_id")?;
+    let spec: String = row.get("spec")?;
+    Ok(MachineRow {
+        id: column(row, "id")?,
+        name: column(row, "name")?,
+        status: column(row, "status")?,
+        spec: serde_json::from_str(&spec).map_err(super::unreadable)?,
+        image: row.get("image")?,
+        image_digest: row.get("image_digest")?,
+        network: super::column_or_null(row, "network")?,
+        ip: super::column_or_null(row, "ip")?,
+        mac: row.get("mac")?,
+        host_key: row.get("host_key")?,
+        vmm: row.get("vmm")?,
+        accelerator: row.get("accelerator")?,
+        process: match (pid, started, boot_id) {
+            (Some(pid), Some(started), Some(boot_id)) => Some(ProcessRow {
+                pid,
+                started: started.cast_unsigned(),
+                boot_id,
+            }),
+            _ => None,
+        },
+        failure: row.get("failure")?,
+        created_at: row.get("created_at")?,
+        started_at: row.get("started_at")?,
+    })
+}
+
+impl Store {
+    /// Adds a machine together with the first line of the operation that makes it. `false` when its name is taken.
+    pub fn add_machine(&self, row: &MachineRow, begins: &OperationRow) -> Result<bool, Error> {
+        let spec = serde_json::to_string(&row.spec).map_err(super::unreadable)?;
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        let added = transaction.execute(
+            "INSERT INTO machines (id, name, status, spec, image, image_digest, network, ip, mac, \
+             host_key, vmm, accelerator, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+             ON CONFLICT (name) DO NOTHING",
+            params![
+                row.id.to_string(),
+                row.name.as_str(),
+                row.status.as_str(),
+                spec,
+                row.image,
+                row.image_digest,
+                row.network.as_ref().map(Name::as_str),
+                row.ip.map(|ip| ip.to_string()),
+                row.mac,
+                row.host_key,
+                row.vmm,
+                row.accelerator,
+                row.created_at,
+            ],
+        )?;
+        if added == 1 {
+            super::operations::put(&transaction, begins)?;
+        }
+        transaction.commit()?;
+        Ok(added == 1)
+    }
+
+    /// Every machine, by name.
+    pub fn machines(&self) -> Result<Vec<MachineRow>, Error> {
+        let connection = self.lock();
+        let mut query =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM machines ORDER BY name"))?;
+        let rows = query.query_map([], from_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One machine.
+    pub fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, Error> {
+        let connection = self.lock();
+        let mut query =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM machines WHERE id = ?1"))?;
+        Ok(query.query_row([id.to_string()], from_row).optional()?)
+    }
+
+    /// Machines that `text` may mean: the one of that name, else those whose identifier begins with it.
+    pub fn machines_like(&self, text: &str) -> Result<Vec<MachineRow>, Error> {
+        let connection = self.lock();
+        let mut by_name = connection
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM machines WHERE name = ?1"))?;
+        if let Some(row) = by_name.query_row([text], from_row).optional()? {
+            return Ok(vec![row]);
+        }
+        let mut by_id = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM machines WHERE substr(id, 1, length(?1)) = lower(?1) LIMIT 2"
+        ))?;
+        let rows = by_id.query_map([text], from_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Sets what a machine was last seen to be, and why when it failed.
+    pub fn set_status(
+        &self,
+        id: &MachineId,
+        status: Status,
+        failure: Option<&str>,
+    ) -> Result<(), Error> {
+        put_status(&self.lock(), id, status, failure)
+    }
+
+    /// Writes down the public half of the guest's SSH host key.
+    pub fn set_host_key(&self, id: &MachineId, public: &str) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET host_key = ?2 WHERE id = ?1",
+            params![id.to_string(), public],
+        )?;
+        Ok(())
+    }
+
+    /// Says which process runs a machine, or that none does any more.
+    pub fn set_process(&self, id: &MachineId, process: Option<&ProcessRow>) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET pid = ?2, pid_started = ?3, boot_id = ?4 WHERE id = ?1",
+            params![
+                id.to_string(),
+                process.map(|p| p.pid),
+                process.map(|p| p.started.cast_signed()),
+                process.map(|p| p.boot_id.as_str()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Says with what and when a machine was started.
+    pub fn set_started(
+        &self,
+        id: &MachineId,
+        vmm: &str,
+        accelerator: &str,
+        at: &str,
+    ) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET vmm = ?2, accelerator = ?3, started_at = ?4 WHERE id = ?1",
+            params![id.to_string(), vmm, accelerator, at],
+        )?;
+        Ok(())
+    }
+
+    /// Gives a machine its address.
+    pub fn set_address(
+        &self,
+        id: &MachineId,
+        ip: std::net::Ipv4Addr,
+        mac: &str,
+    ) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET ip = ?2, mac = ?3 WHERE id = ?1",
+            params![id.to_string(), ip.to_string(), mac],
+        )?;
+        Ok(())
+    }
+
+    /// Takes a machine's row away, with its address and its journal. Volumes must be gone or free.
+    pub fn remove_machine(&self, id: &MachineId) -> Result<(), Error> {
+        self.lock()
+            .execute("DELETE FROM machines WHERE id = ?1", [id.to_string()])?;
+        Ok(())
+    }
+}
+
+pub(super) fn put_status(
+    connection: &Connection,
+    id: &MachineId,
+    status: Status,
+    failure: Option<&str>,
+) -> Result<(), Error> {
+    connection.execute(
+        "UPDATE machines SET status = ?2, failure = ?3 WHERE id = ?1",
+        params![id.to_string(), status.as_str(), failure],
+    )?;
+    Ok(())
+}

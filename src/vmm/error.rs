@@ -1,0 +1,145 @@
+//! What goes wrong with hypervisors, and the way out.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Advice, Kind};
+
+/// A failure of a hypervisor or on the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program is not installed.
+    #[error("{program} is not installed")]
+    Missing { program: String },
+    /// The program could not be started.
+    #[error("cannot start {}", program.display())]
+    Spawn {
+        program: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The network namespace could not be opened.
+    #[error("cannot open the network namespace {}", path.display())]
+    Namespace {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The directory for sockets could not be prepared.
+    #[error("cannot {act} {}", path.display())]
+    RunDir {
+        act: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// A hypervisor runs in the directory already.
+    #[error("a hypervisor is still running in {}", run_dir.display())]
+    AlreadyRunning { run_dir: PathBuf },
+    /// The hypervisor's identity could not be read, or could not be written down by the caller.
+    #[error("cannot record the hypervisor's identity")]
+    Identity(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The hypervisor ended before its guest ran.
+    #[error("{name} ended at once{log}")]
+    Ended {
+        name: &'static str,
+        log: HypervisorLog,
+    },
+    /// The hypervisor did not come up in time.
+    #[error("{name} did not come up within {} s{log}", limit.as_secs())]
+    Silent {
+        name: &'static str,
+        limit: Duration,
+        log: HypervisorLog,
+    },
+    /// The hypervisor's control socket failed.
+    #[error("cannot {act} through the hypervisor's control socket")]
+    Control {
+        act: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    /// The hypervisor refused a request.
+    #[error("the hypervisor refused to {act}: {text}")]
+    Refused { act: &'static str, text: String },
+    /// The process could not be watched or ended.
+    #[error("cannot {act} the hypervisor's process {pid}")]
+    Process {
+        act: &'static str,
+        pid: u32,
+        #[source]
+        source: io::Error,
+    },
+    /// The program does not say its version.
+    #[error("{} does not say its version{log}", program.display())]
+    Version {
+        program: PathBuf,
+        log: HypervisorLog,
+    },
+    /// What was asked for is beyond the hypervisor.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// The last lines that a hypervisor printed; shown behind a colon, or not at all when it printed nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HypervisorLog(pub String);
+
+impl std::fmt::Display for HypervisorLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, ": {}", self.0)
+    }
+}
+
+impl Advice for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::AlreadyRunning { .. } => Kind::Refused,
+            Error::Ended { log, .. } if log.0.contains("lock") => Kind::Refused,
+            Error::Unfit(_) => Kind::Usage,
+            _ => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Missing { .. } => Some("sistemo setup installs it".into()),
+            Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
+            Error::Silent { .. } => Some("the host may be overloaded; try again".into()),
+            Error::AlreadyRunning { .. } => Some("stop that machine first".into()),
+            _ => None,
+        }
+    }
+}
+
+/// The way out of what QEMU complains about, by the words of its messages (7.2 to 10.1).
+fn advice_on(log: &str) -> Option<&'static str> {
+    let known: [(&str, &str); 6] = [
+        (
+            "KVM",
+            "KVM does not work here: sistemo config set accelerator auto",
+        ),
+        (
+            "Cannot allocate memory",
+            "the host lacks the memory: stop another machine, or ask for less with --memory",
+        ),
+        (
+            "lock",
+            "a disk belongs to one running machine at a time: stop the machine that uses it",
+        ),
+        (
+            "/dev/net/tun",
+            "the host's kernel module \"tun\" is needed: modprobe tun",
+        ),
+        ("No such file", "sistemo doctor finds out what is missing"),
+        (
+            "Permission denied",
+            "run sistemo as the user who owns its data directory",
+        ),
+    ];
+    (known.iter().find(|(words, _)| log.contains(words))).map(|(_, advice)| *advice)
+}

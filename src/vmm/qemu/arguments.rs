@@ -1,0 +1,268 @@
+//! QEMU's command line for a machine: pure data, so that it is tested as such.
+//!
+//! Options are described in qemu(1) of QEMU 7.2; later versions accept them all.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::vmm::accelerator::Accelerator;
+use crate::vmm::error::Error;
+use crate::vmm::{Disk, LaunchSpec, Tap, strays};
+
+/// Places for virtio devices on the microvm machine (hw/i386/microvm.c: 8 with one I/O interrupt controller, 24 with
+/// two, which ACPI implies).
+const TRANSPORTS: usize = 24;
+
+/// The least memory for QEMU's cache of translated code, in MiB, under software emulation. Its own default is up to
+/// 1 GiB for each machine, which a host with several machines does not have.
+const TRANSLATIONS: u32 = 256;
+
+/// The arguments for `spec`, with the control socket listening at descriptor `control`; `sandbox` asks for QEMU's
+/// system-call filter.
+pub(super) fn arguments(
+    spec: &LaunchSpec,
+    control: i32,
+    sandbox: bool,
+) -> Result<Vec<OsString>, Error> {
+    // One more for the random number generator.
+    let devices = spec.disks.len() + spec.taps.len() + 1;
+    if devices > TRANSPORTS {
+        return Err(Error::Unfit(format!(
+            "a machine has at most {TRANSPORTS} devices, and this one would have {devices}"
+        )));
+    }
+    let mut line = Line::default();
+    if sandbox {
+        line.option(
+            "-sandbox",
+            "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        );
+    }
+    line.option("-name", strays::marker(&spec.machine));
+    line.option("-uuid", &spec.machine);
+    line.flag("-nodefaults");
+    line.flag("-no-user-config");
+    line.flag("-no-reboot");
+    line.option("-display", "none");
+    // The microvm machine has no firmware menu, no PCI and nothing that a Linux guest does not use. ACPI describes its
+    // devices and brings the power button.
+    line.option(
+        "-machine",
+        "microvm,acpi=on,pit=on,rtc=on,isa-serial=on,dump-guest-core=off,mem-merge=off",
+    );
+    match spec.accelerator {
+        Accelerator::Kvm => {
+            line.option("-accel", "kvm");
+            line.option("-cpu", "host");
+        }
+        Accelerator::Tcg => {
+            line.option("-accel", format!("tcg,thread=multi,tb-size={TRANSLATIONS}"));
+            line.option("-cpu", "max");
+        }
+    }
+    line.option("-smp", spec.vcpus.to_string());
+    line.option("-m", format!("{}M", spec.memory.mib_up()));
+    line.option("-kernel", &spec.kernel);
+    line.option("-initrd", &spec.initramfs);
+    line.option("-append", &spec.command_line);
+    line.option(
+        "-chardev",
+        keyed("file,id=console,append=on,path=", &spec.console),
+    );
+    line.option("-serial", "chardev:console");
+    line.option(
+        "-chardev",
+        format!("socket,id=control,fd={control},server=on,wait=off"),
+    );
+    line.option("-mon", "chardev=control,mode=control");
+    line.option("-pidfile", spec.run_dir.join("pid"));
+    // The kernel meets the places from the last to the first, which is also how QEMU by itself would fill them.
+    let mut place = (0..TRANSPORTS).rev();
+    let mut bus = || format!("virtio-mmio-bus.{}", place.next().unwrap_or_default());
+    for (index, disk) in spec.disks.iter().enumerate() {
+        let node = format!("disk{index}");
+        line.json("-blockdev", block_node(&node, disk)?);
+        line.json("-device", block_device(&node, disk, &bus())?);
+    }
+    for (index, tap) in spec.taps.iter().enumerate() {
+        let id = format!("net{index}");
+        line.json("-netdev", net_backend(&id, tap));
+        line.json("-device", net_device(&id, tap, &bus()));
+    }
+    line.option("-object", "rng-builtin,id=entropy");
+    line.json(
+        "-device",
+        json!({"driver": "virtio-rng-device", "rng": "entropy", "bus": bus()}),
+    );
+    Ok(line.0)
+}
+
+/// The image behind a disk. Written data is cached by the host and a guest's flush reaches the disk; what the guest
+/// trims or zeroes gives its space back. The file is locked, so that two machines never write one disk.
+fn block_node(node: &str, disk: &Disk) -> Result<Value, Error> {
+    let path = disk.path.to_str().ok_or_else(|| {
+        Error::Unfit(format!(
+            "the path of the disk {} is not UTF-8",
+            disk.path.display()
+        ))
+    })?;
+    let cache = json!({"direct": false, "no-flush": false});
+    let driver = match disk.path.starts_with("/dev") {
+        true => "host_device",
+        false => "file",
+    };
+    let file = json!({
+        "driver": driver,
+        "filename": path,
+        "locking": "on",
+        "read-only": disk.read_only,
+        "cache": cache,
+        "discard": "unmap",
+    });
+    Ok(json!({
+        "driver": "raw",
+        "node-name": node,
+        "read-only": disk.read_only,
+        "cache": cache,
+        "discard": "unmap",
+        "detect-zeroes": "unmap",
+        "file": file,
+    }))
+}
+
+/// The guest is told of errors, such as a full host; QEMU's default would stop it without a word.
+fn block_device(node: &str, disk: &Disk, bus: &str) -> Result<Value, Error> {
+    if disk.serial.len() > 20 {
+        return Err(Error::Unfit(format!(
+            "the serial number {:?} is longer than 20 bytes",
+            disk.serial
+        )));
+    }
+    Ok(json!({
+        "driver": "virtio-blk-device",
+        "drive": node,
+        "serial": disk.serial,
+        "bus": bus,
+        "rerror": "report",
+        "werror": "report",
+    }))
+}
+
+fn net_backend(id: &str, tap: &Tap) -> Value {
+    json!({
+        "type": "tap",
+        "id": id,
+        "ifname": tap.name,
+        "script": "no",
+        "downscript": "no",
+    })
+}
+
+fn net_device(id: &str, tap: &Tap, bus: &str) -> Value {
+    json!({"driver": "virtio-net-device", "netdev": id, "mac": tap.mac, "bus": bus})
+}
+
+/// `KEY=PATH` in QEMU's own syntax, where a comma is written twice.
+fn keyed(key: &str, path: &Path) -> OsString {
+    let mut bytes = key.as_bytes().to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        bytes.push(*byte);
+        if *byte == b',' {
+            bytes.push(b',');
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+#[derive(Default)]
+struct Line(Vec<OsString>);
+
+impl Line {
+    fn flag(&mut self, name: &str) {
+        self.0.push(name.into());
+    }
+
+    fn option(&mut self, name: &str, value: impl AsRef<OsStr>) {
+        self.0.push(name.into());
+        self.0.push(value.as_ref().into());
+    }
+
+    fn json(&mut self, name: &str, value: Value) {
+        self.option(name, value.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::ByteSize;
+
+    fn spec(accelerator: Accelerator) -> LaunchSpec {
+        let disk = |path: &str, serial: &str, read_only| Disk {
+            path: path.into(),
+            serial: serial.into(),
+            read_only,
+        };
+        LaunchSpec {
+            machine: "7b2e7c0e-1111-4222-8333-444455556666".into(),
+            kernel: "/data/kernels/6.1/vmlinuz".into(),
+            initramfs: "/data/machines/a/initramfs".into(),
+            command_line: "console=ttyS0 panic=-1".into(),
+            disks: vec![
+                disk("/data/volumes/web,root.ext4", "root", false),
+                disk("/data/kernels/6.1/modules.img", "modules", true),
+            ],
+            taps: vec![Tap {
+                name: "tap0".into(),
+                mac: "02:00:0a:c8:00:02".into(),
+            }],
+            namespace: None,
+            vcpus: 2,
+            memory: ByteSize::mib(512),
+            console: "/data/a,b/console.log".into(),
+            run_dir: "/run/sistemo/a".into(),
+            accelerator,
+        }
+    }
+
+    fn lines(spec: &LaunchSpec) -> String {
+        let mut text = String::new();
+        for word in arguments(spec, 9, true).unwrap() {
+            let word = word.into_string().unwrap();
+            let gap = if word.starts_with('-') { "\n" } else { " " };
+            text.push_str(&format!("{gap}{word}"));
+        }
+        text.trim().into()
+    }
+
+    #[test]
+    fn under_software_emulation() {
+        insta::assert_snapshot!(lines(&spec(Accelerator::Tcg)));
+    }
+
+    #[test]
+    fn kvm_differs_in_processor_alone() {
+        let (kvm, tcg) = (
+            lines(&spec(Accelerator::Kvm)),
+            lines(&spec(Accelerator::Tcg)),
+        );
+        let differ: Vec<&str> = (kvm.lines().zip(tcg.lines()))
+            .filter(|(a, b)| a != b)
+            .map(|(a, _)| a)
+            .collect();
+        assert_eq!(differ, ["-accel kvm", "-cpu host"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut many = spec(Accelerator::Tcg);
+        many.disks = vec![many.disks[0].clone(); TRANSPORTS];
+        assert!(matches!(arguments(&many, 9, true), Err(Error::Unfit(_))));
+        let mut long = spec(Accelerator::Tcg);
+        long.disks[0].serial = "x".repeat(21);
+        assert!(matches!(arguments(&long, 9, true), Err(Error::Unfit(_))));
+    }
+}

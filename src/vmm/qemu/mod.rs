@@ -1,0 +1,269 @@
+//! The driver for QEMU's `microvm` machine, which runs with KVM and without.
+//!
+//! ```text
+//! prepare (directory, lock, console, listening socket) → spawn → born → connect → greeting → running
+//!     │                                                            └──────── ended, silent: kill, say why ──┐
+//!     └─────────────────────────────────────────────────────────────────────────────────────────► error ◄───┘
+//! ```
+//!
+//! The control socket is bound here and inherited, so that the connection can be made before QEMU listens and there is
+//! nothing to poll: QEMU's greeting is the event, and so is its end.
+
+mod arguments;
+mod qmp;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::net::UnixStream;
+
+use self::qmp::{Qmp, within};
+use super::error::{Error, HypervisorLog};
+use super::process::{Process, State};
+use super::run_dir::RunDir;
+use super::spawn::{Spawn, spawn};
+use super::{Born, KernelForm, LaunchSpec, Vmm, console};
+
+const PROGRAM: &str = "qemu-system-x86_64";
+const CONTROL: &str = "control.sock";
+/// How long QEMU may take to make its machine. It takes a fraction of a second; a host that swaps may need longer.
+const COMING_UP: Duration = Duration::from_secs(30);
+/// How long an answer on the control socket may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// The driver.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    program: PathBuf,
+}
+
+impl Qemu {
+    /// The driver for the program at `program`.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Qemu {
+            program: program.into(),
+        }
+    }
+
+    /// The driver for the QEMU of this host: in `PATH`, or where distributions put it.
+    pub fn find() -> Result<Self, Error> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let usual = ["/usr/bin", "/usr/local/bin"].map(PathBuf::from);
+        std::env::split_paths(&path)
+            .filter(|directory| !directory.as_os_str().as_bytes().is_empty())
+            .chain(usual)
+            .map(|directory| directory.join(PROGRAM))
+            .find(|program| {
+                (program.metadata())
+                    .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+            })
+            .map(Qemu::new)
+            .ok_or_else(|| Error::Missing {
+                program: PROGRAM.into(),
+            })
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// One try. The hypervisor that failed to come up is dead when this returns.
+    async fn try_launch(
+        &self,
+        spec: &LaunchSpec,
+        born: Born<'_>,
+        sandbox: bool,
+    ) -> Result<Process, Error> {
+        let run_dir = RunDir::prepare(&spec.run_dir)?;
+        let control = |source| Error::RunDir {
+            act: "make a socket in",
+            path: spec.run_dir.clone(),
+            source,
+        };
+        let namespace = match &spec.namespace {
+            Some(path) => Some(File::open(path).map_err(|source| Error::Namespace {
+                path: path.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        let lock = run_dir.lock()?;
+        let console = |source| Error::RunDir {
+            act: "begin the console log",
+            path: spec.console.clone(),
+            source,
+        };
+        console::begin(&spec.console).map_err(console)?;
+        let output = run_dir.output()?;
+        let listener = OwnedFd::from(run_dir.listen(CONTROL).map_err(control)?);
+        let stream = run_dir.connect(CONTROL).map_err(control)?;
+
+        let arguments = arguments::arguments(spec, listener.as_raw_fd(), sandbox)?;
+        let pid = spawn(Spawn {
+            program: &self.program,
+            arguments,
+            namespace: namespace.as_ref(),
+            output,
+            keep: vec![listener, lock.into()],
+        })
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Error::Missing {
+                program: self.program.display().to_string(),
+            },
+            _ => Error::Spawn {
+                program: self.program.clone(),
+                source,
+            },
+        })?;
+        let process = match Process::with_pid(pid) {
+            Ok(process) => process,
+            // It ended, and was waited for, within the moment.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(ended(&run_dir));
+            }
+            Err(e) => return Err(Error::Identity(e.into())),
+        };
+        let up = match born(&process) {
+            Ok(()) => come_up(&process, stream, &run_dir).await,
+            Err(source) => Err(Error::Identity(source)),
+        };
+        match up {
+            Ok(()) => Ok(process),
+            Err(error) => {
+                end(&process).await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Vmm for Qemu {
+    fn name(&self) -> &'static str {
+        "qemu"
+    }
+
+    fn kernel_form(&self) -> KernelForm {
+        KernelForm::BzImage
+    }
+
+    async fn version(&self) -> Result<String, Error> {
+        let output = tokio::process::Command::new(&self.program)
+            .arg("-version")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .map_err(|source| Error::Spawn {
+                program: self.program.clone(),
+                source,
+            })?;
+        // "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)"
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.split_whitespace()
+            .skip_while(|word| *word != "version")
+            .nth(1)
+            .map(Into::into)
+            .ok_or_else(|| Error::Version {
+                program: self.program.clone(),
+                log: HypervisorLog(String::from_utf8_lossy(&output.stderr).trim().into()),
+            })
+    }
+
+    async fn launch(&self, spec: &LaunchSpec, born: Born<'_>) -> Result<Process, Error> {
+        match self.try_launch(spec, born, true).await {
+            Err(Error::Ended { log, .. }) if log.0.contains("sandbox") => {
+                tracing::warn!(%log, "this QEMU cannot filter its system calls; going without");
+                self.try_launch(spec, born, false).await
+            }
+            launched => launched,
+        }
+    }
+
+    async fn shutdown(&self, run_dir: &Path) -> Result<(), Error> {
+        let act = "press the power button";
+        let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
+            .and_then(into_tokio)
+            .map_err(|source| Error::Control { act, source })?;
+        within(ANSWER, act, async {
+            let mut qmp = Qmp::greet(stream).await?;
+            qmp.execute("system_powerdown", act).await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Waits until QEMU has made its machine and runs it, or has ended.
+async fn come_up(
+    process: &Process,
+    stream: std::os::unix::net::UnixStream,
+    run_dir: &RunDir,
+) -> Result<(), Error> {
+    let act = "start the machine";
+    let stream = into_tokio(stream).map_err(|source| Error::Control { act, source })?;
+    let talk = async {
+        let mut qmp = Qmp::greet(stream).await?;
+        let status = qmp.execute("query-status", act).await?;
+        match status["running"].as_bool() {
+            Some(true) => Ok(()),
+            _ => Err(Error::Refused {
+                act,
+                text: format!("its status is {}", status["status"]),
+            }),
+        }
+    };
+    let waited = tokio::select! {
+        talked = talk => talked,
+        exited = process.wait_exit() => match exited {
+            Ok(()) => Err(ended(run_dir)),
+            Err(source) => Err(Error::Process { act: "watch", pid: process.pid, source }),
+        },
+        () = tokio::time::sleep(COMING_UP) => Err(Error::Silent {
+            name: "QEMU",
+            limit: COMING_UP,
+            log: run_dir.printed(),
+        }),
+    };
+    // A socket that breaks is the end of QEMU seen from another side: what it printed says more.
+    match waited {
+        Err(error @ Error::Control { .. }) => {
+            let gone = tokio::time::timeout(ANSWER, process.wait_exit()).await;
+            match (gone, process.current_state()) {
+                (Ok(Ok(())), _) | (_, Ok(State::Dead)) => Err(ended(run_dir)),
+                _ => Err(error),
+            }
+        }
+        waited => waited,
+    }
+}
+
+fn ended(run_dir: &RunDir) -> Error {
+    Error::Ended {
+        name: "QEMU",
+        log: run_dir.printed(),
+    }
+}
+
+async fn end(process: &Process) -> Result<(), Error> {
+    process.kill().await.map_err(|source| Error::Process {
+        act: "end",
+        pid: process.pid,
+        source,
+    })
+}
+
+fn into_tokio(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
+}

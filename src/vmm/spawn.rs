@@ -1,0 +1,97 @@
+//! Starts a hypervisor so that it stands on its own.
+//!
+//! It becomes a session leader without a terminal, in the network namespace it is given, with nothing of the starter's:
+//! no descriptors but those passed on purpose, no environment, no working directory, no core dumps (they would hold the
+//! guest's memory). When memory runs out the kernel ends a machine before it ends the host's own services.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::process::Stdio;
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::libc;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{setsid, write};
+
+/// Preference for being ended when the host's memory runs out (proc(5), `oom_score_adj`, -1000..=1000; 0 is usual).
+const OOM_SCORE: &[u8] = b"100";
+
+/// A program and what it is given.
+pub(super) struct Spawn<'a> {
+    pub(super) program: &'a Path,
+    pub(super) arguments: Vec<OsString>,
+    /// The network namespace to enter.
+    pub(super) namespace: Option<&'a File>,
+    /// Standard output and standard error.
+    pub(super) output: File,
+    /// Descriptors that the program keeps, under the numbers that they have here.
+    pub(super) keep: Vec<OwnedFd>,
+}
+
+/// Starts it and returns its process number. Must be called within a tokio runtime, which waits for the child so that
+/// it does not stay behind as a zombie while this program lives.
+pub(super) fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
+    let namespace = spawn.namespace.map(AsRawFd::as_raw_fd);
+    let keep: Vec<RawFd> = spawn.keep.iter().map(AsRawFd::as_raw_fd).collect();
+    let mut command = tokio::process::Command::new(spawn.program);
+    command
+        .args(spawn.arguments)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(spawn.output.try_clone()?)
+        .stderr(spawn.output);
+    // SAFETY: between fork and exec only async-signal-safe calls are made (signal-safety(7)): system calls, and reads
+    // of memory allocated before the fork.
+    unsafe { command.pre_exec(move || stand_alone(namespace, &keep)) };
+    let mut child = command.spawn()?;
+    let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+    tokio::spawn(async move { child.wait().await });
+    Ok(pid)
+}
+
+/// Runs in the child, just before the program is executed.
+fn stand_alone(namespace: Option<RawFd>, keep: &[RawFd]) -> io::Result<()> {
+    setsid()?;
+    if let Some(descriptor) = namespace {
+        // SAFETY: the parent's file is open across the fork.
+        let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
+        setns(file, CloneFlags::CLONE_NEWNET)?;
+    }
+    umask(Mode::from_bits_truncate(0o077));
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    // A starter that is not root may not lower what it has inherited; then the inherited value stays.
+    let score = open(
+        "/proc/self/oom_score_adj",
+        OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    );
+    if let Ok(file) = score {
+        let _ = write(file, OOM_SCORE);
+    }
+    // Everything above standard error closes at exec, whoever opened it, except what is kept on purpose.
+    // SAFETY: it marks descriptors and touches no memory.
+    let marked = unsafe {
+        libc::close_range(
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC as libc::c_int,
+        )
+    };
+    if marked != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    for descriptor in keep {
+        // SAFETY: the parent's descriptor is open across the fork.
+        let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(*descriptor) };
+        fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    }
+    Ok(())
+}

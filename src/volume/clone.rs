@@ -1,0 +1,179 @@
+//! Making a machine's disk out of an image: a reflink where the file system can share blocks, otherwise a copy that
+//! skips holes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Whence;
+
+use super::Error;
+use crate::value::ByteSize;
+
+nix::ioctl_write_int!(
+    /// `FICLONE` of ioctl_ficlone(2): share all blocks of another file.
+    ficlone, 0x94, 9
+);
+
+/// How a disk was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clone {
+    /// Blocks are shared with the image until they are written.
+    Reflink,
+    /// Data was copied, holes were kept.
+    SparseCopy,
+}
+
+/// Copies `image` to `disk` and makes it at least `size` long; the file system inside grows when the guest mounts it.
+/// The disk appears under its name only when it is whole, so a killed copy leaves just `DISK.partial`, which
+/// [`super::remove`] of that name, or the next copy, takes away. `cancelled` is asked between blocks.
+pub fn clone_image(
+    image: &Path,
+    disk: &Path,
+    size: ByteSize,
+    copied: &dyn Fn(u64),
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Clone, Error> {
+    let fail = |source| Error::Copy {
+        from: image.into(),
+        to: disk.into(),
+        source,
+    };
+    let partial = partial(disk);
+    let outcome = write(image, &partial, size, copied, cancelled)
+        .and_then(|how| std::fs::rename(&partial, disk).map(|()| how));
+    outcome.map_err(|error| {
+        // The copy is of no use; that it could not be removed matters less than why it failed.
+        let _ = std::fs::remove_file(&partial);
+        fail(error)
+    })
+}
+
+/// The name that a disk has while it is being written.
+pub fn partial(disk: &Path) -> PathBuf {
+    let mut name = disk.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+fn write(
+    image: &Path,
+    partial: &Path,
+    size: ByteSize,
+    copied: &dyn Fn(u64),
+    cancelled: &dyn Fn() -> bool,
+) -> io::Result<Clone> {
+    let from = File::open(image)?;
+    let to = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(partial)?;
+    let length = from.metadata()?.len();
+    // SAFETY: both descriptors are open files for the length of the call.
+    let how = match unsafe { ficlone(to.as_raw_fd(), from.as_raw_fd() as u64) } {
+        Ok(_) => Clone::Reflink,
+        Err(_) => {
+            copy_data(&from, &to, length, copied, cancelled)?;
+            Clone::SparseCopy
+        }
+    };
+    to.set_len(length.max(size.as_u64()))?;
+    Ok(how)
+}
+
+/// Copies what is not a hole, by `SEEK_DATA` and `SEEK_HOLE` (lseek(2)), within the kernel.
+fn copy_data(
+    from: &File,
+    to: &File,
+    length: u64,
+    copied: &dyn Fn(u64),
+    cancelled: &dyn Fn() -> bool,
+) -> io::Result<()> {
+    const PIECE: usize = 8 << 20;
+    let mut at = 0;
+    while at < length {
+        let data = match nix::unistd::lseek(from, at.cast_signed(), Whence::SeekData) {
+            Ok(data) => data,
+            Err(nix::Error::ENXIO) => break, // only holes follow
+            Err(error) => return Err(error.into()),
+        };
+        let hole = nix::unistd::lseek(from, data, Whence::SeekHole)?;
+        let (mut source, mut target) = (data, data);
+        while source < hole {
+            if cancelled() {
+                return Err(io::Error::new(io::ErrorKind::Interrupted, "cancelled"));
+            }
+            let wanted = PIECE.min(usize::try_from(hole - source).unwrap_or(PIECE));
+            let moved = nix::fcntl::copy_file_range(
+                from,
+                Some(&mut source),
+                to,
+                Some(&mut target),
+                wanted,
+            )?;
+            if moved == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the image shrank",
+                ));
+            }
+            copied(source.cast_unsigned());
+        }
+        at = hole.cast_unsigned();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
+    fn image(dir: &Path) -> PathBuf {
+        let path = dir.join("image");
+        let file = File::create(&path).unwrap();
+        file.set_len(64 << 20).unwrap();
+        file.write_all_at(b"first", 0).unwrap();
+        file.write_all_at(&[7; 4096], 32 << 20).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_copy_has_the_data_keeps_the_holes_and_is_as_long_as_asked() {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let (image, disk) = (image(dir.path()), dir.path().join("disk"));
+        clone_image(&image, &disk, ByteSize::mib(256), &|_| {}, &|| false).unwrap();
+        let meta = std::fs::metadata(&disk).unwrap();
+        assert_eq!(meta.len(), 256 << 20);
+        assert!(meta.blocks() * 512 < 1 << 20, "holes were filled");
+        let (a, b) = (
+            std::fs::read(&image).unwrap(),
+            std::fs::read(&disk).unwrap(),
+        );
+        assert!(a == b[..a.len()]);
+        assert!(b[a.len()..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_disk_is_never_smaller_than_its_image() {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let (image, disk) = (image(dir.path()), dir.path().join("disk"));
+        clone_image(&image, &disk, ByteSize::mib(1), &|_| {}, &|| false).unwrap();
+        assert_eq!(std::fs::metadata(&disk).unwrap().len(), 64 << 20);
+    }
+
+    #[test]
+    fn a_cancelled_copy_leaves_nothing() {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let (image, disk) = (image(dir.path()), dir.path().join("disk"));
+        let error = clone_image(&image, &disk, ByteSize::mib(1), &|_| {}, &|| true);
+        // A file system that shares blocks is done before it can be asked.
+        if error.is_err() {
+            assert!(!disk.exists() && !partial(&disk).exists());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `sistemo doctor`: checks everything and says how to mend each failure.
+
+use std::process::ExitCode;
+
+use sistemo::engine::Engine;
+use sistemo::host::doctor;
+
+use super::output::{self, Format};
+use super::report::Failure;
+use super::{Context, guest_program};
+
+/// Check everything and say how to mend each failure
+#[derive(clap::Args)]
+pub(crate) struct Doctor {}
+
+pub(crate) async fn run(context: &Context, _args: &Doctor) -> Result<ExitCode, Failure> {
+    let engine = Engine::open(context.config()?, guest_program())?;
+    let checks = doctor::examine(engine.config(), engine.guest_program()).await;
+    if context.format == Format::Json {
+        output::json(&checks);
+    } else {
+        for check in &checks {
+            let mark = if check.ok { "ok  " } else { "FAIL" };
+            output::say(&format!("{mark}  {}: {}\n", check.check, check.message));
+            if let Some(hint) = &check.hint {
+                output::say(&format!("      hint: {hint}\n"));
+            }
+        }
+    }
+    let failed = checks.iter().filter(|check| !check.ok).count();
+    if failed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if context.format == Format::Table {
+        eprintln!("error: {failed} of {} checks failed", checks.len());
+    }
+    Err(Failure::Reported(ExitCode::FAILURE))
+}

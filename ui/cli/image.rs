@@ -1,0 +1,174 @@
+//! `sistemo image`: fetch, build and remove images.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use sistemo::image::Image as Record;
+
+use super::Context;
+use super::output::{self, Format, age, details};
+use super::progress::Display;
+use super::report::{self, Failure};
+use super::terminal;
+
+#[derive(Subcommand)]
+pub(crate) enum Image {
+    /// List images
+    #[command(visible_alias = "ls")]
+    List,
+    /// Fetch an image, also when it is here already
+    Pull {
+        /// A container image, a recipe or a URL
+        reference: String,
+    },
+    /// Build an image with an operating system from a recipe
+    Build {
+        /// debian, debian:bookworm or debian:trixie
+        #[arg(long, value_name = "NAME", default_value = "debian")]
+        recipe: String,
+    },
+    /// Take an image from a file: .ext4, .tar, .tar.gz, .tar.zst or an OCI layout
+    Import {
+        file: PathBuf,
+        /// Name of the image [default: the file's name]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Show one image
+    #[command(visible_alias = "info")]
+    Show {
+        /// Name or digest
+        name: String,
+    },
+    /// Delete images; machines keep their disks
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Names or digests
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, Failure> {
+    let engine = context.engine().await?;
+    let images = engine.images();
+    let display = Display::new();
+    let (progress, cancel) = (display.progress(), &context.cancel);
+    let made = match command {
+        Image::List => {
+            list(context, &images.list()?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Image::Show { name } => {
+            show(context, &images.find(&name)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Image::Delete { names, yes } => return delete(context, &engine, &names, yes),
+        Image::Pull { reference } => images.pull(&reference, &progress, cancel).await,
+        Image::Build { recipe } => images.build(&recipe, &progress, cancel).await,
+        Image::Import { file, name } => {
+            images
+                .import(&file, name.as_deref(), &progress, cancel)
+                .await
+        }
+    };
+    display.finish();
+    let image = made?;
+    match context.format {
+        Format::Json => output::json(&image),
+        Format::Table => output::say(&format!("{} {}\n", image.name, image.digest)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(context: &Context, images: &[Record]) {
+    if context.format == Format::Json {
+        return output::json(&images);
+    }
+    if images.is_empty() {
+        return output::say("no images; fetch one: sistemo image pull debian\n");
+    }
+    let rows = images.iter().map(|image| {
+        vec![
+            image.name.clone(),
+            short(&image.digest),
+            image.used.to_string(),
+            image.source.clone(),
+            age(&image.created_at),
+        ]
+    });
+    output::say(&output::table(
+        &["NAME", "DIGEST", "SIZE", "SOURCE", "AGE"],
+        rows.collect(),
+    ));
+}
+
+/// The first twelve hexadecimal digits of a digest.
+fn short(digest: &str) -> String {
+    digest
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(12)
+        .collect()
+}
+
+fn show(context: &Context, image: &Record) {
+    if context.format == Format::Json {
+        return output::json(image);
+    }
+    let command = image.config.as_ref().map(|config| {
+        config
+            .entrypoint
+            .iter()
+            .chain(&config.cmd)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
+    });
+    output::say(&details(&[
+        ("Names", image.names.join("\n")),
+        ("Digest", image.digest.clone()),
+        ("Disk", image.size.to_string()),
+        ("Used", image.used.to_string()),
+        ("Source", image.source.clone()),
+        ("Command", command.unwrap_or_default()),
+        ("File", image.path.display().to_string()),
+        ("Created", image.created_at.clone()),
+    ]));
+}
+
+fn delete(
+    context: &Context,
+    engine: &sistemo::engine::Engine,
+    names: &[String],
+    yes: bool,
+) -> Result<ExitCode, Failure> {
+    let mut failed = None;
+    for name in names {
+        let deleted = (|| {
+            let image = engine.images().find(name)?;
+            if !yes && !terminal::confirm(&format!("Delete image {}?", image.name))? {
+                return Err(Failure::Refused {
+                    message: format!("image {} was not deleted", image.name),
+                    hint: "answer y, or say -y".into(),
+                });
+            }
+            engine.images().delete(name)?;
+            if context.format == Format::Table {
+                output::say(&format!("{name} deleted\n"));
+            }
+            Ok(())
+        })();
+        if let Err(failure) = deleted {
+            failed.get_or_insert(report::failure(&failure, context.format));
+        }
+    }
+    match failed {
+        Some(code) => Err(Failure::Reported(code)),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}

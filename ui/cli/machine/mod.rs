@@ -1,0 +1,57 @@
+//! `sistemo machine`: deploy, enter, stop and delete machines.
+
+mod delete;
+pub(crate) mod deploy;
+mod enter;
+mod list;
+mod logs;
+mod power;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Context;
+use super::report::Failure;
+
+#[derive(Subcommand)]
+pub(crate) enum Machine {
+    /// Make a machine from an image and start it
+    Deploy(deploy::Deploy),
+    /// List machines
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    /// Show one machine
+    #[command(visible_aliases = ["show", "info"])]
+    Status(list::Status),
+    /// Start stopped machines
+    Start(power::Start),
+    /// Stop machines; disks stay
+    Stop(power::Stop),
+    /// Stop and start machines; addresses and disks stay
+    Restart(power::Restart),
+    /// Delete machines and their root disks
+    #[command(visible_aliases = ["rm", "remove", "destroy"])]
+    Delete(delete::Delete),
+    /// Open a shell in a machine
+    Ssh(enter::Ssh),
+    /// Run a command in a machine
+    Exec(enter::Exec),
+    /// Show the boot log, also of a stopped or failed machine
+    Logs(logs::Logs),
+}
+
+pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode, Failure> {
+    match command {
+        Machine::Deploy(args) => deploy::run(context, args).await,
+        Machine::List(args) => list::list(context, &args).await,
+        Machine::Status(args) => list::status(context, &args).await,
+        Machine::Start(args) => power::start(context, &args).await,
+        Machine::Stop(args) => power::stop(context, &args).await,
+        Machine::Restart(args) => power::restart(context, &args).await,
+        Machine::Delete(args) => delete::run(context, &args).await,
+        Machine::Ssh(args) => enter::ssh(context, &args).await,
+        Machine::Exec(args) => enter::exec(context, args).await,
+        Machine::Logs(args) => logs::run(context, &args).await,
+    }
+}

@@ -1,0 +1,159 @@
+//! The scripted subcommands: one file per group, an arguments struct whose comments are the help text, and a function.
+
+mod doctor;
+mod image;
+mod machine;
+mod output;
+mod progress;
+mod quickstart;
+mod report;
+mod setup;
+mod terminal;
+mod volume;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use sistemo::config::Config;
+use sistemo::engine::Engine;
+use sistemo::error::Result;
+use tokio_util::sync::CancellationToken;
+
+use output::Format;
+use progress::Display;
+use report::Failure;
+
+/// Small real Linux machines: own kernel, own init, own network, up in seconds, entered by SSH
+#[derive(Parser)]
+#[command(
+    name = "sistemo",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(
+    after_help = "First steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
+    sistemo machine ssh debian\n  sistemo machine delete debian"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Where everything is kept [default: /var/lib/sistemo for root]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// How results are written
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    output: Format,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set this computer up, then deploy a first machine
+    Quickstart(quickstart::Quickstart),
+    /// Bring what this computer lacks: hypervisor, kernel, tools, keys
+    Setup(setup::Setup),
+    /// Check everything and say how to mend each failure
+    Doctor(doctor::Doctor),
+    /// Deploy, enter, stop and delete machines
+    #[command(subcommand, visible_alias = "vm")]
+    Machine(machine::Machine),
+    /// Look at disks
+    #[command(subcommand)]
+    Volume(volume::Volume),
+    /// Fetch, build and remove images
+    #[command(subcommand)]
+    Image(image::Image),
+}
+
+/// What every command is given.
+struct Context {
+    format: Format,
+    data_dir: Option<PathBuf>,
+    cancel: CancellationToken,
+}
+
+impl Context {
+    fn config(&self) -> Result<Config> {
+        Ok(Config::load(self.data_dir.clone(), &|key| {
+            std::env::var(key).ok()
+        })?)
+    }
+
+    /// Opens the engine and puts right what killed commands left.
+    async fn engine(&self) -> Result<Engine> {
+        let engine = Engine::open(self.config()?, guest_program())?;
+        let display = Display::new();
+        for left in engine.machines().tend(&display.progress()).await? {
+            display.note(&format!("could not be put right yet: {left}"));
+        }
+        Ok(engine)
+    }
+}
+
+/// The guest program lies beside the running one.
+fn guest_program() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_else(|_| "sistemo".into());
+    own.with_file_name("sistemo-guest")
+}
+
+/// Runs the command line and gives the exit status.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are printed to stdout and end well; anything else is wrong usage (status 2).
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    report::log_to_stderr();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let format = cli.output;
+    let outcome = runtime.block_on(run(cli));
+    // Threads that wait for a terminal or a lock have nothing left to do.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => report::failure(&failure, format),
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let context = Context {
+        format: cli.output,
+        data_dir: cli.data_dir,
+        cancel: terminal::cancel_on_signals(),
+    };
+    match cli.command {
+        None => {
+            let _ = Cli::command().print_help();
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Quickstart(args)) => quickstart::run(&context, &args).await,
+        Some(Command::Setup(args)) => setup::run(&context, &args).await,
+        Some(Command::Doctor(args)) => doctor::run(&context, &args).await,
+        Some(Command::Machine(args)) => machine::run(&context, args).await,
+        Some(Command::Volume(args)) => volume::run(&context, args).await,
+        Some(Command::Image(args)) => image::run(&context, args).await,
+    }
+}

@@ -1,0 +1,83 @@
+//! `sistemo setup`: says each thing in a line, then does it.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use serde_json::json;
+use sistemo::engine::Engine;
+use sistemo::host::setup::{self, Action};
+
+use super::output::{self, Format};
+use super::progress::Display;
+use super::report::Failure;
+use super::{Context, guest_program, terminal};
+
+/// Bring what this computer lacks: hypervisor, guest kernel, tools, SSH keys
+///
+/// Says what it would do and asks. A second run does nothing.
+#[derive(clap::Args)]
+pub(crate) struct Setup {
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Failure> {
+    let done = set_up(context, args.yes).await?;
+    if context.format == Format::Json {
+        let actions: Vec<_> = done
+            .iter()
+            .map(|action| json!({"action": action.what}))
+            .collect();
+        output::json(&actions);
+    } else if done.is_empty() {
+        output::say("everything is here; try: sistemo machine deploy debian\n");
+    } else {
+        output::say("this computer is set up; try: sistemo machine deploy debian\n");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plans, asks and carries out. Comes back with what was done.
+pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, Failure> {
+    let config = context.config()?;
+    let facts = setup::facts(&config)?;
+    let plan = setup::plan(&facts)?;
+    if plan.is_empty() {
+        return Ok(plan);
+    }
+    if !nix::unistd::Uid::effective().is_root() {
+        let own = std::env::args().collect::<Vec<_>>().join(" ");
+        return Err(Failure::Refused {
+            message: "setting up installs packages and makes networks, which needs root".into(),
+            hint: format!("sudo {own}"),
+        });
+    }
+    if !yes {
+        for action in &plan {
+            eprintln!("{}", action.what);
+            for command in &action.commands {
+                eprintln!("    {command}");
+            }
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::Refused {
+                message: "nothing was done: without a terminal there is nobody to ask".into(),
+                hint: "go ahead with: sistemo setup --yes".into(),
+            });
+        }
+        if !terminal::confirm("Go ahead?")? {
+            return Err(Failure::Refused {
+                message: "nothing was done".into(),
+                hint: "answer y, or say --yes".into(),
+            });
+        }
+    }
+    let engine = Engine::open(config, guest_program())?;
+    let display = Display::new();
+    let progress = display.progress();
+    let outcome = setup::carry_out(&plan, engine.config(), &progress, &context.cancel).await;
+    display.finish();
+    outcome?;
+    Ok(plan)
+}
