@@ -86,14 +86,9 @@ impl Layers {
         self.entries
     }
 
-    /// The file system, to be changed by hand.
-    pub fn builder(&mut self) -> &mut Builder {
-        &mut self.builder
-    }
-
     /// Completes the file system.
-    pub fn finish(self) -> Result<Summary, Error> {
-        self.builder.finish().map_err(Error::Finish)
+    pub fn finish(self, uuid: [u8; 16]) -> Result<Summary, Error> {
+        self.builder.finish(uuid).map_err(Error::Finish)
     }
 
     /// Lays one archive over what is there. The reader is left after the end of the archive.

@@ -109,7 +109,7 @@ impl<R: Read> Archive<R> {
                 return if extended { Err(Error::Truncated) } else { Ok(None) };
             };
             extended = true;
-            let size = (header.entry_size()).map_err(|_| malformed("a size is not a number"))?;
+            let size = size(&header)?;
             match header.entry_type() {
                 EntryType::GNULongName => extensions.path = Some(self.long_name(size)?),
                 EntryType::GNULongLink => extensions.link = Some(self.long_name(size)?),
@@ -148,11 +148,6 @@ impl<R: Read> Archive<R> {
             buffer = &mut buffer[got..];
         }
         Ok(())
-    }
-
-    /// The stream, after the end of the archive was seen.
-    pub fn into_inner(self) -> R {
-        self.input
     }
 
     /// The next header; `None` at the end: a block of zeros, or nothing more.
@@ -217,7 +212,7 @@ impl<R: Read> Archive<R> {
             mut records,
         } = extensions;
         records.default_to(&self.global);
-        let number = |value: io::Result<u64>| value.map_err(|_| malformed("a field is not a number"));
+        let fields = header.as_old();
         let path = (path.or_else(|| records.bytes("path"))).unwrap_or_else(|| header.path_bytes().into_owned());
         let link = (link.or_else(|| records.bytes("linkpath")))
             .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
@@ -248,13 +243,13 @@ impl<R: Read> Archive<R> {
         };
         let mtime = match records.time("mtime")? {
             Some(time) => time,
-            None => Time::seconds(number(header.mtime())? as i64),
+            None => Time::seconds(number(&fields.mtime)?),
         };
         let mut entry = Entry {
             path,
-            mode: (number(header.mode().map(u64::from))? & 0o7777) as u16,
-            uid: id(records.number("uid")?.map_or_else(|| number(header.uid()), Ok)?)?,
-            gid: id(records.number("gid")?.map_or_else(|| number(header.gid()), Ok)?)?,
+            mode: (number(&fields.mode)? & 0o7777) as u16,
+            uid: owner(records.number("uid")?, &fields.uid)?,
+            gid: owner(records.number("gid")?, &fields.gid)?,
             mtime,
             attributes: records.attributes(),
             size: 0,
@@ -264,7 +259,7 @@ impl<R: Read> Archive<R> {
         if entry.kind == Kind::File {
             let stored = match records.number("size")? {
                 Some(size) => size,
-                None => number(header.entry_size())?,
+                None => size(header)?,
             };
             (self.left, self.padding) = (stored, padding(stored));
             sparse::describe(self, header, &records, &mut entry)?;
@@ -277,9 +272,36 @@ fn padding(size: u64) -> u64 {
     (BLOCK - size % BLOCK) % BLOCK
 }
 
-/// Owners are 32-bit numbers in ext4.
-fn id(number: u64) -> Result<u32, Error> {
-    u32::try_from(number).map_err(|_| malformed("an owner is not a 32-bit number"))
+fn size(header: &Header) -> Result<u64, Error> {
+    u64::try_from(number(&header.as_old().size)?).map_err(|_| malformed("a size is negative"))
+}
+
+/// An owner, from its record or its field; owners are 32-bit numbers in ext4.
+fn owner(record: Option<u64>, field: &[u8]) -> Result<u32, Error> {
+    let owner = match record {
+        Some(owner) => owner.try_into().ok(),
+        None => number(field)?.try_into().ok(),
+    };
+    owner.ok_or_else(|| malformed("an owner is not a 32-bit number"))
+}
+
+/// A number in a header: octal digits between blanks and NULs, nothing at all for 0, or, when the first bit is set,
+/// a two's complement in the other bits (GNU tar manual, "Extensions").
+fn number(field: &[u8]) -> Result<i64, Error> {
+    let bad = || malformed("a field is not a number");
+    if field.first().is_some_and(|b| b & 0x80 != 0) {
+        let first = i64::from(field[0] & 0x7f);
+        let signed = if first & 0x40 != 0 { first - 0x80 } else { first };
+        return field[1..].iter().try_fold(signed, |n, b| {
+            n.checked_mul(256).and_then(|n| n.checked_add(i64::from(*b))).ok_or_else(bad)
+        });
+    }
+    let end = field.iter().position(|b| *b == 0).unwrap_or(field.len());
+    let text = std::str::from_utf8(&field[..end]).map_err(|_| bad())?.trim();
+    match text {
+        "" => Ok(0),
+        text => i64::from_str_radix(text, 8).map_err(|_| bad()),
+    }
 }
 
 fn malformed(what: &'static str) -> Error {

@@ -14,7 +14,6 @@ pub const DIRECTORY: u8 = 2;
 pub const CHARACTER: u8 = 3;
 pub const BLOCK_DEVICE: u8 = 4;
 pub const FIFO: u8 = 5;
-pub const SOCKET: u8 = 6;
 pub const SYMLINK: u8 = 7;
 
 /// Gathers entries into blocks.

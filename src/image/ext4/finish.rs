@@ -22,7 +22,7 @@ const LOST_AND_FOUND: &[u8] = b"lost+found";
 /// Blocks of a fresh `lost+found`, as `mke2fs` makes it: room for entries when the disk is damaged.
 const LOST_AND_FOUND_BLOCKS: usize = 4;
 
-pub fn finish(builder: Builder) -> Result<Summary, Error> {
+pub fn finish(builder: Builder, uuid: [u8; 16]) -> Result<Summary, Error> {
     let Builder {
         out,
         space,
@@ -32,7 +32,8 @@ pub fn finish(builder: Builder) -> Result<Summary, Error> {
     add_lost_and_found(&mut tree, &options)?;
     let numbers = Numbers::assign(&tree);
     let mut work = Work {
-        seed: Seed::new(&options.uuid),
+        seed: Seed::new(&uuid),
+        uuid,
         inodes: vec![None; numbers.next as usize],
         directories: vec![false; numbers.next as usize],
         journal: ([0; 60], JOURNAL * BLOCK as u64),
@@ -172,6 +173,7 @@ struct Work {
     space: Space,
     tree: Tree,
     options: Options,
+    uuid: [u8; 16],
     numbers: Numbers,
     seed: Seed,
     /// Records by inode number; those that are `None` are reserved and stay zero.
@@ -280,7 +282,6 @@ impl Work {
                 Kind::Special(Special::Character { .. }) => directory::CHARACTER,
                 Kind::Special(Special::Block { .. }) => directory::BLOCK_DEVICE,
                 Kind::Special(Special::Fifo) => directory::FIFO,
-                Kind::Special(Special::Socket) => directory::SOCKET,
             };
             blocks.add(self.numbers.get(*child), name, file_type);
         }
@@ -308,7 +309,7 @@ impl Work {
         for (at, value) in fields {
             head[at..at + 4].copy_from_slice(&value.to_be_bytes());
         }
-        head[0x30..0x40].copy_from_slice(&self.options.uuid);
+        head[0x30..0x40].copy_from_slice(&self.uuid);
         let mut extents = Vec::new();
         let mut logical = 0;
         while logical < JOURNAL {
@@ -384,6 +385,7 @@ impl Work {
         }
         let superblock = Superblock {
             options: &self.options,
+            uuid: self.uuid,
             blocks: shape.blocks,
             free_blocks: groups.iter().map(|g| g.free_blocks).sum(),
             inodes_per_group: shape.inodes_per_group,

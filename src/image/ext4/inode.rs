@@ -101,7 +101,6 @@ pub fn special(kind: Special) -> (u16, [u8; 60]) {
         Special::Character { major, minor } => (0o020_000, Some((major, minor))),
         Special::Block { major, minor } => (0o060_000, Some((major, minor))),
         Special::Fifo => (0o010_000, None),
-        Special::Socket => (0o140_000, None),
     };
     // The old form where it fits, as the kernel does (old_valid_dev, new_encode_dev).
     match device {

@@ -83,12 +83,9 @@ pub enum Error {
 /// What is the same throughout the file system.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Identity of the file system, and what the directory hash and checksums are seeded with. The same tree written
-    /// in the same order with the same identity gives the same bytes.
-    pub uuid: [u8; 16],
     /// Volume label, at most 16 bytes are kept.
     pub label: String,
-    /// When the file system says it was made, seconds since 1970.
+    /// When the file system says it was made, seconds since 1970; also the time of directories that nobody described.
     pub made_at: i64,
     /// Bytes that must stay free on the host's disk while writing.
     pub keep_free: u64,
@@ -125,11 +122,6 @@ impl Builder {
     /// The root directory.
     pub fn root(&self) -> NodeId {
         NodeId::ROOT
-    }
-
-    /// The tree so far.
-    pub fn tree(&self) -> &Tree {
-        &self.tree
     }
 
     /// The entry `name` of `directory`.
@@ -182,7 +174,7 @@ impl Builder {
         self.place(parent, name, tree::Kind::Symlink(target.into()), meta)
     }
 
-    /// Makes a device node, a fifo or a socket.
+    /// Makes a device node or a fifo.
     pub fn special(&mut self, parent: NodeId, name: &[u8], kind: Special, meta: Meta) -> Result<NodeId, Error> {
         self.place(parent, name, tree::Kind::Special(kind), meta)
     }
@@ -211,15 +203,6 @@ impl Builder {
         FileWriter::new(self, file)
     }
 
-    /// Makes a regular file with these bytes.
-    pub fn file_with(&mut self, parent: NodeId, name: &[u8], meta: Meta, data: &[u8]) -> Result<NodeId, Error> {
-        let node = self.file(parent, name, meta)?;
-        let mut writer = self.write(node);
-        writer.write(0, data)?;
-        writer.finish(data.len() as u64)?;
-        Ok(node)
-    }
-
     fn place(&mut self, parent: NodeId, name: &[u8], kind: tree::Kind, meta: Meta) -> Result<NodeId, Error> {
         if !self.is_directory(parent) {
             return Err(Error::NotDirectory);
@@ -231,7 +214,10 @@ impl Builder {
     }
 
     /// Writes all that is not file data, and returns once the file is complete. The file is not yet synced.
-    pub fn finish(self) -> Result<Summary, Error> {
-        finish::finish(self)
+    ///
+    /// `uuid` is the identity of the file system, and what the directory hash and checksums are seeded with. The same
+    /// tree written in the same order with the same identity gives the same bytes.
+    pub fn finish(self, uuid: [u8; 16]) -> Result<Summary, Error> {
+        finish::finish(self, uuid)
     }
 }

@@ -15,6 +15,7 @@ const READ_ONLY_COMPATIBLE: u32 = 0x1 | 0x2 | 0x8 | 0x20 | 0x40 | 0x400;
 /// The counts that a superblock holds.
 pub struct Superblock<'a> {
     pub options: &'a Options,
+    pub uuid: [u8; 16],
     pub blocks: u64,
     pub free_blocks: u64,
     pub inodes_per_group: u64,
@@ -56,13 +57,13 @@ impl Superblock<'_> {
         put32(&mut s, 0x5C, COMPATIBLE);
         put32(&mut s, 0x60, INCOMPATIBLE);
         put32(&mut s, 0x64, READ_ONLY_COMPATIBLE);
-        s[0x68..0x78].copy_from_slice(&self.options.uuid);
+        s[0x68..0x78].copy_from_slice(&self.uuid);
         let label = self.options.label.as_bytes();
         let length = label.len().min(16);
         s[0x78..0x78 + length].copy_from_slice(&label[..length]);
         put16(&mut s, 0xCE, (DESCRIPTOR_BLOCKS - self.descriptor_blocks) as u16);
         put32(&mut s, 0xE0, JOURNAL_INODE);
-        s[0xEC..0xFC].copy_from_slice(&self.options.uuid); // seed of the directory hash
+        s[0xEC..0xFC].copy_from_slice(&self.uuid); // seed of the directory hash
         s[0xFC] = 1; // half MD4
         s[0xFD] = 1; // the journal's block map is kept below
         put16(&mut s, 0xFE, DESCRIPTOR as u16);

@@ -56,7 +56,6 @@ pub enum Special {
     Character { major: u32, minor: u32 },
     Block { major: u32, minor: u32 },
     Fifo,
-    Socket,
 }
 
 pub(super) enum Kind {
