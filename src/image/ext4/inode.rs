@@ -110,7 +110,7 @@ pub fn special(kind: Special) -> (u16, [u8; 60]) {
     // The old form where it fits, as the kernel does (old_valid_dev, new_encode_dev).
     match device {
         Some((major, minor)) if major < 256 && minor < 256 => {
-            put32(&mut map, 0, major << 8 | minor)
+            put32(&mut map, 0, major << 8 | minor);
         }
         Some((major, minor)) => put32(
             &mut map,

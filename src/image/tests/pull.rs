@@ -196,7 +196,7 @@ async fn a_nasty_image_comes_out_as_umoci_unpacks_it() {
         "5:6",
     ]);
     let registry = Registry::start();
-    registry.push(layout.path(), "nasty", &[]);
+    registry.push(&layout.path(), "nasty", &[]);
     let room = Room::plain();
     let image = room.resolve(&registry.name("nasty")).await.unwrap();
     fsck(&image.path);
