@@ -87,9 +87,13 @@ impl Images {
         };
         let size = made.metadata().map_err(fail)?.len();
         // What has this digest for a name must have these bytes, even when the host fails the next moment.
-        File::open(made).and_then(|file| file.sync_all()).map_err(fail)?;
+        File::open(made)
+            .and_then(|file| file.sync_all())
+            .map_err(fail)?;
         std::fs::set_permissions(made, PermissionsExt::from_mode(0o400)).map_err(fail)?;
-        let config = config.map(|config| serde_json::to_string(&config)).transpose();
+        let config = config
+            .map(|config| serde_json::to_string(&config))
+            .transpose();
         let row = ImageRow {
             digest: digest.clone(),
             size: ByteSize::bytes(size),
@@ -115,14 +119,20 @@ impl Images {
         };
         for entry in std::fs::read_dir(&self.dir).map_err(fail)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let hex = name.strip_prefix("sha256-").and_then(|name| name.strip_suffix(".ext4"));
+            let hex = name
+                .strip_prefix("sha256-")
+                .and_then(|name| name.strip_suffix(".ext4"));
             if let Some(hex) = hex
                 && self.store.images_like(hex)?.is_empty()
             {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
-        for entry in std::fs::read_dir(self.dir.join(BLOBS)).into_iter().flatten().flatten() {
+        for entry in std::fs::read_dir(self.dir.join(BLOBS))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             if work::is_older(&entry.path(), STALE) {
                 let _ = std::fs::remove_file(entry.path());
             }

@@ -61,7 +61,9 @@ impl Layering {
     /// Reads the configuration blob of a container image.
     pub(super) fn parse(text: &[u8]) -> Result<Layering, serde_json::Error> {
         let document: Document = serde_json::from_slice(text)?;
-        let created = document.created.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let created = document
+            .created
+            .and_then(|text| text.parse::<jiff::Timestamp>().ok());
         Ok(Layering {
             diff_ids: document.rootfs.diff_ids,
             created: created.map_or(0, jiff::Timestamp::as_second),

@@ -38,7 +38,9 @@ pub(super) fn check(disk: &Path, shown: &Path) -> Result<(), Error> {
     let mut head = [0; HEAD];
     let read = File::open(disk).and_then(|file| file.read_exact_at(&mut head, 0));
     match read {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(no("it is too short")),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(no("it is too short"));
+        }
         other => other.map_err(|source| Error::File {
             what: "read",
             path: disk.into(),
@@ -131,7 +133,10 @@ pub(super) fn run(command: &mut Command, program: &'static str) -> Result<(), Er
     }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
-    let last: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last: Vec<_> = said
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let said = last[last.len().saturating_sub(3)..].join("; ");
     Err(Error::Tool { program, said })
 }
@@ -149,7 +154,12 @@ mod tests {
         check(&disk, &disk).unwrap();
         assert_eq!(digest(&disk).unwrap().len(), 71);
         let copied = dir.path().join("copied");
-        copy(File::open(&disk).unwrap(), &copied, &CancellationToken::new()).unwrap();
+        copy(
+            File::open(&disk).unwrap(),
+            &copied,
+            &CancellationToken::new(),
+        )
+        .unwrap();
         assert_eq!(digest(&copied).unwrap(), digest(&disk).unwrap());
 
         let why = |path: &Path| check(path, path).unwrap_err().to_string();

@@ -109,7 +109,8 @@ impl Blob<'_> {
     }
 
     fn report(&self, done: u64) {
-        self.progress.transfer(self.digest, &self.label, done, Some(self.size));
+        self.progress
+            .transfer(self.digest, &self.label, done, Some(self.size));
     }
 
     async fn attempt<F>(&self, part: &mut Part, ask: impl Fn(u64) -> F) -> Result<(), Error>
@@ -204,7 +205,11 @@ impl Pauses {
 
     /// Waits before the next attempt, or returns the error when another is of no use: a server that refuses will
     /// refuse again; a connection may hold the next time.
-    pub(super) async fn wait(&mut self, error: Error, cancel: &CancellationToken) -> Result<(), Error> {
+    pub(super) async fn wait(
+        &mut self,
+        error: Error,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
         let hopeful = matches!(error, Error::Unreachable { .. } | Error::Download { .. });
         let Some(pause) = self.0.next().filter(|_| hopeful) else {
             return Err(error);

@@ -63,7 +63,10 @@ pub enum Error {
     #[error("the image has {layers} layers and the digests of {digests}")]
     LayerCount { layers: usize, digests: usize },
     #[error("the list of prebuilt images at {url} cannot be read")]
-    Index { url: String, source: serde_json::Error },
+    Index {
+        url: String,
+        source: serde_json::Error,
+    },
     #[error("{url} was refused: {status}")]
     Refused { url: String, status: String },
     #[error("the image's configuration cannot be read")]

@@ -12,12 +12,20 @@ const HOST_KEYS: &str = "[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-key
      ExecStartPre=/usr/sbin/sshd -t\n";
 
 /// There is neither a screen to log in on nor a disk with snapshots to look after.
-const MASKED: [&str; 3] = ["getty@tty1.service", "e2scrub_reap.service", "e2scrub_all.timer"];
+const MASKED: [&str; 3] = [
+    "getty@tty1.service",
+    "e2scrub_reap.service",
+    "e2scrub_all.timer",
+];
 
 /// Timers that would make up for missed runs at the first boot, when the machine is to be there quickly. They still
 /// run at their hours.
-const NOT_AT_BOOT: [&str; 4] =
-    ["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer"];
+const NOT_AT_BOOT: [&str; 4] = [
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "fstrim.timer",
+];
 const NO_MAKING_UP: &str = "[Timer]\nPersistent=false\n";
 
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n";
@@ -37,7 +45,10 @@ pub(super) fn archive(sources: &[String]) -> Result<Vec<u8>, Error> {
     for timer in NOT_AT_BOOT {
         layer.file(&format!("{units}/{timer}.d/not-at-boot.conf"), NO_MAKING_UP)?;
     }
-    layer.link(&format!("{units}/default.target"), "/lib/systemd/system/multi-user.target")?;
+    layer.link(
+        &format!("{units}/default.target"),
+        "/lib/systemd/system/multi-user.target",
+    )?;
     // Empty: systemd makes one at the first boot, and does not ask the console for settings (machine-id(5)).
     layer.file("etc/machine-id", "")?;
     layer.link("var/lib/dbus/machine-id", "/etc/machine-id")?;
@@ -46,7 +57,10 @@ pub(super) fn archive(sources: &[String]) -> Result<Vec<u8>, Error> {
     layer.file("etc/hosts", HOSTS)?;
     layer.file("etc/resolv.conf", "")?;
     layer.file("etc/fstab", "")?;
-    if sources.iter().any(|line| line.contains("//localhost") || line.contains("//127.")) {
+    if sources
+        .iter()
+        .any(|line| line.contains("//localhost") || line.contains("//127."))
+    {
         // A mirror on the host itself is nowhere for the guest.
         layer.file("etc/apt/sources.list", &public(sources))?;
     }
@@ -57,7 +71,9 @@ pub(super) fn archive(sources: &[String]) -> Result<Vec<u8>, Error> {
 fn public(sources: &[String]) -> String {
     let line = |line: &String| {
         let mut words: Vec<&str> = line.split(' ').collect();
-        let security = words.get(2).is_some_and(|suite| suite.ends_with("-security"));
+        let security = words
+            .get(2)
+            .is_some_and(|suite| suite.ends_with("-security"));
         if let Some(site) = words.get_mut(1) {
             *site = if security {
                 "http://security.debian.org/debian-security"
@@ -77,12 +93,16 @@ impl Layer {
     fn file(&mut self, path: &str, text: &str) -> Result<(), Error> {
         let mut header = header(EntryType::Regular, 0o644);
         header.set_size(text.len() as u64);
-        self.0.append_data(&mut header, path, text.as_bytes()).map_err(Error::Damaged)
+        self.0
+            .append_data(&mut header, path, text.as_bytes())
+            .map_err(Error::Damaged)
     }
 
     fn link(&mut self, path: &str, target: &str) -> Result<(), Error> {
         let mut header = header(EntryType::Symlink, 0o777);
-        self.0.append_link(&mut header, path, target).map_err(Error::Damaged)
+        self.0
+            .append_link(&mut header, path, target)
+            .map_err(Error::Damaged)
     }
 
     /// Takes a file of the layer below away.

@@ -47,14 +47,24 @@ impl Images {
             let work = Work::new(&images.dir)?;
             let made = work.join("disk");
             let config = make(&path, &work, &made, &cancel)?;
-            images.keep(&made, &names, &source, config.filter(|config| !config.is_empty()))
+            images.keep(
+                &made,
+                &names,
+                &source,
+                config.filter(|config| !config.is_empty()),
+            )
         })
         .await
     }
 }
 
 /// Makes a disk of what is at `path`.
-fn make(path: &Path, work: &Work, made: &Path, cancel: &CancellationToken) -> Result<Option<ImageConfig>, Error> {
+fn make(
+    path: &Path,
+    work: &Work,
+    made: &Path,
+    cancel: &CancellationToken,
+) -> Result<Option<ImageConfig>, Error> {
     match Kind::of(path)? {
         Kind::Disk => {
             disk::copy(open(path)?, made, cancel)?;
@@ -101,16 +111,28 @@ impl Kind {
         let unknown = || Error::Format(path.into());
         if path.is_dir() {
             let layout = path.join("oci-layout").is_file() || path.join("index.json").is_file();
-            return if layout { Ok(Kind::Layout) } else { Err(unknown()) };
+            return if layout {
+                Ok(Kind::Layout)
+            } else {
+                Err(unknown())
+            };
         }
         let mut head = Vec::new();
-        let mut stream = pipe::decompressed(open(path)?).map_err(Error::Damaged)?.take(64 << 10);
+        let mut stream = pipe::decompressed(open(path)?)
+            .map_err(Error::Damaged)?
+            .take(64 << 10);
         stream.read_to_end(&mut head).map_err(Error::Damaged)?;
         if disk::has_superblock(&head) {
             return Ok(Kind::Disk);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        let says_disk = [".ext4", ".img", ".raw"].iter().any(|suffix| name.contains(suffix));
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let says_disk = [".ext4", ".img", ".raw"]
+            .iter()
+            .any(|suffix| name.contains(suffix));
         match Archive::new(head.as_slice()).next() {
             _ if head.is_empty() => Err(Error::Empty),
             Ok(Some(entry)) if layout::begins_layout(&entry.path) => Ok(Kind::ArchivedLayout),
@@ -125,9 +147,22 @@ impl Kind {
 
 /// A file's name without what says its kind.
 fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let cut = [".rootfs.ext4", ".ext4", ".img", ".raw", ".tar", ".tgz", ".txz"];
-    (cut.iter().filter_map(|suffix| name.find(suffix)).min()).map_or_else(|| name.clone(), |at| name[..at].into())
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let cut = [
+        ".rootfs.ext4",
+        ".ext4",
+        ".img",
+        ".raw",
+        ".tar",
+        ".tgz",
+        ".txz",
+    ];
+    (cut.iter().filter_map(|suffix| name.find(suffix)).min())
+        .map_or_else(|| name.clone(), |at| name[..at].into())
 }
 
 /// The path that a reference means; `~/` is the user's own folder.
@@ -166,10 +201,20 @@ mod tests {
         tar.append_dir("etc", dir.path()).unwrap();
         let tar = tar.into_inner().unwrap();
         assert_eq!(put("misnamed.img", &tar).unwrap(), Kind::Tar);
-        assert_eq!(put("x.zst", &zstd::encode_all(tar.as_slice(), 1).unwrap()).unwrap(), Kind::Tar);
+        assert_eq!(
+            put("x.zst", &zstd::encode_all(tar.as_slice(), 1).unwrap()).unwrap(),
+            Kind::Tar
+        );
         assert!(matches!(put("zeros.tar", &[0; 4096]), Err(Error::Empty)));
         assert!(matches!(put("nothing.tar", &[]), Err(Error::Empty)));
-        assert!(matches!(put("text.txt", &[b'x'; 4096]), Err(Error::Format(_))));
-        assert_eq!(put("no.ext4", &[b'x'; 4096]).unwrap(), Kind::Disk, "the check says what is wrong");
+        assert!(matches!(
+            put("text.txt", &[b'x'; 4096]),
+            Err(Error::Format(_))
+        ));
+        assert_eq!(
+            put("no.ext4", &[b'x'; 4096]).unwrap(),
+            Kind::Disk,
+            "the check says what is wrong"
+        );
     }
 }

@@ -70,7 +70,12 @@ pub struct Layers {
 
 impl Layers {
     /// Nothing yet; directories that no archive describes get the time `made_at`.
-    pub fn new(builder: Builder, made_at: i64, whiteouts: Whiteouts, cancel: CancellationToken) -> Layers {
+    pub fn new(
+        builder: Builder,
+        made_at: i64,
+        whiteouts: Whiteouts,
+        cancel: CancellationToken,
+    ) -> Layers {
         Layers {
             builder,
             placed: HashSet::new(),
@@ -122,8 +127,14 @@ impl Layers {
         };
         let Some((name, above)) = parts.split_last() else {
             // The root itself.
-            self.builder.set_meta(self.builder.root(), meta);
-            return Ok(());
+            let root = self.builder.root();
+            return self
+                .builder
+                .set_meta(root, meta)
+                .map_err(|source| Error::Place {
+                    path: shown,
+                    source,
+                });
         };
         let name = name.as_slice();
         if self.whiteouts == Whiteouts::Honoured && name.starts_with(WHITEOUT) {
@@ -137,7 +148,9 @@ impl Layers {
         let builder = &mut self.builder;
         match entry.kind {
             Kind::Directory => match builder.lookup(parent, name) {
-                Some(node) if builder.is_directory(node) => builder.set_meta(node, meta),
+                Some(node) if builder.is_directory(node) => {
+                    builder.set_meta(node, meta).map_err(put)?
+                }
                 _ => {
                     builder.directory(parent, name, meta).map_err(put)?;
                 }
@@ -155,7 +168,9 @@ impl Layers {
                 builder.special(parent, name, kind, meta).map_err(put)?;
             }
             Kind::Fifo => {
-                builder.special(parent, name, Special::Fifo, meta).map_err(put)?;
+                builder
+                    .special(parent, name, Special::Fifo, meta)
+                    .map_err(put)?;
             }
             Kind::File => {
                 let node = builder.file(parent, name, meta).map_err(put)?;
@@ -169,7 +184,9 @@ impl Layers {
                         }
                         let want = (segment.length - done).min(CHUNK as u64) as usize;
                         archive.read_exact(&mut buffer[..want])?;
-                        writer.write(segment.offset + done, &buffer[..want]).map_err(put)?;
+                        writer
+                            .write(segment.offset + done, &buffer[..want])
+                            .map_err(put)?;
                         done += want as u64;
                     }
                 }
@@ -180,7 +197,13 @@ impl Layers {
         Ok(())
     }
 
-    fn hard_link(&mut self, parent: NodeId, name: &[u8], target: &[u8], shown: &str) -> Result<(), Error> {
+    fn hard_link(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        target: &[u8],
+        shown: &str,
+    ) -> Result<(), Error> {
         let missing = || Error::NoTarget {
             path: shown.into(),
             target: show(target),
@@ -220,7 +243,12 @@ impl Layers {
             if !self.placed.contains(&(directory, name.clone())) {
                 self.builder.remove(directory, &name);
             } else if let Some(node) = self.builder.lookup(directory, &name) {
-                todo.extend(self.builder.names(node).into_iter().map(|name| (node, name)));
+                todo.extend(
+                    self.builder
+                        .names(node)
+                        .into_iter()
+                        .map(|name| (node, name)),
+                );
             }
         }
     }
@@ -318,7 +346,9 @@ impl Walk {
 
 /// The parts of a path inside the tree.
 fn split(path: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    let parts = path.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".");
+    let parts = path
+        .split(|b| *b == b'/')
+        .filter(|p| !p.is_empty() && *p != b".");
     let parts: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
     if parts.iter().any(|p| p == b"..") {
         return Err(Error::Escapes { path: show(path) });

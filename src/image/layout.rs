@@ -51,7 +51,9 @@ pub(super) fn unpack(archive: File, to: &Path, cancel: &CancellationToken) -> Re
         let path = match (name, name.strip_prefix("blobs/sha256/")) {
             _ if entry.kind != Kind::File => continue,
             ("index.json", _) => to.join(name),
-            (_, Some(hex)) if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) => blobs.join(hex),
+            (_, Some(hex)) if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                blobs.join(hex)
+            }
             _ => continue,
         };
         let mut file = File::create(&path).map_err(fail)?;
@@ -59,7 +61,10 @@ pub(super) fn unpack(archive: File, to: &Path, cancel: &CancellationToken) -> Re
             if cancel.is_cancelled() {
                 return Err(Error::Cancelled);
             }
-            match archive.read(&mut buffer).map_err(super::layer::Error::from)? {
+            match archive
+                .read(&mut buffer)
+                .map_err(super::layer::Error::from)?
+            {
                 0 => break,
                 count => file.write_all(&buffer[..count]).map_err(fail)?,
             }
@@ -128,12 +133,23 @@ fn manifest(layout: &Path, shown: &Path) -> Result<(String, OciImageManifest), E
     let mut digest = String::new();
     for _ in 0..DEPTH {
         let Ok(index) = serde_json::from_slice::<OciImageIndex>(&bytes) else {
-            return Ok((digest, serde_json::from_slice(&bytes).map_err(Error::Config)?));
+            return Ok((
+                digest,
+                serde_json::from_slice(&bytes).map_err(Error::Config)?,
+            ));
         };
-        let only = (index.manifests.as_slice()).first().filter(|_| index.manifests.len() == 1);
+        let only = (index.manifests.as_slice())
+            .first()
+            .filter(|_| index.manifests.len() == 1);
         digest = current_platform_resolver(&index.manifests)
             .or_else(|| only.map(|entry| entry.digest.clone()))
-            .or_else(|| index.manifests.iter().find(|e| e.platform.is_none()).map(|e| e.digest.clone()))
+            .or_else(|| {
+                index
+                    .manifests
+                    .iter()
+                    .find(|e| e.platform.is_none())
+                    .map(|e| e.digest.clone())
+            })
             .ok_or_else(platform)?;
         bytes = document(layout, &digest)?;
     }

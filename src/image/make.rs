@@ -39,7 +39,12 @@ impl Making {
             made_at,
             keep_free: KEEP_FREE,
         };
-        let layers = Layers::new(Builder::new(file, options), made_at, whiteouts, cancel.clone());
+        let layers = Layers::new(
+            Builder::new(file, options),
+            made_at,
+            whiteouts,
+            cancel.clone(),
+        );
         Ok(Making(layers))
     }
 
@@ -49,7 +54,10 @@ impl Making {
     }
 
     /// Lays the archive that a stream holds over what is there.
-    pub(super) fn add_stream(&mut self, stream: impl Read + Send + 'static) -> Result<String, Error> {
+    pub(super) fn add_stream(
+        &mut self,
+        stream: impl Read + Send + 'static,
+    ) -> Result<String, Error> {
         self.add(Pipe::new(stream).map_err(Error::Damaged)?)
     }
 
@@ -87,9 +95,9 @@ impl From<layer::Error> for Error {
                 source: error @ (ext4::Error::Write(_) | ext4::Error::NearlyFull { .. }),
                 ..
             }
-            | layer::Error::Finish(error @ (ext4::Error::Write(_) | ext4::Error::NearlyFull { .. })) => {
-                Error::Write(error)
-            }
+            | layer::Error::Finish(
+                error @ (ext4::Error::Write(_) | ext4::Error::NearlyFull { .. }),
+            ) => Error::Write(error),
             other => Error::Layer(other),
         }
     }

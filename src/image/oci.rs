@@ -50,13 +50,22 @@ impl Images {
         let work = Work::new(&self.dir)?;
         let made = work.join("disk");
         let (sender, arriving) = mpsc::channel();
-        let origin = format!("{}/{}@{digest}", reference.registry(), reference.repository());
+        let origin = format!(
+            "{}/{}@{digest}",
+            reference.registry(),
+            reference.repository()
+        );
         let making = {
             let (images, made, cancel) = (self.clone(), made.clone(), cancel.clone());
             let layers = manifest.layers.clone();
             resolve::blocking(move || {
                 make(&layers, &layering, &digest, arriving, &made, &cancel)?;
-                images.keep(&made, &names, &origin, Some(config).filter(|c| !c.is_empty()))
+                images.keep(
+                    &made,
+                    &names,
+                    &origin,
+                    Some(config).filter(|c| !c.is_empty()),
+                )
             })
         };
         let image = {
@@ -95,10 +104,12 @@ impl Images {
                 failure = match answer {
                     Ok(found) => return Ok((registry, found)),
                     // Only what may be over in a moment is asked again.
-                    Err(error) if registry.is_busy(&error) => match pauses.wait(error, cancel).await {
-                        Ok(()) => continue,
-                        Err(error) => error,
-                    },
+                    Err(error) if registry.is_busy(&error) => {
+                        match pauses.wait(error, cancel).await {
+                            Ok(()) => continue,
+                            Err(error) => error,
+                        }
+                    }
                     Err(error) => error,
                 };
                 break;
@@ -117,20 +128,26 @@ impl Images {
         cancel: &CancellationToken,
     ) {
         let mut seen = HashSet::new();
-        let unique: Vec<_> = layers.iter().filter(|layer| seen.insert(&layer.digest)).collect();
+        let unique: Vec<_> = layers
+            .iter()
+            .filter(|layer| seen.insert(&layer.digest))
+            .collect();
         let count = unique.len();
-        let fetches = unique.into_iter().enumerate().map(|(number, layer)| async move {
-            let blob = Blob {
-                dir: &self.dir,
-                digest: &layer.digest,
-                size: u64::try_from(layer.size).unwrap_or(0),
-                label: format!("layer {} of {count}", number + 1),
-                progress,
-                cancel,
-            };
-            let file = blob.fetch(|offset| registry.blob(layer, offset)).await?;
-            Ok((layer.digest.clone(), file))
-        });
+        let fetches = unique
+            .into_iter()
+            .enumerate()
+            .map(|(number, layer)| async move {
+                let blob = Blob {
+                    dir: &self.dir,
+                    digest: &layer.digest,
+                    size: u64::try_from(layer.size).unwrap_or(0),
+                    label: format!("layer {} of {count}", number + 1),
+                    progress,
+                    cancel,
+                };
+                let file = blob.fetch(|offset| registry.blob(layer, offset)).await?;
+                Ok((layer.digest.clone(), file))
+            });
         let mut arriving = std::pin::pin!(stream::iter(fetches).buffered(AT_ONCE));
         while let Some(layer) = arriving.next().await {
             let failed = layer.is_err();

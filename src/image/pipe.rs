@@ -33,20 +33,26 @@ impl Pipe {
     pub(super) fn new(mut source: impl Read + Send + 'static) -> io::Result<Pipe> {
         let (sender, chunks) = sync_channel::<io::Result<Vec<u8>>>(AHEAD);
         let (empty, returned) = sync_channel::<Vec<u8>>(AHEAD + 2);
-        let thread = std::thread::Builder::new().name("decompress".into()).spawn(move || {
-            let mut hash = Sha256::new();
-            loop {
-                let mut chunk = returned.try_recv().unwrap_or_default();
-                let filled = fill(&mut source, &mut chunk);
-                hash.update(&chunk);
-                let end = chunk.is_empty() || filled.is_err();
-                let message = if filled.is_err() { filled.map(|()| Vec::new()) } else { Ok(chunk) };
-                // A reader that is gone wants no more.
-                if sender.send(message).is_err() || end {
-                    return hash;
+        let thread = std::thread::Builder::new()
+            .name("decompress".into())
+            .spawn(move || {
+                let mut hash = Sha256::new();
+                loop {
+                    let mut chunk = returned.try_recv().unwrap_or_default();
+                    let filled = fill(&mut source, &mut chunk);
+                    hash.update(&chunk);
+                    let end = chunk.is_empty() || filled.is_err();
+                    let message = if filled.is_err() {
+                        filled.map(|()| Vec::new())
+                    } else {
+                        Ok(chunk)
+                    };
+                    // A reader that is gone wants no more.
+                    if sender.send(message).is_err() || end {
+                        return hash;
+                    }
                 }
-            }
-        })?;
+            })?;
         Ok(Pipe {
             chunks,
             empty,
@@ -115,7 +121,9 @@ pub(super) fn decompressed(source: impl Read + Send + 'static) -> io::Result<Box
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(source)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(source))
+        }
         _ => Box::new(source),
     })
 }
@@ -134,7 +142,9 @@ mod tests {
 
     #[test]
     fn every_compression_gives_the_same_stream_and_digest() {
-        let plain: Vec<u8> = (0..1_000_000u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
+        let plain: Vec<u8> = (0..1_000_000u32)
+            .flat_map(|n| (n / 7).to_le_bytes())
+            .collect();
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&plain[..1_000_000]).unwrap();
         let mut two_members = gzip.finish().unwrap();
@@ -147,7 +157,10 @@ mod tests {
             let mut begin = vec![0; 100_000];
             pipe.read_exact(&mut begin).unwrap();
             assert!(begin == plain[..100_000]);
-            assert_eq!(pipe.finish().unwrap().as_slice(), Sha256::digest(&plain).as_slice());
+            assert_eq!(
+                pipe.finish().unwrap().as_slice(),
+                Sha256::digest(&plain).as_slice()
+            );
         }
     }
 
@@ -156,7 +169,10 @@ mod tests {
         let plain = vec![5; 10_000_000];
         let zstd = zstd::encode_all(plain.as_slice(), 1).unwrap();
         let cut = Pipe::of_file(file(&zstd[..zstd.len() / 2])).unwrap();
-        assert_eq!(cut.finish().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(
+            cut.finish().unwrap_err().kind(),
+            io::ErrorKind::UnexpectedEof
+        );
         drop(Pipe::of_file(file(&plain)).unwrap());
     }
 }

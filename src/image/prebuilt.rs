@@ -41,7 +41,10 @@ impl Listed {
 
     fn file(&self) -> String {
         let usual = || format!("{}.rootfs.ext4.gz", self.name);
-        self.file.clone().filter(|file| !file.is_empty()).unwrap_or_else(usual)
+        self.file
+            .clone()
+            .filter(|file| !file.is_empty())
+            .unwrap_or_else(usual)
     }
 }
 
@@ -71,7 +74,9 @@ impl Images {
             }
         };
         let url = format!("{base}/{}", listed.file());
-        self.download(&url, vec![name.into()], progress, cancel).await.map(Some)
+        self.download(&url, vec![name.into()], progress, cancel)
+            .await
+            .map(Some)
     }
 }
 
@@ -79,11 +84,24 @@ impl Images {
 async fn find(base: &str, name: &str) -> Result<Option<Listed>, Error> {
     let url = format!("{base}/index.json");
     let fail = |error| failed(&url, error);
-    let response = client().map_err(fail)?.get(&url).send().await.map_err(fail)?;
-    let text = response.error_for_status().map_err(fail)?.bytes().await.map_err(fail)?;
+    let response = client()
+        .map_err(fail)?
+        .get(&url)
+        .send()
+        .await
+        .map_err(fail)?;
+    let text = response
+        .error_for_status()
+        .map_err(fail)?
+        .bytes()
+        .await
+        .map_err(fail)?;
     let index: Index = serde_json::from_slice(&text).map_err(|source| Error::Index {
         url: url.clone(),
         source,
     })?;
-    Ok(index.images.into_iter().find(|listed| listed.name == name && listed.fits()))
+    Ok(index
+        .images
+        .into_iter()
+        .find(|listed| listed.name == name && listed.fits()))
 }

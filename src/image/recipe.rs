@@ -34,7 +34,9 @@ impl Recipe {
             "" => return Some(Recipe::usual(&host_release())),
             rest => rest.strip_prefix(':')?,
         };
-        let known = RELEASES.iter().find(|(suite, number)| release == *suite || release == *number);
+        let known = RELEASES
+            .iter()
+            .find(|(suite, number)| release == *suite || release == *number);
         known.map(|(suite, _)| Recipe { suite })
     }
 
@@ -69,10 +71,16 @@ impl Recipe {
 fn host_release() -> String {
     let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let field = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default().trim_matches('"').to_string()
     };
-    if field("ID") == "debian" { field("VERSION_CODENAME") } else { String::new() }
+    if field("ID") == "debian" {
+        field("VERSION_CODENAME")
+    } else {
+        String::new()
+    }
 }
 
 impl Images {
@@ -88,7 +96,11 @@ impl Images {
         progress.step(format!("making Debian {} from its packages", recipe.suite));
         let sources = sources(recipe, &host_mirrors().await);
         let mut child = mmdebstrap(recipe, &sources)?;
-        let stream = child.stdout.take().and_then(|out| out.into_owned_fd().ok()).map(File::from);
+        let stream = child
+            .stdout
+            .take()
+            .and_then(|out| out.into_owned_fd().ok())
+            .map(File::from);
         let stream = stream.ok_or_else(|| failed("it has no output".into()))?;
         let stop = cancel.child_token();
         let making = {
@@ -117,7 +129,12 @@ impl Images {
         let images = self.clone();
         resolve::blocking(move || {
             making.finish(&content)?;
-            let image = images.keep(&made, &recipe.names(), &format!("recipe {}", recipe.full_name()), None)?;
+            let image = images.keep(
+                &made,
+                &recipe.names(),
+                &format!("recipe {}", recipe.full_name()),
+                None,
+            )?;
             drop(work);
             Ok(image)
         })
@@ -192,7 +209,11 @@ async fn watch(
 /// Debian mirrors that this computer's apt uses: address and release, as `apt-get indextargets` knows them.
 async fn host_mirrors() -> Vec<(String, String)> {
     let listed = tokio::process::Command::new("apt-get")
-        .args(["indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)"])
+        .args([
+            "indextargets",
+            "--format",
+            "$(SITE) $(RELEASE) $(COMPONENT)",
+        ])
         .stdin(Stdio::null())
         .output()
         .await;
@@ -230,7 +251,9 @@ mod tests {
     use super::*;
 
     fn mirrors(lines: &[(&str, &str)]) -> Vec<(String, String)> {
-        (lines.iter()).map(|(site, release)| (site.to_string(), release.to_string())).collect()
+        (lines.iter())
+            .map(|(site, release)| (site.to_string(), release.to_string()))
+            .collect()
     }
 
     #[test]
@@ -260,7 +283,13 @@ mod tests {
     #[test]
     fn only_known_names_are_recipes() {
         assert_eq!(Recipe::named("debian:12"), Recipe::named("debian:bookworm"));
-        for name in ["debian:buster", "debian/debian", "nginx", "Debian", "debianish"] {
+        for name in [
+            "debian:buster",
+            "debian/debian",
+            "nginx",
+            "Debian",
+            "debianish",
+        ] {
             assert!(Recipe::named(name).is_none(), "{name}");
         }
     }

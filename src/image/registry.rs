@@ -48,10 +48,14 @@ impl Registry {
 
     /// The mirrors of that registry: hosts, or URLs of hosts, of which only the default registry has any.
     pub(super) fn mirrors(reference: &Reference, options: &Options) -> Vec<Registry> {
-        let mirrors = options.registry_mirrors.iter().filter(|_| reference.registry() == DEFAULT);
+        let mirrors = options
+            .registry_mirrors
+            .iter()
+            .filter(|_| reference.registry() == DEFAULT);
         let open = |mirror: &String| {
             let host = mirror.trim_end_matches('/');
-            let (plain, host) = match (host.strip_prefix("http://"), host.strip_prefix("https://")) {
+            let (plain, host) = match (host.strip_prefix("http://"), host.strip_prefix("https://"))
+            {
                 (Some(host), _) => (true, host),
                 (_, Some(host)) => (false, host),
                 _ => (is_local(host), host),
@@ -67,7 +71,11 @@ impl Registry {
         install_tls();
         let host = reference.resolve_registry().to_string();
         let config = ClientConfig {
-            protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
+            protocol: if plain {
+                ClientProtocol::Http
+            } else {
+                ClientProtocol::Https
+            },
             platform_resolver: Some(Box::new(current_platform_resolver)),
             connect_timeout: Some(Duration::from_secs(15)),
             read_timeout: Some(Duration::from_secs(60)),
@@ -85,7 +93,10 @@ impl Registry {
     /// Asks for the manifest for this kind of computer, and for the configuration. Both are checked against their
     /// digests.
     pub(super) async fn find(&self, name: &str) -> Result<Found, Error> {
-        let asked = self.client.pull_manifest_and_config(&self.reference, &self.auth).await;
+        let asked = self
+            .client
+            .pull_manifest_and_config(&self.reference, &self.auth)
+            .await;
         let (manifest, digest, config) = asked.map_err(|error| refusal(name, error))?;
         Ok(Found {
             manifest,
@@ -96,14 +107,25 @@ impl Registry {
 
     /// Asks for a blob from some byte on.
     pub(super) async fn blob(&self, blob: &OciDescriptor, offset: u64) -> Result<Answer, Error> {
-        let asked = self.client.pull_blob_stream_partial(&self.reference, blob, offset, None).await;
-        asked.map(Answer::from).map_err(|error| refusal(&self.reference.whole(), error))
+        let asked = self
+            .client
+            .pull_blob_stream_partial(&self.reference, blob, offset, None)
+            .await;
+        asked.map(Answer::from).map_err(|error| match error {
+            OciDistributionError::RequestError(error) if !error.is_connect() => Error::Download {
+                url: blob.digest.clone(),
+                source: error.without_url().into(),
+            },
+            other => refusal(&self.reference.whole(), other),
+        })
     }
 
     /// Whether it is worth asking again: a mirror is passed over, and so is a registry that nobody answers for.
     pub(super) fn is_busy(&self, error: &Error) -> bool {
         match error {
-            Error::Unreachable { source, .. } => !self.is_mirror && !could_not_connect(source.as_ref()),
+            Error::Unreachable { source, .. } => {
+                !self.is_mirror && !could_not_connect(source.as_ref())
+            }
             _ => false,
         }
     }
@@ -111,7 +133,9 @@ impl Registry {
 
 /// Whether nobody answered at all.
 fn could_not_connect(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
+    error
+        .downcast_ref::<reqwest::Error>()
+        .is_some_and(reqwest::Error::is_connect)
 }
 
 /// Whether a registry is on this computer, where TLS is not expected.
@@ -120,19 +144,30 @@ fn is_local(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name == "localhost"
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// What `docker login` left for a registry, helpers included; nobody in particular otherwise.
 fn credentials(host: &str, folder: Option<&Path>) -> RegistryAuth {
-    let host = if host == DEFAULT_HOST { DEFAULT_CREDENTIALS } else { host };
+    let host = if host == DEFAULT_HOST {
+        DEFAULT_CREDENTIALS
+    } else {
+        host
+    };
     let found = match folder.map(|folder| File::open(folder.join("config.json"))) {
         None => docker_credential::get_credential(host),
-        Some(Ok(config)) => docker_credential::get_credential_from_reader(BufReader::new(config), host),
+        Some(Ok(config)) => {
+            docker_credential::get_credential_from_reader(BufReader::new(config), host)
+        }
         Some(Err(_)) => Err(CredentialRetrievalError::ConfigNotFound),
     };
     match found {
-        Ok(DockerCredential::UsernamePassword(user, password)) => RegistryAuth::Basic(user, password),
+        Ok(DockerCredential::UsernamePassword(user, password)) => {
+            RegistryAuth::Basic(user, password)
+        }
         Ok(DockerCredential::IdentityToken(token)) => RegistryAuth::Bearer(token),
         // What a helper said may hold a secret, so it is not repeated.
         Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
@@ -155,10 +190,12 @@ fn refusal(reference: &str, error: OciDistributionError) -> Error {
             source: error.into(),
         },
         // The server has a bad moment, or too much to do.
-        OciDistributionError::ServerError { code, message, .. } if code >= 500 || code == 429 => Error::Unreachable {
-            reference,
-            source: format!("status {code}: {message}").into(),
-        },
+        OciDistributionError::ServerError { code, message, .. } if code >= 500 || code == 429 => {
+            Error::Unreachable {
+                reference,
+                source: format!("status {code}: {message}").into(),
+            }
+        }
         OciDistributionError::DigestError(error) => Error::Digest {
             digest: error.to_string(),
         },
@@ -169,7 +206,12 @@ fn refusal(reference: &str, error: OciDistributionError) -> Error {
         OciDistributionError::RegistryError { envelope, .. } => {
             use oci_client::errors::OciErrorCode;
             let unknown = |code: &OciErrorCode| {
-                matches!(code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound)
+                matches!(
+                    code,
+                    OciErrorCode::ManifestUnknown
+                        | OciErrorCode::NameUnknown
+                        | OciErrorCode::NotFound
+                )
             };
             if envelope.errors.iter().any(|error| unknown(&error.code)) {
                 return Error::NoSuchImage { reference };
@@ -181,12 +223,11 @@ fn refusal(reference: &str, error: OciDistributionError) -> Error {
             }
         }
         OciDistributionError::ServerError { code: 404, .. } => Error::NoSuchImage { reference },
-        OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
-            Error::Registry {
-                reference,
-                said: "not without credentials".into(),
-            }
-        }
+        OciDistributionError::UnauthorizedError { .. }
+        | OciDistributionError::AuthenticationFailure(_) => Error::Registry {
+            reference,
+            said: "not without credentials".into(),
+        },
         other => Error::Registry {
             reference,
             said: other.to_string(),
@@ -200,7 +241,12 @@ mod tests {
 
     #[test]
     fn only_this_computers_registries_go_without_tls() {
-        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "[::1]:5000"] {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:5000",
+            "[::1]:5000",
+        ] {
             assert!(is_local(host), "{host}");
         }
         for host in ["registry.example", "10.0.0.1:5000", "localhost.example"] {
@@ -215,7 +261,10 @@ mod tests {
             ..Options::default()
         };
         let of = |name: &str| Registry::mirrors(&name.parse().unwrap(), &options);
-        let hosts: Vec<_> = of("nginx").iter().map(|r| r.reference.resolve_registry().to_string()).collect();
+        let hosts: Vec<_> = of("nginx")
+            .iter()
+            .map(|r| r.reference.resolve_registry().to_string())
+            .collect();
         assert_eq!(hosts, ["mirror.example", "other.example:80"]);
         assert!(of("registry.example/nginx").is_empty());
     }

@@ -24,9 +24,20 @@ fn form(reference: &str) -> Form<'_> {
     if reference.starts_with("http://") || reference.starts_with("https://") {
         return Form::Url(reference);
     }
-    let told = ["/", "./", "../", "~/"].iter().any(|start| reference.starts_with(start));
+    let told = ["/", "./", "../", "~/"]
+        .iter()
+        .any(|start| reference.starts_with(start));
     let suffixes = [
-        ".ext4", ".ext4.gz", ".ext4.zst", ".img", ".raw", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz",
+        ".ext4",
+        ".ext4.gz",
+        ".ext4.zst",
+        ".img",
+        ".raw",
+        ".tar",
+        ".tar.gz",
+        ".tgz",
+        ".tar.zst",
+        ".tar.xz",
     ];
     let looks = suffixes.iter().any(|suffix| reference.ends_with(suffix));
     if told || looks || Path::new(reference).join("oci-layout").is_file() {
@@ -44,7 +55,10 @@ fn short(name: &str) -> String {
     let Ok(reference) = name.parse::<Reference>() else {
         return name.into();
     };
-    let mut short = match (reference.registry(), reference.repository().strip_prefix("library/")) {
+    let mut short = match (
+        reference.registry(),
+        reference.repository().strip_prefix("library/"),
+    ) {
         (DEFAULT, Some(official)) => official.to_string(),
         (DEFAULT, None) => reference.repository().to_string(),
         (registry, _) => format!("{registry}/{}", reference.repository()),
@@ -92,7 +106,12 @@ impl Images {
     }
 
     /// Makes a recipe's image anew.
-    pub async fn build(&self, recipe: &str, progress: &Progress, cancel: &CancellationToken) -> Result<Image, Error> {
+    pub async fn build(
+        &self,
+        recipe: &str,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Image, Error> {
         let known = Recipe::named(recipe).ok_or_else(|| Error::NoRecipe(recipe.into()))?;
         let _lock = work::one_at_a_time(&self.dir, &short(recipe), cancel).await?;
         self.make_recipe(known, progress, cancel).await
@@ -114,7 +133,12 @@ impl Images {
         }
     }
 
-    async fn fetch(&self, reference: &str, progress: &Progress, cancel: &CancellationToken) -> Result<Image, Error> {
+    async fn fetch(
+        &self,
+        reference: &str,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Image, Error> {
         let name = match form(reference) {
             Form::Url(url) => return self.download(url, vec![url.into()], progress, cancel).await,
             Form::Path(path) => {
@@ -131,7 +155,10 @@ impl Images {
         }
         match Recipe::named(name) {
             Some(recipe) => self.make_recipe(recipe, progress, cancel).await,
-            None => self.pull_container(name, vec![short(name)], progress, cancel).await,
+            None => {
+                self.pull_container(name, vec![short(name)], progress, cancel)
+                    .await
+            }
         }
     }
 }
@@ -173,13 +200,28 @@ mod tests {
 
     #[test]
     fn a_reference_shows_what_it_is() {
-        for path in ["./disk", "/var/x", "../a.b", "disk.ext4", "root.tar.gz", "~/x.img"] {
+        for path in [
+            "./disk",
+            "/var/x",
+            "../a.b",
+            "disk.ext4",
+            "root.tar.gz",
+            "~/x.img",
+        ] {
             assert!(matches!(form(path), Form::Path(_)), "{path}");
         }
-        for name in ["debian", "nginx:1.27", "localhost:5000/a/b", "registry.example/x@sha256:00"] {
+        for name in [
+            "debian",
+            "nginx:1.27",
+            "localhost:5000/a/b",
+            "registry.example/x@sha256:00",
+        ] {
             assert!(matches!(form(name), Form::Name(_)), "{name}");
         }
-        assert!(matches!(form("https://example.org/root.tar.gz"), Form::Url(_)));
+        assert!(matches!(
+            form("https://example.org/root.tar.gz"),
+            Form::Url(_)
+        ));
     }
 
     #[test]
@@ -193,7 +235,10 @@ mod tests {
             ("localhost:5000/app:latest", "localhost:5000/app"),
             ("debian:12", "debian:bookworm"),
             ("docker.io/library/debian:12", "docker.io/library/debian:12"),
-            ("docker.io/library/debian", "docker.io/library/debian:latest"),
+            (
+                "docker.io/library/debian",
+                "docker.io/library/debian:latest",
+            ),
             ("Not A Name", "Not A Name"),
         ] {
             assert_eq!(short(asked), name, "{asked}");

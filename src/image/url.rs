@@ -23,7 +23,10 @@ const REPORT: u64 = 256 << 10;
 /// A client for plain downloads.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
     install_tls();
-    Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE).build()
+    Client::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(SILENCE)
+        .build()
 }
 
 impl Images {
@@ -38,7 +41,11 @@ impl Images {
         progress.step(format!("downloading {url}"));
         let work = Work::new(&self.dir)?;
         // The name serves where the bytes leave doubts about what the file is.
-        let path = work.join(if file_name(url).is_empty() { "download" } else { file_name(url) });
+        let path = work.join(if file_name(url).is_empty() {
+            "download"
+        } else {
+            file_name(url)
+        });
         fetch(url, &path, progress, cancel).await?;
         self.take_in(&path, names, url.into(), cancel).await
     }
@@ -51,7 +58,12 @@ fn file_name(url: &str) -> &str {
 }
 
 /// Downloads a file, going on where a connection broke.
-async fn fetch(url: &str, path: &Path, progress: &Progress, cancel: &CancellationToken) -> Result<(), Error> {
+async fn fetch(
+    url: &str,
+    path: &Path,
+    progress: &Progress,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     let file = File::create(path).map_err(|source| unwritten(path, source))?;
     let mut download = Download {
         url,
@@ -96,9 +108,14 @@ impl Download<'_> {
     async fn attempt(&mut self) -> Result<(), Error> {
         let mut request = self.client.get(self.url);
         if let Some(version) = self.version.as_ref().filter(|_| self.done > 0) {
-            request = request.header(RANGE, format!("bytes={}-", self.done)).header(IF_RANGE, version);
+            request = request
+                .header(RANGE, format!("bytes={}-", self.done))
+                .header(IF_RANGE, version);
         }
-        let mut response = request.send().await.map_err(|error| failed(self.url, error))?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| failed(self.url, error))?;
         if let Err(error) = response.error_for_status_ref() {
             return Err(failed(self.url, error));
         }
@@ -106,19 +123,30 @@ impl Download<'_> {
             self.done = 0;
             self.version = version(&response);
         }
-        let rewound = self.file.set_len(self.done).and_then(|()| self.file.seek(SeekFrom::Start(self.done)));
+        let rewound = self
+            .file
+            .set_len(self.done)
+            .and_then(|()| self.file.seek(SeekFrom::Start(self.done)));
         rewound.map_err(|source| unwritten(self.path, source))?;
         let total = response.content_length().map(|rest| self.done + rest);
         let mut reported = self.done;
-        while let Some(bytes) = response.chunk().await.map_err(|error| failed(self.url, error))? {
-            self.file.write_all(&bytes).map_err(|source| unwritten(self.path, source))?;
+        while let Some(bytes) = response
+            .chunk()
+            .await
+            .map_err(|error| failed(self.url, error))?
+        {
+            self.file
+                .write_all(&bytes)
+                .map_err(|source| unwritten(self.path, source))?;
             self.done += bytes.len() as u64;
             if self.done - reported >= REPORT {
-                self.progress.transfer(self.url, file_name(self.url), self.done, total);
+                self.progress
+                    .transfer(self.url, file_name(self.url), self.done, total);
                 reported = self.done;
             }
         }
-        self.progress.transfer(self.url, file_name(self.url), self.done, Some(self.done));
+        self.progress
+            .transfer(self.url, file_name(self.url), self.done, Some(self.done));
         Ok(())
     }
 }
@@ -126,18 +154,27 @@ impl Download<'_> {
 /// A strong validator, if the server gave one.
 fn version(response: &Response) -> Option<String> {
     let headers = response.headers();
-    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| !tag.starts_with("W/"));
-    let date = || headers.get(LAST_MODIFIED).and_then(|date| date.to_str().ok());
+    let tag = headers
+        .get(ETAG)
+        .and_then(|tag| tag.to_str().ok())
+        .filter(|tag| !tag.starts_with("W/"));
+    let date = || {
+        headers
+            .get(LAST_MODIFIED)
+            .and_then(|date| date.to_str().ok())
+    };
     tag.or_else(date).map(ToString::to_string)
 }
 
 /// A refusal is final; everything else may go better the next time.
 pub(super) fn failed(url: &str, error: reqwest::Error) -> Error {
     match error.status() {
-        Some(status) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => Error::Refused {
-            url: url.into(),
-            status: status.to_string(),
-        },
+        Some(status) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+            Error::Refused {
+                url: url.into(),
+                status: status.to_string(),
+            }
+        }
         _ => Error::Download {
             url: url.into(),
             source: error.without_url().into(),

@@ -84,10 +84,12 @@ pub(super) async fn one_at_a_time(
     let (sender, locked) = tokio::sync::oneshot::channel();
     // A thread of its own: it may wait for long, and nobody has to wait for it.
     let waiting = path.clone();
-    let thread = std::thread::Builder::new().name("wait for an image".into()).spawn(move || {
-        // When nobody waits any more the lock is let go at once.
-        let _ = sender.send(lock(&waiting));
-    });
+    let thread = std::thread::Builder::new()
+        .name("wait for an image".into())
+        .spawn(move || {
+            // When nobody waits any more the lock is let go at once.
+            let _ = sender.send(lock(&waiting));
+        });
     let fail = |source| Error::File {
         what: "lock",
         path: path.clone(),

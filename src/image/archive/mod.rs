@@ -106,7 +106,11 @@ impl<R: Read> Archive<R> {
             (self.left, self.padding) = (0, 0);
             let Some(header) = self.header()? else {
                 // What an extension describes is missing.
-                return if extended { Err(Error::Truncated) } else { Ok(None) };
+                return if extended {
+                    Err(Error::Truncated)
+                } else {
+                    Ok(None)
+                };
             };
             extended = true;
             let size = size(&header)?;
@@ -126,7 +130,9 @@ impl<R: Read> Archive<R> {
 
     /// Reads on in the data of the current entry; 0 at its end.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let want = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let want = buffer
+            .len()
+            .min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if want == 0 {
             return Ok(0);
         }
@@ -166,7 +172,13 @@ impl<R: Read> Archive<R> {
             return Ok(None);
         }
         let sum: u32 = (bytes.iter().enumerate())
-            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .map(|(at, byte)| {
+                if (148..156).contains(&at) {
+                    32
+                } else {
+                    u32::from(*byte)
+                }
+            })
             .sum();
         match header.cksum() {
             Ok(expected) if expected == sum => Ok(Some(header)),
@@ -213,13 +225,17 @@ impl<R: Read> Archive<R> {
         } = extensions;
         records.default_to(&self.global);
         let fields = header.as_old();
-        let path = (path.or_else(|| records.bytes("path"))).unwrap_or_else(|| header.path_bytes().into_owned());
+        let path = (path.or_else(|| records.bytes("path")))
+            .unwrap_or_else(|| header.path_bytes().into_owned());
         let link = (link.or_else(|| records.bytes("linkpath")))
             .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
             .unwrap_or_default();
         let device = || -> Result<(u32, u32), Error> {
             let bad = |_| malformed("a device number is not a number");
-            let (major, minor) = (header.device_major().map_err(bad)?, header.device_minor().map_err(bad)?);
+            let (major, minor) = (
+                header.device_major().map_err(bad)?,
+                header.device_minor().map_err(bad)?,
+            );
             Ok((major.unwrap_or(0), minor.unwrap_or(0)))
         };
         let kind = match header.entry_type() {
@@ -291,13 +307,21 @@ fn number(field: &[u8]) -> Result<i64, Error> {
     let bad = || malformed("a field is not a number");
     if field.first().is_some_and(|b| b & 0x80 != 0) {
         let first = i64::from(field[0] & 0x7f);
-        let signed = if first & 0x40 != 0 { first - 0x80 } else { first };
+        let signed = if first & 0x40 != 0 {
+            first - 0x80
+        } else {
+            first
+        };
         return field[1..].iter().try_fold(signed, |n, b| {
-            n.checked_mul(256).and_then(|n| n.checked_add(i64::from(*b))).ok_or_else(bad)
+            n.checked_mul(256)
+                .and_then(|n| n.checked_add(i64::from(*b)))
+                .ok_or_else(bad)
         });
     }
     let end = field.iter().position(|b| *b == 0).unwrap_or(field.len());
-    let text = std::str::from_utf8(&field[..end]).map_err(|_| bad())?.trim();
+    let text = std::str::from_utf8(&field[..end])
+        .map_err(|_| bad())?
+        .trim();
     match text {
         "" => Ok(0),
         text => i64::from_str_radix(text, 8).map_err(|_| bad()),
@@ -312,7 +336,9 @@ fn read_some(input: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Error> {
     loop {
         match input.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(Error::Truncated),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(Error::Truncated);
+            }
             result => return result.map_err(Error::Read),
         }
     }

@@ -49,17 +49,24 @@ impl Records {
 
     /// All records in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
     /// The last value of `key`; an empty one takes the record back (POSIX).
     fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.iter().filter(|(k, _)| *k == key).last().map(|(_, value)| value)
+        self.iter()
+            .filter(|(k, _)| *k == key)
+            .last()
+            .map(|(_, value)| value)
     }
 
     /// The value of `key`.
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
-        self.get(key.as_bytes()).filter(|v| !v.is_empty()).map(<[u8]>::to_vec)
+        self.get(key.as_bytes())
+            .filter(|v| !v.is_empty())
+            .map(<[u8]>::to_vec)
     }
 
     /// The value of `key` as a number.

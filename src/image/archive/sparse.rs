@@ -30,7 +30,9 @@ pub fn describe<R: Read>(
     let (size, segments) = if header.entry_type() == EntryType::GNUSparse {
         old_gnu(archive, header)?
     } else if records.number("GNU.sparse.major")? == Some(1) {
-        let size = records.number("GNU.sparse.realsize")?.ok_or_else(|| malformed("a sparse file has no size"))?;
+        let size = records
+            .number("GNU.sparse.realsize")?
+            .ok_or_else(|| malformed("a sparse file has no size"))?;
         (size, version_1(archive)?)
     } else if let Some(size) = records.number("GNU.sparse.size")? {
         (size, version_0(records)?)
@@ -59,11 +61,16 @@ fn check(segments: &[Segment], size: u64, stored: u64) -> Result<(), Error> {
         if segment.offset < end {
             return Err(malformed("the parts of a sparse file overlap"));
         }
-        end = segment.offset.checked_add(segment.length).ok_or_else(|| malformed("a sparse file is too large"))?;
+        end = segment
+            .offset
+            .checked_add(segment.length)
+            .ok_or_else(|| malformed("a sparse file is too large"))?;
         sum += segment.length;
     }
     if end > size || sum != stored {
-        return Err(malformed("the parts of a sparse file do not make up its size"));
+        return Err(malformed(
+            "the parts of a sparse file do not make up its size",
+        ));
     }
     Ok(())
 }
@@ -79,13 +86,22 @@ fn push(segments: &mut Vec<Segment>, offset: u64, length: u64) -> Result<(), Err
 }
 
 /// Four parts in the header, 21 more in each block after it.
-fn old_gnu<R: Read>(archive: &mut Archive<R>, header: &Header) -> Result<(u64, Vec<Segment>), Error> {
+fn old_gnu<R: Read>(
+    archive: &mut Archive<R>,
+    header: &Header,
+) -> Result<(u64, Vec<Segment>), Error> {
     let bad = |_| malformed("a sparse file's map is not made of numbers");
-    let gnu = header.as_gnu().ok_or_else(|| malformed("a sparse file without a GNU header"))?;
+    let gnu = header
+        .as_gnu()
+        .ok_or_else(|| malformed("a sparse file without a GNU header"))?;
     let mut segments = Vec::new();
     let mut take = |parts: &[GnuSparseHeader]| -> Result<(), Error> {
         for part in parts.iter().filter(|p| !p.is_empty()) {
-            push(&mut segments, part.offset().map_err(bad)?, part.length().map_err(bad)?)?;
+            push(
+                &mut segments,
+                part.offset().map_err(bad)?,
+                part.length().map_err(bad)?,
+            )?;
         }
         Ok(())
     };
@@ -110,7 +126,10 @@ fn old_gnu<R: Read>(archive: &mut Archive<R>, header: &Header) -> Result<(u64, V
 fn version_0(records: &Records) -> Result<Vec<Segment>, Error> {
     let odd = || malformed("a sparse file's map has an odd length");
     let numbers: Vec<u64> = match records.bytes("GNU.sparse.map") {
-        Some(map) => map.split(|b| *b == b',').map(pax::number).collect::<Result<_, _>>()?,
+        Some(map) => map
+            .split(|b| *b == b',')
+            .map(pax::number)
+            .collect::<Result<_, _>>()?,
         None => (records.iter())
             .filter(|(key, _)| *key == b"GNU.sparse.offset" || *key == b"GNU.sparse.numbytes")
             .map(|(_, value)| pax::number(value))
@@ -121,7 +140,11 @@ fn version_0(records: &Records) -> Result<Vec<Segment>, Error> {
     for [offset, length] in pairs {
         push(&mut segments, *offset, *length)?;
     }
-    if rest.is_empty() { Ok(segments) } else { Err(odd()) }
+    if rest.is_empty() {
+        Ok(segments)
+    } else {
+        Err(odd())
+    }
 }
 
 /// The map stands before the data: how many parts, then offset and length of each, one number per line, padded to a
@@ -140,7 +163,9 @@ fn version_1<R: Read>(archive: &mut Archive<R>) -> Result<Vec<Segment>, Error> {
             at += 1;
             match byte {
                 b'\n' => return pax::number(&digits),
-                _ if digits.len() > 20 => return Err(malformed("a sparse file's map is not made of numbers")),
+                _ if digits.len() > 20 => {
+                    return Err(malformed("a sparse file's map is not made of numbers"));
+                }
                 _ => digits.push(byte),
             }
         }

@@ -41,7 +41,8 @@ fn every_format_gives_the_same_sparse_file() {
     use std::os::unix::fs::FileExt;
     // More parts than the old header and one of its extensions hold.
     for part in 0..60u64 {
-        file.write_all_at(&[part as u8 + 1; 5000], part * 65536).unwrap();
+        file.write_all_at(&[part as u8 + 1; 5000], part * 65536)
+            .unwrap();
     }
     file.set_len(60 * 65536 + 12345).unwrap();
     let expected = std::fs::read(&path).unwrap();
@@ -69,7 +70,10 @@ fn names_and_attributes_may_hold_line_ends() {
     let name: String = format!("{}\nend", "é".repeat(100));
     let value = "a\nb=c\n13 path=evil\n";
     let mut builder = tar::Builder::new(Vec::new());
-    let records = [("path", name.as_bytes()), ("SCHILY.xattr.user.odd", value.as_bytes())];
+    let records = [
+        ("path", name.as_bytes()),
+        ("SCHILY.xattr.user.odd", value.as_bytes()),
+    ];
     builder.append_pax_extensions(records).unwrap();
     let mut header = Header::new_ustar();
     header.set_path("short").unwrap();
@@ -90,13 +94,18 @@ fn times_before_1970_and_fractions_are_kept() {
     let records = |text: &str| {
         let record = format!("mtime={text}\n");
         let length = record.len() + 3;
-        Records::parse(format!("{length} {record}").into_bytes()).unwrap().time("mtime")
+        Records::parse(format!("{length} {record}").into_bytes())
+            .unwrap()
+            .time("mtime")
     };
     let time = |seconds, nanoseconds| Time {
         seconds,
         nanoseconds,
     };
-    assert_eq!(records("1234567.5").unwrap(), Some(time(1_234_567, 500_000_000)));
+    assert_eq!(
+        records("1234567.5").unwrap(),
+        Some(time(1_234_567, 500_000_000))
+    );
     assert_eq!(records("-1.250000").unwrap(), Some(time(-2, 750_000_000)));
     assert_eq!(records("12345678").unwrap(), Some(time(12_345_678, 0)));
     assert!(records("yesterday").is_err());
@@ -108,7 +117,10 @@ fn a_cut_archive_is_noticed_wherever_it_is_cut() {
     std::fs::write(dir.path().join("file"), vec![7; 3000]).unwrap();
     let bytes = tar(dir.path(), &["--format=posix"], "file");
     for length in [100, 511, 600, 1024, 1500, 1536, 2000, 4500] {
-        assert!(matches!(read(&bytes[..length]), Err(Error::Truncated)), "cut at {length}");
+        assert!(
+            matches!(read(&bytes[..length]), Err(Error::Truncated)),
+            "cut at {length}"
+        );
     }
 }
 
@@ -121,5 +133,8 @@ fn what_is_not_an_archive_is_refused() {
     header.set_entry_type(EntryType::XHeader);
     header.set_size(1 << 40);
     header.set_cksum();
-    assert!(matches!(read(header.as_bytes()), Err(Error::Malformed { .. })), "a huge extension is not read");
+    assert!(
+        matches!(read(header.as_bytes()), Err(Error::Malformed { .. })),
+        "a huge extension is not read"
+    );
 }

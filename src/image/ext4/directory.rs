@@ -39,7 +39,9 @@ impl Blocks {
     /// Adds an entry; `name` has 1..=255 bytes.
     pub fn add(&mut self, inode: u32, name: &[u8], file_type: u8) {
         let length = (8 + name.len()).next_multiple_of(4);
-        if self.next % BLOCK + length > BLOCK - TAIL || (self.next > 0 && self.next.is_multiple_of(BLOCK)) {
+        if self.next % BLOCK + length > BLOCK - TAIL
+            || (self.next > 0 && self.next.is_multiple_of(BLOCK))
+        {
             self.end_block();
             self.next = self.bytes.len();
             self.bytes.resize(self.next + BLOCK, 0);

@@ -1,11 +1,11 @@
 //! Extents: which blocks of a file lie where, and the tree that holds them (kernel documentation, "Extent Tree").
 
+use super::Error;
 use super::checksum::Seed;
 use super::encode::{high32, low32, put16, put32};
 use super::layout::{BLOCK, EXTENT_MAX, GROUP};
 use super::output::Output;
 use super::space::Space;
-use super::Error;
 
 const MAGIC: u16 = 0xF30A;
 /// Entries in the 60 bytes of an inode, after the header.
@@ -64,7 +64,12 @@ pub struct Root {
 }
 
 /// Writes the extent tree below the inode, if there is one.
-pub fn write_tree(extents: &[Extent], seed: Seed, space: &mut Space, out: &mut Output) -> Result<Root, Error> {
+pub fn write_tree(
+    extents: &[Extent],
+    seed: Seed,
+    space: &mut Space,
+    out: &mut Output,
+) -> Result<Root, Error> {
     let mut level: Vec<[u8; 12]> = extents.iter().map(leaf).collect();
     let mut depth = 0;
     let mut tree_blocks = 0;

@@ -101,7 +101,12 @@ impl Numbers {
         }
         let mut at = 0;
         while at < numbers.order.len() {
-            for node in tree.entries(numbers.order[at]).into_iter().flatten().map(|(_, node)| *node) {
+            for node in tree
+                .entries(numbers.order[at])
+                .into_iter()
+                .flatten()
+                .map(|(_, node)| *node)
+            {
                 numbers.give(node);
             }
             at += 1;
@@ -191,7 +196,12 @@ impl Work {
 
     /// Gives a record the blocks that `extents` name.
     fn map(&mut self, number: u32, extents: &[Extent], record: &mut Record) -> Result<(), Error> {
-        let root = extent::write_tree(extents, self.seed.inode(number), &mut self.space, &mut self.out)?;
+        let root = extent::write_tree(
+            extents,
+            self.seed.inode(number),
+            &mut self.space,
+            &mut self.out,
+        )?;
         record.map = root.bytes;
         record.flags |= inode::EXTENTS;
         record.blocks += root.tree_blocks + extents.iter().map(|e| e.length).sum::<u64>();
@@ -231,7 +241,10 @@ impl Work {
                 // `dir_nlink`: a directory with more names than can be counted has 1.
                 let links = subdirectories + 2;
                 record.links = if links > LINK_MAX { 1 } else { links as u16 };
-                (record, Some(extent::write_data(&data, &mut self.space, &mut self.out)?))
+                (
+                    record,
+                    Some(extent::write_data(&data, &mut self.space, &mut self.out)?),
+                )
             }
             Kind::File { size, extents } => {
                 let mut record = Record::new(inode::FILE, meta);
@@ -249,7 +262,10 @@ impl Work {
                 } else {
                     let mut data = target.to_vec();
                     data.resize(BLOCK, 0);
-                    (record, Some(extent::write_data(&data, &mut self.space, &mut self.out)?))
+                    (
+                        record,
+                        Some(extent::write_data(&data, &mut self.space, &mut self.out)?),
+                    )
                 }
             }
             Kind::Special(kind) => {
@@ -362,7 +378,8 @@ impl Work {
         let mut record = Record::new(inode::FILE, &meta);
         put32(&mut record.map, 4 * DOUBLE_INDIRECT, low32(root));
         record.size = (words * words + words + 12) * BLOCK as u64;
-        record.blocks = 1 + (DESCRIPTOR_BLOCKS - shape.descriptor_blocks) * (1 + copies.len() as u64);
+        record.blocks =
+            1 + (DESCRIPTOR_BLOCKS - shape.descriptor_blocks) * (1 + copies.len() as u64);
         self.put_inode(RESIZE_INODE, &record);
         Ok(())
     }
@@ -424,7 +441,13 @@ impl Work {
         bits
     }
 
-    fn write_block_bitmap(&mut self, number: u64, group: &mut Group, taken: &[u8], shape: &Shape) -> Result<(), Error> {
+    fn write_block_bitmap(
+        &mut self,
+        number: u64,
+        group: &mut Group,
+        taken: &[u8],
+        shape: &Shape,
+    ) -> Result<(), Error> {
         let bitmap = &taken[number as usize * BLOCK..(number as usize + 1) * BLOCK];
         group.free_blocks = bitmap.iter().map(|b| u64::from(b.count_zeros())).sum();
         group.block_bitmap_checksum = self.seed.over(bitmap);
@@ -438,7 +461,9 @@ impl Work {
         let used = last.saturating_sub(first);
         let mut bitmap = vec![0u8; BLOCK];
         set(&mut bitmap, 0, used);
-        group.inode_bitmap_checksum = self.seed.over(&bitmap[..(shape.inodes_per_group / 8) as usize]);
+        group.inode_bitmap_checksum = self
+            .seed
+            .over(&bitmap[..(shape.inodes_per_group / 8) as usize]);
         set(&mut bitmap, shape.inodes_per_group, GROUP);
         group.free_inodes = shape.inodes_per_group - used;
         group.unused_inodes = group.free_inodes;

@@ -89,9 +89,14 @@ impl Record {
 /// Seconds and the field that holds nanoseconds and two more bits of seconds ("Inode Timestamps"). Times beyond
 /// what 34 bits hold (1901 to 2446) become the nearest that can be held.
 fn encode_time(time: Time) -> (u32, u32) {
-    let seconds = time.seconds.clamp(i64::from(i32::MIN), i64::from(i32::MIN) + (1 << 34) - 1);
+    let seconds = time
+        .seconds
+        .clamp(i64::from(i32::MIN), i64::from(i32::MIN) + (1 << 34) - 1);
     let epoch = ((seconds - i64::from(seconds as i32)) >> 32) as u32 & 3;
-    (seconds as u32, epoch | time.nanoseconds.min(999_999_999) << 2)
+    (
+        seconds as u32,
+        epoch | time.nanoseconds.min(999_999_999) << 2,
+    )
 }
 
 /// Type bits and device number of a special file, as `i_mode` and the block map hold them.
@@ -104,8 +109,14 @@ pub fn special(kind: Special) -> (u16, [u8; 60]) {
     };
     // The old form where it fits, as the kernel does (old_valid_dev, new_encode_dev).
     match device {
-        Some((major, minor)) if major < 256 && minor < 256 => put32(&mut map, 0, major << 8 | minor),
-        Some((major, minor)) => put32(&mut map, 4, (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12),
+        Some((major, minor)) if major < 256 && minor < 256 => {
+            put32(&mut map, 0, major << 8 | minor)
+        }
+        Some((major, minor)) => put32(
+            &mut map,
+            4,
+            (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12,
+        ),
         None => {}
     }
     (mode, map)

@@ -16,7 +16,8 @@ pub const DESCRIPTOR_BLOCKS: u64 = 128;
 pub const HEADER: u64 = 1 + DESCRIPTOR_BLOCKS;
 /// The size up to which the file system can be grown online by reserved descriptors: 1 TiB. (Beyond it the kernel
 /// turns to `meta_bg` by itself.)
-pub const GROWTH_LIMIT: u64 = DESCRIPTOR_BLOCKS * (BLOCK / DESCRIPTOR) as u64 * GROUP * BLOCK as u64;
+pub const GROWTH_LIMIT: u64 =
+    DESCRIPTOR_BLOCKS * (BLOCK / DESCRIPTOR) as u64 * GROUP * BLOCK as u64;
 /// Blocks of the journal: 32 MiB, what `mke2fs` gives a file system of 2 GiB.
 pub const JOURNAL: u64 = 8192;
 /// The fewest inodes of a group; what `mke2fs` takes (one per 16 KiB), and what every group added later has.

@@ -55,7 +55,10 @@ pub enum Error {
     #[error("a file name of {} bytes is not possible in ext4: {}", name.len(), name.escape_ascii())]
     BadName { name: Vec<u8> },
     /// The target of a symbolic link does not fit into a block.
-    #[error("the target of a symbolic link is {length} bytes long; ext4 takes at most {}", layout::SYMLINK_MAX)]
+    #[error(
+        "the target of a symbolic link is {length} bytes long; ext4 takes at most {}",
+        layout::SYMLINK_MAX
+    )]
     LongSymlink { length: usize },
     /// A file is larger than 16 TiB.
     #[error("a file of {size} bytes is larger than ext4 allows")]
@@ -150,8 +153,10 @@ impl Builder {
     }
 
     /// Replaces owner, mode, time and attributes of a node.
-    pub fn set_meta(&mut self, node: NodeId, meta: Meta) {
+    pub fn set_meta(&mut self, node: NodeId, mut meta: Meta) -> Result<(), Error> {
+        attributes::obey_access_list(&mut meta)?;
         self.tree.node_mut(node).meta = meta;
+        Ok(())
     }
 
     /// Makes an empty directory.
@@ -165,7 +170,13 @@ impl Builder {
     }
 
     /// Makes a symbolic link.
-    pub fn symlink(&mut self, parent: NodeId, name: &[u8], target: &[u8], meta: Meta) -> Result<NodeId, Error> {
+    pub fn symlink(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        target: &[u8],
+        meta: Meta,
+    ) -> Result<NodeId, Error> {
         if target.is_empty() || target.len() > layout::SYMLINK_MAX {
             return Err(Error::LongSymlink {
                 length: target.len(),
@@ -175,7 +186,13 @@ impl Builder {
     }
 
     /// Makes a device node or a fifo.
-    pub fn special(&mut self, parent: NodeId, name: &[u8], kind: Special, meta: Meta) -> Result<NodeId, Error> {
+    pub fn special(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        kind: Special,
+        meta: Meta,
+    ) -> Result<NodeId, Error> {
         self.place(parent, name, tree::Kind::Special(kind), meta)
     }
 
@@ -203,7 +220,14 @@ impl Builder {
         FileWriter::new(self, file)
     }
 
-    fn place(&mut self, parent: NodeId, name: &[u8], kind: tree::Kind, meta: Meta) -> Result<NodeId, Error> {
+    fn place(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        kind: tree::Kind,
+        mut meta: Meta,
+    ) -> Result<NodeId, Error> {
+        attributes::obey_access_list(&mut meta)?;
         if !self.is_directory(parent) {
             return Err(Error::NotDirectory);
         }

@@ -14,7 +14,7 @@ use super::layout::BLOCK;
 /// How much is gathered before it is written.
 const GATHER: usize = 1 << 20;
 /// How often the free space of the host's disk is looked at, in bytes written.
-const WATCH: u64 = 64 << 20;
+const WATCH: u64 = 16 << 20;
 
 /// The file and what is still to be written to it.
 pub struct Output {
@@ -42,7 +42,8 @@ impl Output {
     pub fn write(&mut self, block: u64, data: &[u8]) -> Result<(), Error> {
         debug_assert!(data.len().is_multiple_of(BLOCK));
         let at = block * BLOCK as u64;
-        if self.start + self.pending.len() as u64 != at || self.pending.len() + data.len() > GATHER {
+        if self.start + self.pending.len() as u64 != at || self.pending.len() + data.len() > GATHER
+        {
             self.flush()?;
             self.start = at;
         }

@@ -110,7 +110,10 @@ mod tests {
         let mut space = Space::new();
         assert_eq!(space.take(GROUP), (HEADER, GROUP - HEADER));
         assert_eq!(space.take(10), (GROUP + HEADER, 10));
-        assert_eq!(space.take(GROUP), (GROUP + HEADER + 10, GROUP - HEADER - 10));
+        assert_eq!(
+            space.take(GROUP),
+            (GROUP + HEADER + 10, GROUP - HEADER - 10)
+        );
         assert_eq!(space.take(5), (2 * GROUP, 5), "group 2 has no superblock");
     }
 

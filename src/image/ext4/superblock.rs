@@ -3,7 +3,9 @@
 use super::Options;
 use super::checksum::{Seed, crc};
 use super::encode::{high32, low32, put16, put32};
-use super::layout::{DESCRIPTOR, DESCRIPTOR_BLOCKS, FIRST_INODE, GROUP, INODE, INODE_EXTRA, JOURNAL_INODE};
+use super::layout::{
+    DESCRIPTOR, DESCRIPTOR_BLOCKS, FIRST_INODE, GROUP, INODE, INODE_EXTRA, JOURNAL_INODE,
+};
 
 /// has_journal, ext_attr, resize_inode, dir_index
 const COMPATIBLE: u32 = 0x4 | 0x8 | 0x10 | 0x20;
@@ -61,7 +63,11 @@ impl Superblock<'_> {
         let label = self.options.label.as_bytes();
         let length = label.len().min(16);
         s[0x78..0x78 + length].copy_from_slice(&label[..length]);
-        put16(&mut s, 0xCE, (DESCRIPTOR_BLOCKS - self.descriptor_blocks) as u16);
+        put16(
+            &mut s,
+            0xCE,
+            (DESCRIPTOR_BLOCKS - self.descriptor_blocks) as u16,
+        );
         put32(&mut s, 0xE0, JOURNAL_INODE);
         s[0xEC..0xFC].copy_from_slice(&self.uuid); // seed of the directory hash
         s[0xFC] = 1; // half MD4
@@ -104,7 +110,11 @@ impl Group {
         /// The inode table is zeroed: the file is sparse.
         const INODES_ZEROED: u16 = 4;
         let mut d = [0; DESCRIPTOR];
-        for (at, value) in [(0, self.block_bitmap), (4, self.inode_bitmap), (8, self.inode_table)] {
+        for (at, value) in [
+            (0, self.block_bitmap),
+            (4, self.inode_bitmap),
+            (8, self.inode_table),
+        ] {
             put32(&mut d, at, low32(value));
             put32(&mut d, at + 0x20, high32(value));
         }

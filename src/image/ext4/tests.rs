@@ -20,11 +20,23 @@ fn build(path: &Path, fill: impl FnOnce(&mut Builder)) -> Summary {
 }
 
 trait FileWith {
-    fn file_with(&mut self, parent: NodeId, name: &[u8], meta: Meta, data: &[u8]) -> Result<NodeId, Error>;
+    fn file_with(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        meta: Meta,
+        data: &[u8],
+    ) -> Result<NodeId, Error>;
 }
 
 impl FileWith for Builder {
-    fn file_with(&mut self, parent: NodeId, name: &[u8], meta: Meta, data: &[u8]) -> Result<NodeId, Error> {
+    fn file_with(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        meta: Meta,
+        data: &[u8],
+    ) -> Result<NodeId, Error> {
         let node = self.file(parent, name, meta)?;
         let mut writer = self.write(node);
         writer.write(0, data)?;
@@ -34,9 +46,17 @@ impl FileWith for Builder {
 }
 
 fn fsck(path: &Path) {
-    let out = Command::new("e2fsck").args(["-f", "-n"]).arg(path).output().unwrap();
+    let out = Command::new("e2fsck")
+        .args(["-f", "-n"])
+        .arg(path)
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{text}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
 }
 
 fn meta(mode: u16) -> Meta {
@@ -82,20 +102,31 @@ fn all_kinds_of_nodes_pass_e2fsck() {
         let root = b.root();
         let mut deep = root;
         for i in 0..50 {
-            deep = b.directory(deep, format!("level-{i}").as_bytes(), meta(0o755)).unwrap();
+            deep = b
+                .directory(deep, format!("level-{i}").as_bytes(), meta(0o755))
+                .unwrap();
         }
         b.symlink(root, b"short", b"target", meta(0o777)).unwrap();
         b.symlink(root, b"at-59", &[b'x'; 59], meta(0o777)).unwrap();
         b.symlink(root, b"at-60", &[b'x'; 60], meta(0o777)).unwrap();
-        b.symlink(root, b"long", &[b'x'; 4095], meta(0o777)).unwrap();
+        b.symlink(root, b"long", &[b'x'; 4095], meta(0o777))
+            .unwrap();
         for (name, kind) in [
             ("null", Special::Character { major: 1, minor: 3 }),
-            ("far", Special::Block { major: 259, minor: 70_000 }),
+            (
+                "far",
+                Special::Block {
+                    major: 259,
+                    minor: 70_000,
+                },
+            ),
             ("fifo", Special::Fifo),
         ] {
             b.special(root, name.as_bytes(), kind, meta(0o600)).unwrap();
         }
-        let file = b.file_with(deep, b"file", meta(0o4755), &[7; 100_000]).unwrap();
+        let file = b
+            .file_with(deep, b"file", meta(0o4755), &[7; 100_000])
+            .unwrap();
         b.hard_link(root, b"other-name", file).unwrap();
         b.file_with(root, b"empty", meta(0o644), b"").unwrap();
         let many = b.directory(root, b"many", meta(0o755)).unwrap();
@@ -112,9 +143,17 @@ fn all_kinds_of_nodes_pass_e2fsck() {
                 .collect(),
             ..meta(0o644)
         };
-        b.file_with(root, b"attributes-in-inode", attributes(&[20]), b"x").unwrap();
-        b.file_with(root, b"attributes-in-block", attributes(&[1000, 0, 3, 77]), b"x").unwrap();
-        b.symlink(root, b"attributes-of-link", b"x", attributes(&[2000])).unwrap();
+        b.file_with(root, b"attributes-in-inode", attributes(&[20]), b"x")
+            .unwrap();
+        b.file_with(
+            root,
+            b"attributes-in-block",
+            attributes(&[1000, 0, 3, 77]),
+            b"x",
+        )
+        .unwrap();
+        b.symlink(root, b"attributes-of-link", b"x", attributes(&[2000]))
+            .unwrap();
     });
     fsck(&path);
 }
@@ -138,7 +177,11 @@ fn a_file_in_a_thousand_pieces_keeps_its_content() {
     fsck(&path);
     let out = dir.path().join("out");
     let request = format!("dump /pieces {}", out.display());
-    let status = Command::new("debugfs").args(["-R", &request]).arg(&path).output().unwrap();
+    let status = Command::new("debugfs")
+        .args(["-R", &request])
+        .arg(&path)
+        .output()
+        .unwrap();
     assert!(status.status.success());
     let read = File::open(&out).unwrap();
     assert_eq!(read.metadata().unwrap().len(), end);
@@ -148,7 +191,10 @@ fn a_file_in_a_thousand_pieces_keeps_its_content() {
         read.read_exact_at(&mut byte, offset).unwrap();
         byte[0]
     };
-    assert_eq!((at(0), at(10), at(8202), at(2999 * 8192 + 10), at(end - 1)), (0, 1, 2, 195, b'!'));
+    assert_eq!(
+        (at(0), at(10), at(8202), at(2999 * 8192 + 10), at(end - 1)),
+        (0, 1, 2, 195, b'!')
+    );
 }
 
 #[test]
@@ -159,7 +205,13 @@ fn replaced_files_give_their_blocks_back() {
         let root = b.root();
         for round in 0..40u8 {
             for name in ["a", "b", "c"] {
-                b.file_with(root, name.as_bytes(), meta(0o644), &vec![round + 1; 5 << 20]).unwrap();
+                b.file_with(
+                    root,
+                    name.as_bytes(),
+                    meta(0o644),
+                    &vec![round + 1; 5 << 20],
+                )
+                .unwrap();
             }
         }
         b.remove(root, b"c");
@@ -172,7 +224,13 @@ fn replaced_files_give_their_blocks_back() {
 fn names_that_ext4_cannot_hold_are_refused() {
     let mut b = Builder::new(tempfile::tempfile().unwrap(), options());
     let root = b.root();
-    assert!(matches!(b.file(root, &[b'x'; 256], meta(0o644)), Err(Error::BadName { .. })));
-    assert!(matches!(b.symlink(root, b"l", &[b'x'; 4096], meta(0o777)), Err(Error::LongSymlink { .. })));
+    assert!(matches!(
+        b.file(root, &[b'x'; 256], meta(0o644)),
+        Err(Error::BadName { .. })
+    ));
+    assert!(matches!(
+        b.symlink(root, b"l", &[b'x'; 4096], meta(0o777)),
+        Err(Error::LongSymlink { .. })
+    ));
     assert!(b.file(root, &[b'x'; 255], meta(0o644)).is_ok());
 }

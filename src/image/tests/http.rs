@@ -17,7 +17,10 @@ pub struct Server {
 
 impl Server {
     pub fn start(files: Vec<(&str, Vec<u8>)>, breaks: usize) -> Server {
-        let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|(path, data)| (path.to_string(), data)).collect();
+        let files: Vec<(String, Vec<u8>)> = files
+            .into_iter()
+            .map(|(path, data)| (path.to_string(), data))
+            .collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -36,8 +39,15 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, files: &[(String, Vec<u8>)], log: &Mutex<Vec<(String, u64)>>, left: &AtomicUsize) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+fn answer(
+    mut stream: TcpStream,
+    files: &[(String, Vec<u8>)],
+    log: &Mutex<Vec<(String, u64)>>,
+    left: &AtomicUsize,
+) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap())
+        .lines()
+        .map_while(Result::ok);
     let Some(request) = lines.next() else { return };
     let path = request.split(' ').nth(1).unwrap_or_default().to_string();
     let mut from = 0u64;
@@ -48,19 +58,29 @@ fn answer(mut stream: TcpStream, files: &[(String, Vec<u8>)], log: &Mutex<Vec<(S
     }
     log.lock().unwrap().push((path.clone(), from));
     let Some((_, data)) = files.iter().find(|(name, _)| *name == path) else {
-        let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let _ = stream
+            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return;
     };
     let rest = &data[from as usize..];
     let status = if from > 0 {
-        format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}", data.len() - 1, data.len())
+        format!(
+            "206 Partial Content\r\nContent-Range: bytes {from}-{}/{}",
+            data.len() - 1,
+            data.len()
+        )
     } else {
         "200 OK".into()
     };
     let length = rest.len();
-    let head = format!("HTTP/1.1 {status}\r\nETag: \"v1\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status}\r\nETag: \"v1\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
     let _ = stream.write_all(head.as_bytes());
-    let breaks = length > BREAK_AFTER && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+    let breaks = length > BREAK_AFTER
+        && left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+            .is_ok();
     let _ = stream.write_all(if breaks { &rest[..BREAK_AFTER] } else { rest });
 }
 
@@ -85,7 +105,10 @@ impl Way {
         let left = Arc::new(AtomicUsize::new(breaks));
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", port)).unwrap());
+                let (client, server) = (
+                    client.unwrap(),
+                    TcpStream::connect(("127.0.0.1", port)).unwrap(),
+                );
                 let (resumed, blobs, left) = (resumed.clone(), blobs.clone(), left.clone());
                 let (up_from, up_to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 std::thread::spawn(move || up(up_from, up_to, &resumed, &blobs));
@@ -117,7 +140,10 @@ fn down(mut from: TcpStream, mut to: TcpStream, left: &AtomicUsize) {
     let mut passed = 0;
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         passed += count;
-        let take = || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+        let take = || {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .is_ok()
+        };
         if (passed > BREAK_AFTER && take()) || to.write_all(&buffer[..count]).is_err() {
             break;
         }

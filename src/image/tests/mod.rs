@@ -42,11 +42,15 @@ impl Room {
     }
 
     async fn resolve(&self, reference: &str) -> Result<Image, Error> {
-        self.images.resolve(reference, &Progress::silent(), &CancellationToken::new()).await
+        self.images
+            .resolve(reference, &Progress::silent(), &CancellationToken::new())
+            .await
     }
 
     async fn import(&self, path: &Path) -> Result<Image, Error> {
-        self.images.import(path, None, &Progress::silent(), &CancellationToken::new()).await
+        self.images
+            .import(path, None, &Progress::silent(), &CancellationToken::new())
+            .await
     }
 
     /// A path in the folder beside the images.
@@ -58,13 +62,18 @@ impl Room {
     fn left_over(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.images.dir.as_path()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| !name.starts_with('.') && name != "blobs").collect()
+        names
+            .filter(|name| !name.starts_with('.') && name != "blobs")
+            .collect()
     }
 }
 
 /// Runs a tool that must succeed.
 fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
-    let out = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    let out = Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|e| panic!("{program}: {e}"));
     assert!(
         out.status.success(),
         "{program} {arguments:?}: {}{}",

@@ -48,7 +48,10 @@ impl Registry {
             .find_map(|line| {
                 let line = line.unwrap();
                 let (_, rest) = line.split_once("listening on 127.0.0.1:")?;
-                rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()?
+                    .parse()
+                    .ok()
             })
             .expect("the registry says where it listens");
         // It stops when nobody reads what it says.
@@ -84,7 +87,9 @@ impl Registry {
         let out = run("skopeo", &["inspect", "--tls-verify=false", "--raw", &of]);
         let manifest: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let layers = manifest["layers"].as_array().unwrap().iter();
-        layers.map(|layer| layer["digest"].as_str().unwrap().to_string()).collect()
+        layers
+            .map(|layer| layer["digest"].as_str().unwrap().to_string())
+            .collect()
     }
 }
 
@@ -122,7 +127,10 @@ impl Layout {
     pub fn add(&mut self, archive: &[u8]) {
         let path = self.dir.path().join(format!("layer-{}.tar", self.layers));
         std::fs::write(&path, archive).unwrap();
-        run("umoci", &["raw", "add-layer", "--image", &self.image(), text(&path)]);
+        run(
+            "umoci",
+            &["raw", "add-layer", "--image", &self.image(), text(&path)],
+        );
         self.layers += 1;
     }
 
@@ -137,7 +145,10 @@ impl Layout {
     /// What `umoci` makes of it.
     pub fn unpacked(&self) -> PathBuf {
         let bundle = self.dir.path().join("bundle");
-        run("umoci", &["unpack", "--image", &self.image(), text(&bundle)]);
+        run(
+            "umoci",
+            &["unpack", "--image", &self.image(), text(&bundle)],
+        );
         bundle.join("rootfs")
     }
 }
@@ -171,7 +182,13 @@ impl Tar {
     }
 
     /// An entry with any bytes as its name, which the crate's own functions would refuse.
-    pub fn raw(&mut self, header: &mut tar::Header, name: &[u8], link: &[u8], data: &[u8]) -> &mut Tar {
+    pub fn raw(
+        &mut self,
+        header: &mut tar::Header,
+        name: &[u8],
+        link: &[u8],
+        data: &[u8],
+    ) -> &mut Tar {
         use tar::EntryType::{GNULongLink, GNULongName};
         for (kind, text) in [(GNULongName, name), (GNULongLink, link)] {
             if text.len() >= 100 {
@@ -179,7 +196,9 @@ impl Tar {
                 long.set_entry_type(kind);
                 long.set_size(text.len() as u64 + 1);
                 long.set_cksum();
-                self.0.append(&long, [text, b"\0"].concat().as_slice()).unwrap();
+                self.0
+                    .append(&long, [text, b"\0"].concat().as_slice())
+                    .unwrap();
             }
         }
         let old = header.as_old_mut();
@@ -197,18 +216,38 @@ impl Tar {
     }
 
     pub fn file(&mut self, name: &str, data: &[u8]) -> &mut Tar {
-        self.raw(&mut header(tar::EntryType::Regular, 0o644), name.as_bytes(), b"", data)
+        self.raw(
+            &mut header(tar::EntryType::Regular, 0o644),
+            name.as_bytes(),
+            b"",
+            data,
+        )
     }
 
     pub fn dir(&mut self, name: &str, mode: u32) -> &mut Tar {
-        self.raw(&mut header(tar::EntryType::Directory, mode), name.as_bytes(), b"", b"")
+        self.raw(
+            &mut header(tar::EntryType::Directory, mode),
+            name.as_bytes(),
+            b"",
+            b"",
+        )
     }
 
     pub fn symlink(&mut self, name: &str, target: &str) -> &mut Tar {
-        self.raw(&mut header(tar::EntryType::Symlink, 0o777), name.as_bytes(), target.as_bytes(), b"")
+        self.raw(
+            &mut header(tar::EntryType::Symlink, 0o777),
+            name.as_bytes(),
+            target.as_bytes(),
+            b"",
+        )
     }
 
     pub fn hard_link(&mut self, name: &str, target: &str) -> &mut Tar {
-        self.raw(&mut header(tar::EntryType::Link, 0o644), name.as_bytes(), target.as_bytes(), b"")
+        self.raw(
+            &mut header(tar::EntryType::Link, 0o644),
+            name.as_bytes(),
+            target.as_bytes(),
+            b"",
+        )
     }
 }

@@ -40,11 +40,20 @@ pub fn of_folder(root: &Path, except: Except) -> Tree {
     let mut todo = vec![root.to_path_buf()];
     while let Some(path) = todo.pop() {
         use std::os::unix::ffi::OsStrExt;
-        let name = path.strip_prefix(root).unwrap().as_os_str().as_bytes().to_vec();
+        let name = path
+            .strip_prefix(root)
+            .unwrap()
+            .as_os_str()
+            .as_bytes()
+            .to_vec();
         let meta = path.symlink_metadata().unwrap();
         let kind = meta.file_type();
         let content = if kind.is_symlink() {
-            std::fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec()
+            std::fs::read_link(&path)
+                .unwrap()
+                .as_os_str()
+                .as_bytes()
+                .to_vec()
         } else if kind.is_file() {
             let mut hash = Sha256::new();
             std::io::copy(&mut std::fs::File::open(&path).unwrap(), &mut hash).unwrap();
@@ -74,17 +83,24 @@ pub fn of_folder(root: &Path, except: Except) -> Tree {
             links: if kind.is_dir() { 0 } else { meta.nlink() },
             size: if kind.is_dir() { 0 } else { meta.size() },
             device: if is_device { meta.rdev() } else { 0 },
-            mtime: if no_time { (0, 0) } else { (meta.mtime(), meta.mtime_nsec()) },
+            mtime: if no_time {
+                (0, 0)
+            } else {
+                (meta.mtime(), meta.mtime_nsec())
+            },
             content,
             attributes: attributes.collect(),
             same_as: Vec::new(),
         };
-        let least: &mut Vec<u8> = first.entry((meta.dev(), meta.ino())).or_insert_with(|| name.clone());
+        let least: &mut Vec<u8> = first
+            .entry((meta.dev(), meta.ino()))
+            .or_insert_with(|| name.clone());
         if name < *least {
             *least = name.clone();
         }
         tree.insert(name.clone(), facts);
-        tree.get_mut(&name).unwrap().same_as = format!("{}:{}", meta.dev(), meta.ino()).into_bytes();
+        tree.get_mut(&name).unwrap().same_as =
+            format!("{}:{}", meta.dev(), meta.ino()).into_bytes();
     }
     let least: BTreeMap<Vec<u8>, Vec<u8>> = (first.into_iter())
         .map(|((device, inode), name)| (format!("{device}:{inode}").into_bytes(), name))
@@ -127,11 +143,18 @@ pub fn assert_same(found: &Tree, expected: &Tree) {
         let shown = name.escape_ascii();
         match found.get(name) {
             None => wrong.push(format!("{shown} is missing")),
-            Some(other) if other != facts => wrong.push(format!("{shown}\n  is        {other:?}\n  should be {facts:?}")),
+            Some(other) if other != facts => wrong.push(format!(
+                "{shown}\n  is        {other:?}\n  should be {facts:?}"
+            )),
             Some(_) => {}
         }
     }
     let more = found.keys().filter(|name| !expected.contains_key(*name));
     wrong.extend(more.map(|name| format!("{} is too many", name.escape_ascii())));
-    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(10)].join("\n")
+    );
 }
