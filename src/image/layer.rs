@@ -127,8 +127,14 @@ impl Layers {
         };
         let Some((name, above)) = parts.split_last() else {
             // The root itself.
-            self.builder.set_meta(self.builder.root(), meta);
-            return Ok(());
+            let root = self.builder.root();
+            return self
+                .builder
+                .set_meta(root, meta)
+                .map_err(|source| Error::Place {
+                    path: shown,
+                    source,
+                });
         };
         let name = name.as_slice();
         if self.whiteouts == Whiteouts::Honoured && name.starts_with(WHITEOUT) {
@@ -142,7 +148,9 @@ impl Layers {
         let builder = &mut self.builder;
         match entry.kind {
             Kind::Directory => match builder.lookup(parent, name) {
-                Some(node) if builder.is_directory(node) => builder.set_meta(node, meta),
+                Some(node) if builder.is_directory(node) => {
+                    builder.set_meta(node, meta).map_err(put)?;
+                }
                 _ => {
                     builder.directory(parent, name, meta).map_err(put)?;
                 }

@@ -111,9 +111,13 @@ impl Registry {
             .client
             .pull_blob_stream_partial(&self.reference, blob, offset, None)
             .await;
-        asked
-            .map(Answer::from)
-            .map_err(|error| refusal(&self.reference.whole(), error))
+        asked.map(Answer::from).map_err(|error| match error {
+            OciDistributionError::RequestError(error) if !error.is_connect() => Error::Download {
+                url: blob.digest.clone(),
+                source: error.without_url().into(),
+            },
+            other => refusal(&self.reference.whole(), other),
+        })
     }
 
     /// Whether it is worth asking again: a mirror is passed over, and so is a registry that nobody answers for.

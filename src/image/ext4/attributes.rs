@@ -5,7 +5,7 @@ use super::Error;
 use super::checksum::Seed;
 use super::encode::{put16, put32};
 use super::layout::{BLOCK, INODE, INODE_EXTRA};
-use super::tree::Attribute;
+use super::tree::{Attribute, Meta};
 
 const MAGIC: u32 = 0xEA02_0000;
 /// Where attributes begin in an inode, after the magic number.
@@ -147,23 +147,64 @@ fn entry(attribute: &Attribute) -> Result<Option<Entry<'_>>, Error> {
     Ok(None)
 }
 
-/// From the form of the system call (version 2, every entry 8 bytes; `linux/posix_acl_xattr.h`) to the form on disk
-/// (version 1, an id only where the tag needs one; `fs/ext4/acl.h`).
-fn access_list(value: &[u8]) -> Result<Vec<u8>, Error> {
-    const USER: u16 = 0x02;
-    const GROUP: u16 = 0x08;
+/// Tags of an access list's entries (acl(5), `linux/posix_acl.h`).
+const USER_OBJ: u16 = 0x01;
+const USER: u16 = 0x02;
+const GROUP_OBJ: u16 = 0x04;
+const GROUP: u16 = 0x08;
+const MASK: u16 = 0x10;
+const OTHER: u16 = 0x20;
+
+/// The entries of an access list as the system call has it (version 2, 8 bytes each; `linux/posix_acl_xattr.h`).
+fn access_entries(value: &[u8]) -> Result<&[[u8; 8]], Error> {
     let entries = value
         .strip_prefix(&2u32.to_le_bytes())
         .ok_or(Error::BadAccessList)?;
-    let (entries, rest) = entries.as_chunks::<8>();
-    if !rest.is_empty() {
-        return Err(Error::BadAccessList);
+    match entries.as_chunks::<8>() {
+        (entries, []) => Ok(entries),
+        _ => Err(Error::BadAccessList),
     }
+}
+
+fn tag(entry: &[u8; 8]) -> u16 {
+    u16::from_le_bytes([entry[0], entry[1]])
+}
+
+/// The form on disk: version 1, and an id only where the tag needs one (`fs/ext4/acl.h`).
+fn access_list(value: &[u8]) -> Result<Vec<u8>, Error> {
     let mut disk = 1u32.to_le_bytes().to_vec();
-    for entry in entries {
-        let tag = u16::from_le_bytes([entry[0], entry[1]]);
-        let length = if tag == USER || tag == GROUP { 8 } else { 4 };
+    for entry in access_entries(value)? {
+        let length = if [USER, GROUP].contains(&tag(entry)) {
+            8
+        } else {
+            4
+        };
         disk.extend_from_slice(&entry[..length]);
     }
     Ok(disk)
+}
+
+/// What the kernel does when an access list is set: the permission bits follow it, and one that says no more than
+/// they do is not kept (`posix_acl_update_mode`).
+pub fn obey_access_list(meta: &mut Meta) -> Result<(), Error> {
+    let Some(at) = meta.attributes.iter().position(|a| a.name == ACCESS) else {
+        return Ok(());
+    };
+    let entries = access_entries(&meta.attributes[at].value)?;
+    let bits = |wanted| {
+        let entry = entries.iter().find(|entry| tag(entry) == wanted)?;
+        Some(u16::from_le_bytes([entry[2], entry[3]]) & 7)
+    };
+    let (user, group, other) = (bits(USER_OBJ), bits(MASK).or(bits(GROUP_OBJ)), bits(OTHER));
+    let (Some(user), Some(group), Some(other)) = (user, group, other) else {
+        return Err(Error::BadAccessList);
+    };
+    let says_more = entries
+        .iter()
+        .any(|entry| ![USER_OBJ, GROUP_OBJ, OTHER].contains(&tag(entry)));
+    meta.mode = meta.mode & 0o7000 | user << 6 | group << 3 | other;
+    if !says_more {
+        meta.attributes.remove(at);
+    }
+    Ok(())
 }

@@ -153,8 +153,10 @@ impl Builder {
     }
 
     /// Replaces owner, mode, time and attributes of a node.
-    pub fn set_meta(&mut self, node: NodeId, meta: Meta) {
+    pub fn set_meta(&mut self, node: NodeId, mut meta: Meta) -> Result<(), Error> {
+        attributes::obey_access_list(&mut meta)?;
         self.tree.node_mut(node).meta = meta;
+        Ok(())
     }
 
     /// Makes an empty directory.
@@ -223,8 +225,9 @@ impl Builder {
         parent: NodeId,
         name: &[u8],
         kind: tree::Kind,
-        meta: Meta,
+        mut meta: Meta,
     ) -> Result<NodeId, Error> {
+        attributes::obey_access_list(&mut meta)?;
         if !self.is_directory(parent) {
             return Err(Error::NotDirectory);
         }

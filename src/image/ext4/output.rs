@@ -14,7 +14,7 @@ use super::layout::BLOCK;
 /// How much is gathered before it is written.
 const GATHER: usize = 1 << 20;
 /// How often the free space of the host's disk is looked at, in bytes written.
-const WATCH: u64 = 64 << 20;
+const WATCH: u64 = 16 << 20;
 
 /// The file and what is still to be written to it.
 pub struct Output {

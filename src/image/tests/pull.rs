@@ -9,6 +9,17 @@ use super::registry::{Layout, Registry, Tar, header};
 use super::tree::{Except, assert_same, of_disk, of_folder};
 use super::*;
 
+/// A file of 30 parts, so far from each other.
+pub fn sparse_file(path: &Path, distance: u64) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::create(path).unwrap();
+    for part in 0..30u64 {
+        file.write_all_at(&[part as u8 + 1; 1000], part * distance)
+            .unwrap();
+    }
+    file.set_len(31 * distance).unwrap();
+}
+
 /// An image with everything in it that layers can do to each other.
 fn nasty() -> Layout {
     let mut layout = Layout::new();
@@ -148,21 +159,14 @@ fn nasty() -> Layout {
     );
     layout.add(&three.finish());
 
-    // Sparse, larger than 4 GiB, from GNU tar.
+    // Sparse, from GNU tar.
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-    let sparse = std::fs::File::create(dir.path().join("sparse")).unwrap();
-    use std::os::unix::fs::FileExt;
-    for part in 0..30u64 {
-        sparse
-            .write_all_at(&[part as u8 + 1; 1000], part * (150 << 20))
-            .unwrap();
-    }
-    sparse.set_len((4 << 30) + (300 << 20)).unwrap();
+    sparse_file(&dir.path().join("sparse"), 1 << 20);
     layout.add(&run(
         "tar",
         &[
             "--sparse",
-            "--format=gnu",
+            "--format=posix",
             "-C",
             text(dir.path()),
             "-c",

@@ -69,6 +69,41 @@ async fn an_archive_comes_out_as_tar_extracts_it() {
 }
 
 #[tokio::test]
+async fn a_file_larger_than_4_gib_keeps_its_holes() {
+    let (dir, room) = (tempfile::tempdir_in("/var/tmp").unwrap(), Room::plain());
+    super::pull::sparse_file(&dir.path().join("sparse"), 150 << 20);
+    // The format has whole seconds only.
+    run(
+        "sh",
+        &[
+            "-c",
+            "touch -d @1600000000 \"$0\" \"$0/sparse\"",
+            text(dir.path()),
+        ],
+    );
+    let path = room.path("sparse.tar");
+    run(
+        "tar",
+        &[
+            "--sparse",
+            "--format=gnu",
+            "-C",
+            text(dir.path()),
+            "-cf",
+            text(&path),
+            ".",
+        ],
+    );
+    let image = room.import(&path).await.unwrap();
+    fsck(&image.path);
+    assert_same(
+        &of_disk(&image.path, Except::default()),
+        &of_folder(dir.path(), Except::default()),
+    );
+    assert!(image.used.as_u64() < 4 << 20, "{}", image.used);
+}
+
+#[tokio::test]
 async fn a_layout_is_taken_as_a_folder_and_as_an_archive() {
     let mut layout = Layout::new();
     let mut tar = Tar::new();
