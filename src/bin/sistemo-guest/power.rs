@@ -114,13 +114,30 @@ const LOOK_FOR: Duration = Duration::from_secs(60);
 /// Comes back when init can be told things. The kernel drops signals that PID 1 has no handler for yet, so one that is
 /// sent too early is lost; and a user who enters expects `systemctl` to work.
 pub async fn init_listens() {
-    if running_init() != Init::Systemd {
-        return;
-    }
+    let init = running_init();
     let begun = Instant::now();
-    while begun.elapsed() < LOOK_FOR && UnixStream::connect(SYSTEMD_SOCKET).await.is_err() {
+    while begun.elapsed() < LOOK_FOR {
+        let listens = match init {
+            Init::Systemd => UnixStream::connect(SYSTEMD_SOCKET).await.is_ok(),
+            Init::Busybox => heeds(libc::SIGUSR2),
+            _ => true,
+        };
+        if listens {
+            return;
+        }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Whether PID 1 has a handler for a signal or collects it: bits of `SigBlk` and `SigCgt` (proc_pid_status(5)).
+fn heeds(signal: libc::c_int) -> bool {
+    let status = std::fs::read_to_string("/proc/1/status").unwrap_or_default();
+    let mask = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    };
+    let masks = mask("SigBlk:").unwrap_or(0) | mask("SigCgt:").unwrap_or(0);
+    masks & (1 << (signal - 1)) != 0
 }
 
 /// Asks init to end the machine, cleanly. Returns once it has been told.
