@@ -29,7 +29,11 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
             2,
             "--memory",
         ),
-        ("machine deploy debian --memory 99999G", 2, "of memory was asked for"),
+        (
+            "machine deploy debian --memory 99999G",
+            2,
+            "of memory was asked for",
+        ),
         (
             "machine deploy debian --memory 1M",
             2,

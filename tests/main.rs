@@ -3,6 +3,8 @@
 //! One binary, so that its tests share what is dear: a kernel and images, kept between runs outside the checkout, and
 //! the right to run virtual machines, of which only a few run at once ([`support::Turn`]).
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 mod bad_input;

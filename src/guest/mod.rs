@@ -6,5 +6,4 @@ pub mod client;
 pub mod initramfs;
 pub mod kernel;
 pub mod keys;
-mod modules;
 pub mod words;

@@ -1,119 +1,207 @@
-//! Package managers: which one this computer has, and what things are called in it.
+//! The package managers of Linux distributions, as far as setup needs them.
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::command::CommandLine;
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PackageManager {
+    /// Debian, Ubuntu and their kin.
     Apt,
+    /// Fedora and its kin.
     Dnf,
+    /// Arch.
     Pacman,
+    /// openSUSE.
     Zypper,
+    /// Alpine.
     Apk,
 }
 
-impl PackageManager {
-    const ALL: [(PackageManager, &'static str); 5] = [
-        (PackageManager::Apt, "apt-get"),
-        (PackageManager::Dnf, "dnf"),
-        (PackageManager::Pacman, "pacman"),
-        (PackageManager::Zypper, "zypper"),
-        (PackageManager::Apk, "apk"),
+/// A program that Sistemo runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tool {
+    /// The hypervisor, `qemu-system-x86_64`.
+    Qemu,
+    /// Makes images of Debian and Ubuntu.
+    Mmdebstrap,
+    /// Makes and grows file systems: `mkfs.ext4`.
+    Mkfs,
+    /// Checks file systems: `e2fsck`.
+    E2fsck,
+    /// Grows file systems: `resize2fs`.
+    Resize2fs,
+    /// Packet filter: `nft`.
+    Nft,
+    /// Indexes kernel modules: `depmod`.
+    Depmod,
+}
+
+impl Tool {
+    /// Every tool.
+    pub const ALL: [Tool; 7] = [
+        Tool::Qemu,
+        Tool::Mmdebstrap,
+        Tool::Mkfs,
+        Tool::E2fsck,
+        Tool::Resize2fs,
+        Tool::Nft,
+        Tool::Depmod,
     ];
 
-    /// The one that this computer has.
-    pub fn find() -> Option<PackageManager> {
-        Self::ALL
-            .into_iter()
-            .find(|(_, program)| find_program(program))
-            .map(|(manager, _)| manager)
-    }
-
-    /// The package that has a program.
-    pub(super) fn package(self, program: &str) -> &'static str {
-        use PackageManager::{Apk, Apt, Dnf, Pacman, Zypper};
-        match (program, self) {
-            ("qemu-system-x86_64", Apt) => "qemu-system-x86",
-            ("qemu-system-x86_64", Dnf) => "qemu-system-x86-core",
-            ("qemu-system-x86_64", Pacman) => "qemu-system-x86",
-            ("qemu-system-x86_64", Zypper) => "qemu-x86",
-            ("qemu-system-x86_64", Apk) => "qemu-system-x86_64",
-            ("mkfs.ext4", _) => "e2fsprogs",
-            ("nft", _) => "nftables",
-            ("depmod", _) => "kmod",
-            (_, _) => "mmdebstrap",
-        }
-    }
-
-    /// The commands that install packages.
-    pub(super) fn install(self, packages: &[&str]) -> Vec<String> {
-        let packages = packages.join(" ");
+    /// The program's name.
+    pub fn program(self) -> &'static str {
         match self {
-            PackageManager::Apt => vec![
-                "apt-get update".into(),
-                format!("apt-get install --yes --no-install-recommends {packages}"),
-            ],
-            PackageManager::Dnf => vec![format!("dnf install --assumeyes {packages}")],
-            PackageManager::Pacman => {
-                vec![format!(
-                    "pacman --sync --refresh --needed --noconfirm {packages}"
-                )]
-            }
-            PackageManager::Zypper => vec![format!("zypper --non-interactive install {packages}")],
-            PackageManager::Apk => vec![format!("apk add {packages}")],
+            Tool::Qemu => "qemu-system-x86_64",
+            Tool::Mmdebstrap => "mmdebstrap",
+            Tool::Mkfs => "mkfs.ext4",
+            Tool::E2fsck => "e2fsck",
+            Tool::Resize2fs => "resize2fs",
+            Tool::Nft => "nft",
+            Tool::Depmod => "depmod",
         }
     }
 
-    /// The package with a kernel for virtual machines, and shell lines that unpack it into `$DIR/root` without
-    /// installing it. They run in an empty folder `$DIR`.
-    pub(super) fn kernel(self) -> (&'static str, &'static [&'static str]) {
+    /// What it is for, in a few words.
+    pub fn purpose(self) -> &'static str {
         match self {
-            PackageManager::Apt => (
-                "linux-image-cloud-amd64 or linux-image-virtual",
-                &[
-                    "meta=linux-image-cloud-amd64; apt-cache show \"$meta\" >/dev/null 2>&1 || meta=linux-image-virtual; \
-                     image=$(apt-cache depends \"$meta\" | sed -n 's/^ *Depends: \\(linux-image-[0-9].*\\)/\\1/p' | head -n 1); \
-                     modules=$(apt-cache depends \"$image\" | sed -n 's/^ *Depends: \\(linux-modules-[0-9].*\\)/\\1/p'); \
-                     apt-get -o APT::Sandbox::User=root download $image $modules",
-                    "for package in *.deb; do dpkg-deb -x \"$package\" root; done",
-                ],
-            ),
-            PackageManager::Dnf => (
-                "kernel-core and kernel-modules",
-                &[
-                    "dnf download kernel-core kernel-modules-core kernel-modules",
-                    "mkdir root && for package in *.rpm; do rpm2cpio \"$package\" | (cd root && cpio -id --quiet); done",
-                ],
-            ),
-            PackageManager::Pacman => (
-                "linux",
-                &[
-                    "pacman --sync --downloadonly --noconfirm --cachedir . linux",
-                    "mkdir root && tar -C root -xf linux-[0-9]*.pkg.tar.zst",
-                ],
-            ),
-            PackageManager::Zypper => (
-                "kernel-default-base",
-                &[
-                    "zypper --non-interactive --pkg-cache-dir . install --download-only --force kernel-default-base",
-                    "mkdir root && find . -name 'kernel-default-base*.rpm' | while read -r package; do rpm2cpio \"$package\" | (cd root && cpio -id --quiet); done",
-                ],
-            ),
-            PackageManager::Apk => (
-                "linux-virt",
-                &[
-                    "apk fetch linux-virt",
-                    "mkdir root && tar -C root -xzf linux-virt-*.apk",
-                ],
-            ),
+            Tool::Qemu => "the hypervisor",
+            Tool::Mmdebstrap => "makes Debian and Ubuntu images",
+            Tool::Mkfs | Tool::E2fsck | Tool::Resize2fs => "makes and mends file systems",
+            Tool::Nft => "packet filter",
+            Tool::Depmod => "indexes kernel modules",
         }
+    }
+
+    /// Whether Sistemo's main job can be done without it. Images other than Debian and Ubuntu need no mmdebstrap, which
+    /// not every distribution has.
+    pub fn optional(self) -> bool {
+        self == Tool::Mmdebstrap
+    }
+
+    /// Where the program is, if anywhere in `PATH` or the usual directories for administrators.
+    pub fn find(self) -> Option<PathBuf> {
+        find(self.program())
     }
 }
 
-/// Whether a program is on the path or where administrators' programs lie.
-pub(super) fn find_program(program: &str) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default();
-    path.split(':')
-        .chain(["/usr/sbin", "/sbin", "/usr/local/sbin"])
-        .any(|folder| !folder.is_empty() && Path::new(folder).join(program).is_file())
+impl PackageManager {
+    /// All of them, the native one of a distribution before ones that may be installed on top.
+    const ALL: [PackageManager; 5] = [
+        PackageManager::Apt,
+        PackageManager::Dnf,
+        PackageManager::Pacman,
+        PackageManager::Zypper,
+        PackageManager::Apk,
+    ];
+
+    /// The program's name.
+    pub fn program(self) -> &'static str {
+        match self {
+            PackageManager::Apt => "apt-get",
+            PackageManager::Dnf => "dnf",
+            PackageManager::Pacman => "pacman",
+            PackageManager::Zypper => "zypper",
+            PackageManager::Apk => "apk",
+        }
+    }
+
+    /// The one that this host has.
+    pub fn detect() -> Option<Self> {
+        PackageManager::ALL
+            .into_iter()
+            .find(|manager| find(manager.program()).is_some())
+    }
+
+    /// The package that has `tool`; `None` when the distribution has none.
+    pub fn package(self, tool: Tool) -> Option<&'static str> {
+        use PackageManager::{Apk, Apt, Dnf, Pacman, Zypper};
+        Some(match (tool, self) {
+            (Tool::Qemu, Apt) => "qemu-system-x86",
+            (Tool::Qemu, Dnf) => "qemu-system-x86-core",
+            (Tool::Qemu, Pacman) => "qemu-system-x86",
+            (Tool::Qemu, Zypper) => "qemu-x86",
+            (Tool::Qemu, Apk) => "qemu-system-x86_64",
+            (Tool::Mmdebstrap, Apt | Dnf | Apk) => "mmdebstrap",
+            (Tool::Mmdebstrap, Pacman | Zypper) => return None,
+            (Tool::Resize2fs, Apk) => "e2fsprogs-extra",
+            (Tool::Mkfs | Tool::E2fsck | Tool::Resize2fs, _) => "e2fsprogs",
+            (Tool::Nft, _) => "nftables",
+            (Tool::Depmod, _) => "kmod",
+        })
+    }
+
+    /// Brings the list of packages up to date.
+    pub fn refresh(self) -> CommandLine {
+        CommandLine::new(match self {
+            PackageManager::Apt => vec!["apt-get", "-q", "update"],
+            PackageManager::Dnf => vec!["dnf", "-q", "-y", "makecache"],
+            PackageManager::Pacman => vec!["pacman", "-Sy", "--noconfirm"],
+            PackageManager::Zypper => vec!["zypper", "--non-interactive", "refresh"],
+            PackageManager::Apk => vec!["apk", "update"],
+        })
+    }
+
+    /// Installs packages without asking.
+    pub fn install(self, packages: &[&str]) -> CommandLine {
+        let begin: &[&str] = match self {
+            PackageManager::Apt => &["apt-get", "-q", "-y", "--no-install-recommends", "install"],
+            PackageManager::Dnf => &[
+                "dnf",
+                "-q",
+                "-y",
+                "--setopt=install_weak_deps=False",
+                "install",
+            ],
+            PackageManager::Pacman => &["pacman", "-S", "--noconfirm", "--needed"],
+            PackageManager::Zypper => {
+                &["zypper", "--non-interactive", "install", "--no-recommends"]
+            }
+            PackageManager::Apk => &["apk", "add"],
+        };
+        CommandLine::new(begin.iter().chain(packages).copied())
+    }
+}
+
+/// A program by name: in `PATH`, then where programs for administrators are, which is not in every user's `PATH`.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+    std::env::split_paths(&path)
+        .filter(|directory| directory.is_absolute())
+        .chain(usual.map(PathBuf::from))
+        .map(|directory| directory.join(program))
+        .find(|file| {
+            file.metadata()
+                .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_needed_tool_has_a_package_everywhere() {
+        for manager in PackageManager::ALL {
+            for tool in Tool::ALL {
+                assert!(
+                    tool.optional() || manager.package(tool).is_some(),
+                    "{manager:?} {tool:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn commands_ask_nothing() {
+        let lines: Vec<String> = PackageManager::ALL
+            .into_iter()
+            .flat_map(|m| [m.refresh(), m.install(&["a", "b"])])
+            .map(|line| line.to_string())
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
 }

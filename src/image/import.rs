@@ -159,9 +159,7 @@ pub(super) fn decompressed(mut file: File) -> std::io::Result<Source> {
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(file)?),
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => {
-            Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(file))
-        }
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(lzma_rust2::XzReader::new(file, true)),
         _ => Box::new(file),
     })
 }

@@ -6,14 +6,15 @@ use super::console::{self, Console};
 use super::journal::Operation;
 use super::{Error, Rooms};
 use crate::error::Result;
-use crate::guest::{self, initramfs, kernel, words};
+use crate::guest::kernel::{Kernel, Kernels};
+use crate::guest::{self, initramfs, words};
 use crate::image::ImageConfig;
 use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
 use crate::store::machines::{MachineRow, ProcessRow};
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::MachineId;
-use crate::vmm::{self, Accelerator, Choice, LaunchSpec, Probe};
+use crate::vmm::{self, LaunchSpec};
 
 /// Serial number of the disk that holds the kernel's modules.
 const MODULES_SERIAL: &str = "modules";
@@ -28,22 +29,9 @@ impl Rooms {
     }
 
     /// The kernel that guests boot.
-    fn kernel(&self) -> Result<kernel::Kernel> {
-        Ok(kernel::current(
-            &self.paths.kernels(),
-            self.config.kernel.as_deref(),
-        )?)
-    }
-
-    /// What guests' instructions run on, and what the probe found.
-    fn accelerator(&self) -> (Accelerator, Probe) {
-        let probe = vmm::probe(self.paths.data_dir());
-        let accelerator = match self.config.accelerator {
-            Choice::Auto => probe.accelerator,
-            Choice::Kvm => Accelerator::Kvm,
-            Choice::Tcg => Accelerator::Tcg,
-        };
-        (accelerator, probe)
+    fn kernel(&self) -> Result<Kernel> {
+        let kernels = Kernels::new(self.paths.data_dir());
+        Ok(kernels.current().ok_or(Error::NoKernel)?)
     }
 
     /// What the machine's network and its place in it are made of; nothing for a machine without one.
@@ -116,11 +104,7 @@ pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn guest_config(
-    rooms: &Rooms,
-    row: &MachineRow,
-    kernel: &kernel::Kernel,
-) -> Result<words::Config> {
+async fn guest_config(rooms: &Rooms, row: &MachineRow, kernel: &Kernel) -> Result<words::Config> {
     let disks = disks(rooms, &row.id, kernel)?;
     let disk = |serial: &str| disks.iter().position(|disk| disk.serial == serial);
     let place = |index: usize| words::Disk {
@@ -191,7 +175,7 @@ fn host_key(rooms: &Rooms, row: &MachineRow) -> Result<String> {
 }
 
 /// The machine's disks in the order in which the guest sees them: root, data volumes, kernel modules.
-fn disks(rooms: &Rooms, id: &MachineId, kernel: &kernel::Kernel) -> Result<Vec<vmm::Disk>> {
+fn disks(rooms: &Rooms, id: &MachineId, kernel: &Kernel) -> Result<Vec<vmm::Disk>> {
     let volumes = rooms.store.volumes_of(id)?;
     let mut disks: Vec<vmm::Disk> = volumes
         .iter()
@@ -201,10 +185,10 @@ fn disks(rooms: &Rooms, id: &MachineId, kernel: &kernel::Kernel) -> Result<Vec<v
             serial: serial(volume),
         })
         .collect();
-    if let Some(modules) = &kernel.modules_image {
+    if let Some(modules) = kernel.modules_image() {
         let serial = MODULES_SERIAL.into();
         disks.push(vmm::Disk {
-            path: modules.clone(),
+            path: modules,
             read_only: true,
             serial,
         });
@@ -241,11 +225,12 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let kernel = rooms.kernel()?;
-    let (accelerator, probe) = rooms.accelerator();
+    let probe = vmm::choose(rooms.config.accelerator, rooms.paths.data_dir());
+    let accelerator = probe.accelerator;
     let plan = rooms.network_plan(&row).await?.map(|(_, machine)| machine);
     let spec = LaunchSpec {
         machine: row.id.to_string(),
-        kernel: kernel.image.clone(),
+        kernel: kernel.bzimage(),
         initramfs: rooms.paths.initramfs(&row.id),
         command_line: vmm::command_line::command_line(accelerator, probe.tsc_khz),
         disks: disks(rooms, &row.id, &kernel)?,

@@ -53,7 +53,9 @@ impl Rooms {
             return Err(fail("it has no address or no host key".into()));
         };
         let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
-        let target = Target::new(user, &keys, host_key).map_err(|e| fail(e.into()))?;
+        let target = Target::new(user, &keys, host_key)
+            .map_err(|e| fail(e.into()))?
+            .emulated(row.accelerator.as_deref() == Some("tcg"));
         let address = SocketAddrV4::new(ip, words::SSH_PORT);
         let stream = self
             .home

@@ -50,6 +50,8 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("there is no guest kernel yet")]
+    NoKernel,
     #[error("the guest program {} is missing", .0.display())]
     NoGuestProgram(PathBuf),
     #[error("the guest did not answer within {0} s")]
@@ -106,6 +108,7 @@ impl Advice for Error {
             Error::Step { cause, .. } => cause.kind(),
             Error::Cancelled => Kind::Cancelled,
             Error::File { .. }
+            | Error::NoKernel
             | Error::NoGuestProgram(_)
             | Error::Silent(_)
             | Error::Died(_)
@@ -142,6 +145,7 @@ impl Advice for Error {
             Error::NoGuestProgram(_) => {
                 "it is installed beside sistemo; install both: cargo install --locked --path .".into()
             }
+            Error::NoKernel => "fetch one: sistemo setup".into(),
             Error::Silent(_) => {
                 "give it more time with the setting ssh_timeout, or more memory with --memory".into()
             }

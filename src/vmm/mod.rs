@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-pub use self::accelerator::{Accelerator, Choice, Probe, probe};
+pub use self::accelerator::{Accelerator, Choice, Probe, choose, probe};
 pub use self::error::{Error, HypervisorLog};
 pub use self::process::{Process, State, boot_id};
 pub use self::strays::find_strays;

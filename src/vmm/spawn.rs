@@ -18,6 +18,8 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{setsid, write};
 
+use super::process::Process;
+
 /// Preference for being ended when the host's memory runs out (proc(5), `oom_score_adj`, -1000..=1000; 0 is usual).
 const OOM_SCORE: &[u8] = b"100";
 
@@ -33,9 +35,9 @@ pub(super) struct Spawn<'a> {
     pub(super) keep: Vec<OwnedFd>,
 }
 
-/// Starts it and returns its process number. Must be called within a tokio runtime, which waits for the child so that
-/// it does not stay behind as a zombie while this program lives.
-pub(super) fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
+/// Starts it and returns its identity. Must be called within a tokio runtime, which waits for the child so that it does
+/// not stay behind as a zombie while this program lives.
+pub(super) fn spawn(spawn: Spawn<'_>) -> io::Result<Process> {
     let namespace = spawn.namespace.map(AsRawFd::as_raw_fd);
     let keep: Vec<RawFd> = spawn.keep.iter().map(AsRawFd::as_raw_fd).collect();
     let mut command = tokio::process::Command::new(spawn.program);
@@ -52,9 +54,16 @@ pub(super) fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
     // of memory allocated before the fork.
     unsafe { command.pre_exec(move || stand_alone(namespace, &keep)) };
     let mut child = command.spawn()?;
-    let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+    // The number is the child's until it is waited for, even when it has ended already.
+    let process = child
+        .id()
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
+        .and_then(Process::with_pid);
+    if process.is_err() {
+        child.start_kill()?;
+    }
     tokio::spawn(async move { child.wait().await });
-    Ok(pid)
+    process
 }
 
 /// Runs in the child, just before the program is executed.

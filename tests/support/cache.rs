@@ -33,13 +33,20 @@ impl Image {
 /// Puts the cached kernel into a data directory. Its files are the cache's; what is made of them is not.
 pub fn lend_kernel(kernels: &Path) {
     let cached = data_dir().join("kernels");
-    let release = std::fs::read_to_string(cached.join("current")).unwrap();
-    let folder = kernels.join(release.trim());
+    let release = std::fs::read_link(cached.join("current")).unwrap();
+    let folder = kernels.join(&release);
     std::fs::create_dir_all(&folder).unwrap();
-    for file in ["vmlinuz", "modules", "modules.img"] {
-        symlink(cached.join(release.trim()).join(file), folder.join(file)).unwrap();
+    for entry in std::fs::read_dir(cached.join(&release)).unwrap() {
+        let entry = entry.unwrap();
+        if !entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("initramfs-")
+        {
+            symlink(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
     }
-    std::fs::write(kernels.join("current"), release).unwrap();
+    symlink(&release, kernels.join("current")).unwrap();
 }
 
 /// The cache's data directory, with a kernel in it.
@@ -67,7 +74,7 @@ pub fn disk(image: Image) -> PathBuf {
     };
     let path = folder.join(format!("{name}.ext4"));
     once(&folder.join("images.lock"), &|| path.exists(), &|| {
-        make_tiny(&path, &init)
+        make_tiny(&path, &init);
     });
     path
 }

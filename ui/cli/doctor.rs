@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use sistemo::engine::Engine;
-use sistemo::host::doctor;
+use sistemo::host::doctor::{self, Subject};
+use sistemo::machine::Paths;
 
 use super::output::{self, Format};
 use super::report::Failure;
@@ -14,14 +14,23 @@ use super::{Context, guest_program};
 pub(crate) struct Doctor {}
 
 pub(crate) async fn run(context: &Context, _args: &Doctor) -> Result<ExitCode, Failure> {
-    let engine = Engine::open(context.config()?, guest_program())?;
-    let checks = doctor::examine(engine.config(), engine.guest_program()).await;
+    let config = context.config()?;
+    let paths = Paths::new(&config.data_dir);
+    let subject = Subject {
+        data_dir: config.data_dir.clone(),
+        database: paths.database(),
+        guest_program: guest_program(),
+        key_file: paths.keys().join("id_ed25519"),
+        accelerator: config.accelerator,
+        min_disk_free: config.min_disk_free,
+    };
+    let checks = doctor::examine(&subject).await;
     if context.format == Format::Json {
         output::json(&checks);
     } else {
         for check in &checks {
             let mark = if check.ok { "ok  " } else { "FAIL" };
-            output::say(&format!("{mark}  {}: {}\n", check.check, check.message));
+            output::say(&format!("{mark}  {}: {}\n", check.name, check.message));
             if let Some(hint) = &check.hint {
                 output::say(&format!("      hint: {hint}\n"));
             }

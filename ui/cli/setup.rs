@@ -1,16 +1,20 @@
 //! `sistemo setup`: says each thing in a line, then does it.
 
 use std::io::IsTerminal;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use sistemo::engine::Engine;
-use sistemo::host::setup::{self, Action};
+use sistemo::guest::keys;
+use sistemo::host::setup::{self, Action, Facts};
+use sistemo::machine::Paths;
+use sistemo::vmm;
 
 use super::output::{self, Format};
 use super::progress::Display;
 use super::report::Failure;
-use super::{Context, guest_program, terminal};
+use super::{Context, terminal};
 
 /// Bring what this computer lacks: hypervisor, guest kernel, tools, SSH keys
 ///
@@ -27,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Fai
     if context.format == Format::Json {
         let actions: Vec<_> = done
             .iter()
-            .map(|action| json!({"action": action.what}))
+            .map(|action| json!({"action": action.says}))
             .collect();
         output::json(&actions);
     } else if done.is_empty() {
@@ -41,12 +45,13 @@ pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Fai
 /// Plans, asks and carries out. Comes back with what was done.
 pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, Failure> {
     let config = context.config()?;
-    let facts = setup::facts(&config)?;
-    let plan = setup::plan(&facts)?;
+    let key_file = Paths::new(&config.data_dir).keys().join("id_ed25519");
+    let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
+    let plan = setup::plan(&facts);
     if plan.is_empty() {
         return Ok(plan);
     }
-    if !nix::unistd::Uid::effective().is_root() {
+    if plan.iter().any(|action| action.needs_root) && !nix::unistd::Uid::effective().is_root() {
         let own = std::env::args().collect::<Vec<_>>().join(" ");
         return Err(Failure::Refused {
             message: "setting up installs packages and makes networks, which needs root".into(),
@@ -55,7 +60,7 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
     }
     if !yes {
         for action in &plan {
-            eprintln!("{}", action.what);
+            eprintln!("{}", action.says);
             for command in &action.commands {
                 eprintln!("    {command}");
             }
@@ -73,10 +78,30 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
             });
         }
     }
-    let engine = Engine::open(config, guest_program())?;
     let display = Display::new();
     let progress = display.progress();
-    let outcome = setup::carry_out(&plan, engine.config(), &progress, &context.cancel).await;
+    let make_keys = |file: &Path| {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        keys::ensure_key_pair(folder)?;
+        Ok(())
+    };
+    let carried_out = setup::carry_out(&plan, &config.data_dir, &key_file, &make_keys, &progress);
+    let outcome = tokio::select! {
+        outcome = carried_out => outcome.map_err(Failure::from),
+        () = context.cancel.cancelled() => Err(Failure::Cancelled),
+    };
+    if outcome.is_ok() {
+        // Found out once, so that the first deploy need not.
+        let probe = vmm::choose(config.accelerator, &config.data_dir);
+        progress.note(format!(
+            "machines run on {}: {}",
+            probe.accelerator, probe.reason
+        ));
+    }
     display.finish();
     outcome?;
     Ok(plan)

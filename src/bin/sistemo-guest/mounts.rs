@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use sistemo::guest::words::Mount;
@@ -154,7 +154,8 @@ fn ext4(disk: &Path, place: &Path, read_only: bool) -> Result<(), MountError> {
     })
 }
 
-/// Moves the kernel's file systems into the new root.
+/// Shows the kernel's file systems in the new root too. Not moved: the SSH server, on its way from the one root to the
+/// other, must find `/dev/urandom` and `/proc` at any moment.
 pub fn hand_down(root: &Path) -> Result<(), MountError> {
     for (_, place, ..) in &EARLY {
         let target = root.join(place.trim_start_matches('/'));
@@ -163,7 +164,7 @@ pub fn hand_down(root: &Path) -> Result<(), MountError> {
             Some(*place),
             &target,
             None::<&str>,
-            MsFlags::MS_MOVE,
+            MsFlags::MS_BIND,
             None::<&str>,
         )
         .map_err(|source| MountError::Mount {
@@ -182,6 +183,10 @@ pub fn switch_root(root: &Path) -> Result<OwnedFd, MountError> {
         source,
     };
     let initramfs = File::open("/").map_err(failed)?;
+    for (_, place, ..) in &EARLY {
+        // One that stays is out of sight from now on, like all of the initramfs.
+        let _ = umount2(*place, MntFlags::MNT_DETACH);
+    }
     nix::unistd::chdir(root).map_err(|error| failed(error.into()))?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
         .map_err(|error| failed(error.into()))?;

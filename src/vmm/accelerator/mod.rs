@@ -12,9 +12,12 @@
 //! all parts in time ───────► kvm
 //! ```
 
+mod choice;
 mod code;
 mod machine;
 mod memory;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 
 use std::fs;
@@ -24,11 +27,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use self::code::Part;
+pub use self::choice::{Accelerator, Choice, UnknownChoice};
 use self::machine::{Ending, Machine, processor_time};
 use self::watchdog::Watched;
 use super::tsc;
-use crate::error::{Advice, Kind};
 
 /// The probe's answer, remembered until the next boot, in the data directory.
 const CACHE: &str = "accelerator.json";
@@ -41,81 +43,6 @@ const DEADLINE: Duration = Duration::from_millis(600);
 const SLOWER: u32 = 8;
 const ON_TOP: Duration = Duration::from_millis(10);
 
-/// What executes the guest's instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Accelerator {
-    /// The processor itself, through `/dev/kvm`.
-    Kvm,
-    /// QEMU's translator, in software.
-    Tcg,
-}
-
-impl Accelerator {
-    /// The word for it in settings, JSON and QEMU's options.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Accelerator::Kvm => "kvm",
-            Accelerator::Tcg => "tcg",
-        }
-    }
-}
-
-impl std::fmt::Display for Accelerator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The `accelerator` setting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Choice {
-    /// What the probe says.
-    #[default]
-    Auto,
-    /// KVM, whatever the probe says.
-    Kvm,
-    /// Software emulation, whatever the probe says.
-    Tcg,
-}
-
-/// A word that is not a [`Choice`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an accelerator")]
-pub struct UnknownChoice(String);
-
-impl Advice for UnknownChoice {
-    fn kind(&self) -> Kind {
-        Kind::Usage
-    }
-    fn hint(&self) -> Option<String> {
-        Some("it is one of: auto, kvm, tcg".into())
-    }
-}
-
-impl std::str::FromStr for Choice {
-    type Err = UnknownChoice;
-    fn from_str(text: &str) -> Result<Self, UnknownChoice> {
-        match text {
-            "auto" => Ok(Choice::Auto),
-            "kvm" => Ok(Choice::Kvm),
-            "tcg" => Ok(Choice::Tcg),
-            _ => Err(UnknownChoice(text.into())),
-        }
-    }
-}
-
-impl std::fmt::Display for Choice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Choice::Auto => "auto",
-            Choice::Kvm => "kvm",
-            Choice::Tcg => "tcg",
-        })
-    }
-}
-
 /// What the probe found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
@@ -127,7 +54,8 @@ pub struct Probe {
     pub took_ms: u64,
     /// Rate of this computer's time-stamp counter in kHz; see [`tsc::measure`].
     pub tsc_khz: Option<u32>,
-    /// False when the host was too busy for a sound answer; such an answer is not remembered.
+    /// False when the answer may be another a moment later: the host was too busy to tell, or something refused KVM to
+    /// this program. Such an answer is not remembered.
     pub certain: bool,
 }
 
@@ -165,6 +93,22 @@ pub fn probe(data_dir: &Path) -> Probe {
     probe
 }
 
+/// What to use by the `accelerator` setting. The rest of the answer is the probe's, since its rate of the time-stamp
+/// counter is needed in any case.
+pub fn choose(choice: Choice, data_dir: &Path) -> Probe {
+    let probe = probe(data_dir);
+    let set = |accelerator| Probe {
+        accelerator,
+        reason: "it is set so".into(),
+        ..probe.clone()
+    };
+    match choice {
+        Choice::Auto => probe,
+        Choice::Kvm => set(Accelerator::Kvm),
+        Choice::Tcg => set(Accelerator::Tcg),
+    }
+}
+
 fn remembered(path: &Path) -> Option<Remembered> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
@@ -195,12 +139,15 @@ pub fn probe_now() -> Probe {
 fn judge() -> (Accelerator, String, bool) {
     let tcg = |reason: String| (Accelerator::Tcg, reason, true);
     let native = native_time();
-    let machine = match Machine::new(&Part::ALL, code::LOOP_ROUNDS) {
+    let machine = match Machine::new(&code::Part::ALL, code::LOOP_ROUNDS) {
         Ok(machine) => machine,
         Err((_, cause)) if cause.kind() == io::ErrorKind::NotFound => {
             return tcg("there is no /dev/kvm".into());
         }
-        Err((step, cause)) => return tcg(format!("{step} failed: {cause}")),
+        // Permissions may be given, and another hypervisor may let go of the processor.
+        Err((step, cause)) => {
+            return (Accelerator::Tcg, format!("{step} failed: {cause}"), false);
+        }
     };
     let limit = native * SLOWER + ON_TOP;
     let Watched {
@@ -258,103 +205,5 @@ fn ratio(guest: Duration, native: Duration) -> String {
         "at full speed".into()
     } else {
         format!("{ratio:.1} times slower than native")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_comes_within_a_second_and_says_why() {
-        let begun = Instant::now();
-        let probe = probe_now();
-        assert!(begun.elapsed() < Duration::from_secs(1), "{probe:?}");
-        assert!(!probe.reason.is_empty());
-        eprintln!("{probe:?}");
-    }
-
-    /// The machine, or nothing where there is no KVM at all, which the probe must then say.
-    fn machine(parts: &[Part], rounds: u64) -> Option<Machine> {
-        match Machine::new(parts, rounds) {
-            Ok(machine) => Some(machine),
-            Err(_) => {
-                assert_eq!(probe_now().accelerator, Accelerator::Tcg);
-                None
-            }
-        }
-    }
-
-    #[test]
-    fn each_part_alone_ends_in_time() {
-        for part in Part::ALL {
-            let begun = Instant::now();
-            let Some(machine) = machine(&[part], code::LOOP_ROUNDS) else {
-                return;
-            };
-            let watched = watchdog::run(machine, DEADLINE);
-            assert!(watched.ending.is_some(), "{part:?} cannot be interrupted");
-            assert!(begun.elapsed() < Duration::from_secs(1), "{part:?}");
-        }
-    }
-
-    #[test]
-    fn guest_code_that_never_ends_is_interrupted() {
-        let Some(machine) = machine(&[], u64::MAX) else {
-            return;
-        };
-        let begun = Instant::now();
-        let watched = watchdog::run(machine, Duration::from_millis(100));
-        assert!(matches!(watched.ending, Some(Ending::Interrupted)));
-        assert_eq!(watched.during, Some(Part::Loop));
-        assert!(begun.elapsed() >= Duration::from_millis(100));
-        assert!(begun.elapsed() < Duration::from_millis(400));
-    }
-
-    #[test]
-    fn the_answer_is_remembered_for_this_boot_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(CACHE);
-        let planted = |boot_id: String| Remembered {
-            revision: REVISION,
-            boot_id,
-            probe: Probe {
-                accelerator: Accelerator::Kvm,
-                reason: "planted".into(),
-                took_ms: 1,
-                tsc_khz: None,
-                certain: true,
-            },
-        };
-        remember(&path, &planted(super::super::process::boot_id().unwrap())).unwrap();
-        assert_eq!(probe(dir.path()).reason, "planted");
-        remember(&path, &planted("another boot".into())).unwrap();
-        let fresh = probe(dir.path());
-        assert_ne!(fresh.reason, "planted");
-        if fresh.certain {
-            assert_eq!(remembered(&path).unwrap().probe, fresh);
-        }
-    }
-
-    #[test]
-    fn an_answer_that_cannot_be_remembered_is_still_given() {
-        let dir = tempfile::tempdir().unwrap();
-        let probe = probe(&dir.path().join("missing"));
-        assert!(!probe.reason.is_empty());
-    }
-
-    #[test]
-    fn the_native_loop_takes_a_time_that_can_be_compared() {
-        let time = native_time();
-        assert!(time > Duration::from_micros(50), "{time:?}");
-        assert!(time < Duration::from_millis(200), "{time:?}");
-    }
-
-    #[test]
-    fn the_setting_is_read_and_written_alike() {
-        for choice in [Choice::Auto, Choice::Kvm, Choice::Tcg] {
-            assert_eq!(choice.to_string().parse(), Ok(choice));
-        }
-        assert!("KVM!".parse::<Choice>().is_err());
     }
 }

@@ -12,9 +12,9 @@ use crate::vmm::accelerator::Accelerator;
 use crate::vmm::error::Error;
 use crate::vmm::{Disk, LaunchSpec, Tap, strays};
 
-/// Places for virtio devices on the microvm machine (hw/i386/microvm.c: 8 with one I/O interrupt controller, 24 with
-/// two, which ACPI implies).
-const TRANSPORTS: usize = 24;
+/// How many virtio devices a machine may have. The microvm machine has 24 places (hw/i386/microvm.c), but the interrupt
+/// of the place with number 0 does not reach a Linux guest with two interrupt controllers, and QEMU fills it last.
+const MOST_DEVICES: usize = 23;
 
 /// The least memory for QEMU's cache of translated code, in MiB, under software emulation. Its own default is up to
 /// 1 GiB for each machine, which a host with several machines does not have.
@@ -29,9 +29,9 @@ pub(super) fn arguments(
 ) -> Result<Vec<OsString>, Error> {
     // One more for the random number generator.
     let devices = spec.disks.len() + spec.taps.len() + 1;
-    if devices > TRANSPORTS {
+    if devices > MOST_DEVICES {
         return Err(Error::Unfit(format!(
-            "a machine has at most {TRANSPORTS} devices, and this one would have {devices}"
+            "a machine has at most {MOST_DEVICES} devices, and this one would have {devices}"
         )));
     }
     let mut line = Line::default();
@@ -79,23 +79,21 @@ pub(super) fn arguments(
     );
     line.option("-mon", "chardev=control,mode=control");
     line.option("-pidfile", spec.run_dir.join("pid"));
-    // The kernel meets the places from the last to the first, which is also how QEMU by itself would fill them.
-    let mut place = (0..TRANSPORTS).rev();
-    let mut bus = || format!("virtio-mmio-bus.{}", place.next().unwrap_or_default());
+    // QEMU fills the places of devices from the last to the first, and a guest numbers them in that order.
     for (index, disk) in spec.disks.iter().enumerate() {
         let node = format!("disk{index}");
         line.json("-blockdev", block_node(&node, disk)?);
-        line.json("-device", block_device(&node, disk, &bus())?);
+        line.json("-device", block_device(&node, disk)?);
     }
     for (index, tap) in spec.taps.iter().enumerate() {
         let id = format!("net{index}");
         line.json("-netdev", net_backend(&id, tap));
-        line.json("-device", net_device(&id, tap, &bus()));
+        line.json("-device", net_device(&id, tap));
     }
     line.option("-object", "rng-builtin,id=entropy");
     line.json(
         "-device",
-        json!({"driver": "virtio-rng-device", "rng": "entropy", "bus": bus()}),
+        json!({"driver": "virtio-rng-device", "rng": "entropy"}),
     );
     Ok(line.0)
 }
@@ -134,7 +132,7 @@ fn block_node(node: &str, disk: &Disk) -> Result<Value, Error> {
 }
 
 /// The guest is told of errors, such as a full host; QEMU's default would stop it without a word.
-fn block_device(node: &str, disk: &Disk, bus: &str) -> Result<Value, Error> {
+fn block_device(node: &str, disk: &Disk) -> Result<Value, Error> {
     if disk.serial.len() > 20 {
         return Err(Error::Unfit(format!(
             "the serial number {:?} is longer than 20 bytes",
@@ -145,7 +143,6 @@ fn block_device(node: &str, disk: &Disk, bus: &str) -> Result<Value, Error> {
         "driver": "virtio-blk-device",
         "drive": node,
         "serial": disk.serial,
-        "bus": bus,
         "rerror": "report",
         "werror": "report",
     }))
@@ -161,8 +158,8 @@ fn net_backend(id: &str, tap: &Tap) -> Value {
     })
 }
 
-fn net_device(id: &str, tap: &Tap, bus: &str) -> Value {
-    json!({"driver": "virtio-net-device", "netdev": id, "mac": tap.mac, "bus": bus})
+fn net_device(id: &str, tap: &Tap) -> Value {
+    json!({"driver": "virtio-net-device", "netdev": id, "mac": tap.mac})
 }
 
 /// `KEY=PATH` in QEMU's own syntax, where a comma is written twice.
@@ -259,7 +256,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let mut many = spec(Accelerator::Tcg);
-        many.disks = vec![many.disks[0].clone(); TRANSPORTS];
+        many.disks = vec![many.disks[0].clone(); MOST_DEVICES];
         assert!(matches!(arguments(&many, 9, true), Err(Error::Unfit(_))));
         let mut long = spec(Accelerator::Tcg);
         long.disks[0].serial = "x".repeat(21);

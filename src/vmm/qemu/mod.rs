@@ -109,7 +109,7 @@ impl Qemu {
         let stream = run_dir.connect(CONTROL).map_err(control)?;
 
         let arguments = arguments::arguments(spec, listener.as_raw_fd(), sandbox)?;
-        let pid = spawn(Spawn {
+        let process = spawn(Spawn {
             program: &self.program,
             arguments,
             namespace: namespace.as_ref(),
@@ -125,14 +125,6 @@ impl Qemu {
                 source,
             },
         })?;
-        let process = match Process::with_pid(pid) {
-            Ok(process) => process,
-            // It ended, and was waited for, within the moment.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(ended(&run_dir));
-            }
-            Err(e) => return Err(Error::Identity(e.into())),
-        };
         let up = match born(&process) {
             Ok(()) => come_up(&process, stream, &run_dir).await,
             Err(source) => Err(Error::Identity(source)),
@@ -181,6 +173,7 @@ impl Vmm for Qemu {
     }
 
     async fn launch(&self, spec: &LaunchSpec, born: Born<'_>) -> Result<Process, Error> {
+        let spec = &absolute(spec)?;
         match self.try_launch(spec, born, true).await {
             Err(Error::Ended { log, .. }) if log.0.contains("sandbox") => {
                 tracing::warn!(%log, "this QEMU cannot filter its system calls; going without");
@@ -246,6 +239,28 @@ async fn come_up(
         }
         waited => waited,
     }
+}
+
+/// QEMU runs in another directory than this program, so every path is made absolute.
+fn absolute(spec: &LaunchSpec) -> Result<LaunchSpec, Error> {
+    let mut spec = spec.clone();
+    let own = [
+        &mut spec.kernel,
+        &mut spec.initramfs,
+        &mut spec.console,
+        &mut spec.run_dir,
+    ];
+    for path in own
+        .into_iter()
+        .chain(spec.disks.iter_mut().map(|disk| &mut disk.path))
+    {
+        *path = std::path::absolute(&*path).map_err(|source| Error::RunDir {
+            act: "find the way to",
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(spec)
 }
 
 fn ended(run_dir: &RunDir) -> Error {

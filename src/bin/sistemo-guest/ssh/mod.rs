@@ -13,6 +13,8 @@ mod pty;
 mod session;
 mod stage;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::io;
@@ -40,6 +42,8 @@ const LOGIN_GRACE: Duration = Duration::from_secs(120);
 /// How often a silent client is asked whether it is still there, and how often it may not answer.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_COUNT: usize = 10;
+/// How long the server outlives the request to end, in which connections go on.
+const FAREWELL: Duration = Duration::from_millis(250);
 /// Largest packet that a client may send, in bytes; russh warns beyond 65535.
 const PACKET: u32 = 65_535;
 /// The well-known port, served when the image has no server of its own.
@@ -109,7 +113,11 @@ pub fn serve_machine(
         tokio::select! {
             failed = start => failed,
             () = server.accept(&listener) => Ok(()),
-            _ = terminate.recv() => Ok(()),
+            _ = terminate.recv() => {
+                // The machine ends. Whoever asked for that over this server still gets the answer.
+                tokio::time::sleep(FAREWELL).await;
+                Ok(())
+            }
         }
     })
 }
@@ -232,6 +240,9 @@ async fn attend(
         }
     };
     session.await;
+    // The C library keeps what a busy client needed for the next one; a machine's memory has better uses.
+    // SAFETY: gives free memory back and touches no other.
+    unsafe { nix::libc::malloc_trim(0) };
 }
 
 fn server_config(host_key: PrivateKey) -> ServerConfig {

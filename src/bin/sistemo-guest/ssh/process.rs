@@ -71,6 +71,7 @@ pub fn start(launch: Launch<'_>) -> io::Result<Child> {
         if controlling {
             super::pty::control(io::stdin().as_fd())?;
         }
+        restore_signals();
         restore_oom_score();
         // SAFETY: marks descriptors of this process only; the standard three are kept.
         unsafe {
@@ -95,6 +96,14 @@ pub fn start(launch: Launch<'_>) -> io::Result<Child> {
     // SAFETY: the closure makes system calls only and allocates nothing; the server has no other threads.
     unsafe { command.pre_exec(before_exec) };
     command.spawn()
+}
+
+/// What the server's own starter ignored, its processes do not: only handlers go with exec, not SIG_IGN (signal(7)).
+fn restore_signals() {
+    for number in 1..=libc::SIGSYS {
+        // SAFETY: SIG_DFL is no code of ours. SIGKILL and SIGSTOP cannot be set, and need not be.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
 }
 
 /// The server is the last to be killed when memory runs out (see `super::protect`); what it starts is not.

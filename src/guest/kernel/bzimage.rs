@@ -1,0 +1,204 @@
+//! From the kernel image that distributions ship to the ELF file inside it.
+//!
+//! A bzImage is a boot sector, setup code and a payload that is a compressed `vmlinux`; the setup header says where
+//! (Documentation/arch/x86/boot.rst). All but gzip append the uncompressed length as four bytes (scripts/Makefile.lib,
+//! `size_append`).
+
+use std::io::{self, Read};
+
+use super::Error;
+
+/// Setup header fields, as offsets from the beginning of the image.
+const SETUP_SECTS: usize = 0x1f1;
+const MAGIC: usize = 0x202;
+const VERSION: usize = 0x206;
+const KERNEL_VERSION: usize = 0x20e;
+const PAYLOAD_OFFSET: usize = 0x248;
+const PAYLOAD_LENGTH: usize = 0x24c;
+/// Boot protocol 2.08, the first with a payload's place.
+const WITH_PAYLOAD: u16 = 0x0208;
+/// More than any kernel has, in bytes; keeps a broken length from taking all memory.
+const LARGEST: u64 = 1 << 30;
+
+/// The kernel's release, such as `6.1.0-56-cloud-amd64`, from a bzImage.
+pub(super) fn release(image: &[u8]) -> Option<String> {
+    if image.get(MAGIC..MAGIC + 4)? != b"HdrS" {
+        return None;
+    }
+    let text = usize::from(number16(image, KERNEL_VERSION)?) + 0x200;
+    let text = image.get(text..)?.split(|b| *b == 0).next()?;
+    let release = text.split(|b| *b == b' ').next()?;
+    String::from_utf8(release.to_vec())
+        .ok()
+        .filter(|r| !r.is_empty())
+}
+
+/// The ELF file inside a bzImage; an ELF file is returned as it is.
+pub(super) fn elf(image: &[u8]) -> Result<Vec<u8>, Error> {
+    if is_elf(image) {
+        return Ok(image.to_vec());
+    }
+    let payload = payload(image).ok_or(Error::NotAKernel)?;
+    let elf = decompress(payload)?;
+    if is_elf(&elf) {
+        Ok(elf)
+    } else {
+        Err(Error::NotAKernel)
+    }
+}
+
+/// Whether the bytes begin like an ELF file (elf(5)).
+pub(super) fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF")
+}
+
+fn payload(image: &[u8]) -> Option<&[u8]> {
+    if image.get(MAGIC..MAGIC + 4)? != b"HdrS" || number16(image, VERSION)? < WITH_PAYLOAD {
+        return None;
+    }
+    // "If the field is zero, the value is 4", for the sake of old loaders.
+    let sectors = match *image.get(SETUP_SECTS)? {
+        0 => 4,
+        sectors => usize::from(sectors),
+    };
+    let begin = (sectors + 1) * 512 + number32(image, PAYLOAD_OFFSET)? as usize;
+    image
+        .get(begin..)?
+        .get(..number32(image, PAYLOAD_LENGTH)? as usize)
+}
+
+fn decompress(payload: &[u8]) -> Result<Vec<u8>, Error> {
+    let magic = payload.get(..6).ok_or(Error::NotAKernel)?;
+    let body = &payload[..payload.len() - 4];
+    let read = |reader: &mut dyn Read| {
+        let mut bytes = Vec::new();
+        reader.take(LARGEST).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let done = match magic {
+        [0x1f, 0x8b, ..] => read(&mut flate2::read::GzDecoder::new(payload)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            zstd::Decoder::new(body).and_then(|d| read(&mut d.single_frame()))
+        }
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => read(&mut lzma_rust2::XzReader::new(body, false)),
+        [0x02, 0x21, 0x4c, 0x18, ..] => lz4_legacy(&body[4..]),
+        _ => {
+            return Err(Error::UnknownCompression {
+                magic: magic.try_into().unwrap_or_default(),
+            });
+        }
+    };
+    done.map_err(Error::Decompress)
+}
+
+/// LZ4's legacy frame: blocks of at most 8 MiB, each behind its compressed length (doc/lz4_Frame_format.md, "Legacy
+/// frame"). The frame crate reads the current format only.
+fn lz4_legacy(mut blocks: &[u8]) -> io::Result<Vec<u8>> {
+    const BLOCK: usize = 8 << 20;
+    let broken = || io::Error::new(io::ErrorKind::InvalidData, "a broken LZ4 block");
+    let mut out = Vec::new();
+    while let Some((length, rest)) = blocks.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let (block, rest) = rest.split_at_checked(length).ok_or_else(broken)?;
+        let begin = out.len();
+        out.resize(begin + BLOCK, 0);
+        let written =
+            lz4_flex::block::decompress_into(block, &mut out[begin..]).map_err(io::Error::other)?;
+        out.truncate(begin + written);
+        blocks = rest;
+    }
+    Ok(out)
+}
+
+fn number16(image: &[u8], offset: usize) -> Option<u16> {
+    let bytes = image.get(offset..offset + 2)?;
+    Some(u16::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn number32(image: &[u8], offset: usize) -> Option<u32> {
+    let bytes = image.get(offset..offset + 4)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    /// An image with one setup sector, a release and a payload made by the tool that the kernel's build uses.
+    fn image(tool: &[&str], elf: &[u8]) -> Vec<u8> {
+        let mut child = Command::new(tool[0])
+            .args(&tool[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let bytes = elf.to_vec();
+        let feed = std::thread::spawn(move || io::Write::write_all(&mut input, &bytes));
+        let mut payload = child.wait_with_output().unwrap().stdout;
+        feed.join().unwrap().unwrap();
+        if tool[0] != "gzip" {
+            payload.extend((elf.len() as u32).to_le_bytes());
+        }
+        let mut image = vec![0; 1024];
+        image[SETUP_SECTS] = 1;
+        image[MAGIC..MAGIC + 4].copy_from_slice(b"HdrS");
+        image[VERSION..VERSION + 2].copy_from_slice(&0x20f_u16.to_le_bytes());
+        image[KERNEL_VERSION..KERNEL_VERSION + 2].copy_from_slice(&0x100_u16.to_le_bytes());
+        image[0x300..0x310].copy_from_slice(b"6.1.0-x (a@b) #1");
+        image[PAYLOAD_OFFSET..PAYLOAD_OFFSET + 4].copy_from_slice(&16_u32.to_le_bytes());
+        let length = payload.len() as u32;
+        image[PAYLOAD_LENGTH..PAYLOAD_LENGTH + 4].copy_from_slice(&length.to_le_bytes());
+        image.extend([0; 16]);
+        image.extend(payload);
+        image.extend([0xaa; 100]);
+        image
+    }
+
+    fn sample() -> Vec<u8> {
+        let mut elf = b"\x7fELF".to_vec();
+        elf.extend((0..20_000_000_u32).map(|n| (n / 7).wrapping_mul(n >> 9) as u8));
+        elf
+    }
+
+    #[test]
+    fn every_compression_that_distributions_use_is_undone() {
+        let elf = sample();
+        let tools: [&[&str]; 4] = [
+            &["gzip", "-1"],
+            &["zstd", "-q", "-3", "--stdout"],
+            &[
+                "xz",
+                "-0",
+                "--check=crc32",
+                "--x86",
+                "--lzma2=preset=0",
+                "--stdout",
+            ],
+            &["lz4", "-l", "-q", "-1", "-"],
+        ];
+        for tool in tools {
+            let image = image(tool, &elf);
+            assert_eq!(release(&image).as_deref(), Some("6.1.0-x"));
+            assert!(super::elf(&image).unwrap() == elf, "{tool:?}");
+        }
+    }
+
+    #[test]
+    fn broken_images_are_refused() {
+        let whole = image(&["lz4", "-l", "-q", "-1", "-"], &sample()[..100_000]);
+        assert!(elf(&whole).is_ok());
+        assert!(matches!(elf(&whole[..2000]), Err(Error::NotAKernel)));
+        assert!(matches!(elf(b"hello"), Err(Error::NotAKernel)));
+        assert!(matches!(elf(&[]), Err(Error::NotAKernel)));
+        let mut torn = whole.clone();
+        torn[1060..1200].fill(0xff);
+        assert!(elf(&torn).is_err());
+        let mut strange = whole;
+        strange[1040..1046].fill(0x11);
+        assert!(matches!(
+            elf(&strange),
+            Err(Error::UnknownCompression { .. })
+        ));
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs programs of the host: nothing on their standard input, what they print kept, so that a failure can say why.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::error::Advice;
+
+/// How many lines of a program's output an error shows.
+const SHOWN: usize = 6;
+
+/// A program failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It could not be started.
+    #[error("cannot run {program}")]
+    Start {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
+    /// It ran and failed.
+    #[error("`{line}` failed ({status}):\n{last_lines}")]
+    Failed {
+        line: String,
+        status: std::process::ExitStatus,
+        last_lines: String,
+        log: Option<PathBuf>,
+    },
+}
+
+impl Advice for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Start { program, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some(format!("install {program}"))
+            }
+            Error::Start { .. } => None,
+            Error::Failed {
+                line,
+                last_lines,
+                log,
+                ..
+            } => {
+                let all = log.as_ref().map_or(String::new(), |log| {
+                    format!(" (all of its output: {})", log.display())
+                });
+                let cause = [
+                    "resolve",
+                    "Temporary failure",
+                    "onnect",
+                    "imed out",
+                    "fetch",
+                    "download",
+                ]
+                .iter()
+                .any(|word| last_lines.contains(word));
+                let locked = last_lines.contains("lock");
+                Some(if locked {
+                    format!("another package manager is at work: wait for it, then try again{all}")
+                } else if cause {
+                    format!("check the network and the package mirrors, then try: {line}{all}")
+                } else {
+                    format!("see what it says when you run it yourself: {line}{all}")
+                })
+            }
+        }
+    }
+}
+
+/// A program and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine(pub Vec<String>);
+
+impl CommandLine {
+    /// From words.
+    pub fn new<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Self {
+        CommandLine(words.into_iter().map(Into::into).collect())
+    }
+
+    /// Runs it in `directory` and returns its standard output. What it prints is appended to `log`.
+    pub async fn run(&self, directory: &Path, log: Option<&Path>) -> Result<String, Error> {
+        let (program, arguments) = self.0.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
+        let output = tokio::process::Command::new(program)
+            .args(arguments)
+            .current_dir(directory)
+            .env("LC_ALL", "C")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|source| Error::Start {
+                program: program.into(),
+                source,
+            })?;
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if let Some(log) = log {
+            self.note(log, &stdout, &stderr);
+        }
+        if output.status.success() {
+            return Ok(stdout);
+        }
+        let said = if stderr.trim().is_empty() {
+            &stdout
+        } else {
+            &stderr
+        };
+        let lines: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
+        Err(Error::Failed {
+            line: self.to_string(),
+            status: output.status,
+            last_lines: lines[lines.len().saturating_sub(SHOWN)..].join("\n"),
+            log: log.map(Into::into),
+        })
+    }
+
+    /// A log that cannot be written does not stop the work that it tells of.
+    fn note(&self, log: &Path, stdout: &str, stderr: &str) {
+        let write = || {
+            if let Some(directory) = log.parent() {
+                fs::create_dir_all(directory)?;
+            }
+            let mut file = OpenOptions::new().create(true).append(true).open(log)?;
+            writeln!(file, "$ {self}\n{stdout}{stderr}")
+        };
+        if let Err(error) = write() {
+            tracing::warn!(%error, path = %log.display(), "cannot write the log");
+        }
+    }
+}
+
+impl std::fmt::Display for CommandLine {
+    /// As one would type it into a shell.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
+        let words: Vec<String> = (self.0.iter())
+            .map(|word| match !word.is_empty() && word.chars().all(plain) {
+                true => word.clone(),
+                false => format!("'{}'", word.replace('\'', "'\\''")),
+            })
+            .collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_shows_the_last_lines_and_keeps_them_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("logs/setup.log");
+        let line = CommandLine::new(["sh", "-c", "cat; seq 1 20 >&2; exit 3"]);
+        let error = line.run(dir.path(), Some(&log)).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with("15\n16\n17\n18\n19\n20"), "{text}");
+        assert!(!text.contains("14\n"));
+        assert!(error.hint().unwrap().contains("setup.log"));
+        let kept = fs::read_to_string(&log).unwrap();
+        assert!(kept.contains("\n1\n2\n"), "{kept}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_named() {
+        let line = CommandLine::new(["no-such-program-here"]);
+        let error = line.run(Path::new("/"), None).await.unwrap_err();
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("install no-such-program-here")
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let line = CommandLine::new(["echo", "a b", "it's", "", "x=1"]);
+        assert_eq!(line.to_string(), r"echo 'a b' 'it'\''s' '' x=1");
+    }
+}

@@ -1,0 +1,193 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::facts::lists_old;
+use super::*;
+use crate::error::Advice;
+use crate::event::{Event, Progress};
+use crate::guest::kernel::Kernels;
+
+fn bare() -> Facts {
+    Facts {
+        root: true,
+        manager: Some(PackageManager::Apt),
+        lists_old: true,
+        missing: Tool::ALL.to_vec(),
+        data_dir: "/var/lib/sistemo".into(),
+        data_dir_exists: false,
+        data_dir_writable: true,
+        kernel_origin: None,
+        kernel_setting: None,
+        host_kernel: true,
+        key_file: "/var/lib/sistemo/ssh/id_ed25519".into(),
+        has_keys: false,
+    }
+}
+
+fn complete() -> Facts {
+    Facts {
+        lists_old: false,
+        missing: Vec::new(),
+        data_dir_exists: true,
+        kernel_origin: Some("linux-image.deb".into()),
+        has_keys: true,
+        ..bare()
+    }
+}
+
+fn written(actions: &[Action]) -> String {
+    let mut text = String::new();
+    for action in actions {
+        let root = if action.needs_root { " [root]" } else { "" };
+        text.push_str(&format!("{}{root}\n", action.says));
+        for command in &action.commands {
+            text.push_str(&format!("    {command}\n"));
+        }
+    }
+    text
+}
+
+#[test]
+fn a_bare_debian_gets_everything() {
+    insta::assert_snapshot!(written(&plan(&bare())));
+}
+
+#[test]
+fn a_bare_host_of_each_kind_gets_everything() {
+    use PackageManager::{Apk, Dnf, Pacman, Zypper};
+    let all: Vec<String> = [Dnf, Pacman, Zypper, Apk]
+        .into_iter()
+        .map(|manager| {
+            let facts = Facts {
+                manager: Some(manager),
+                data_dir_exists: true,
+                has_keys: true,
+                ..bare()
+            };
+            format!("# {}\n{}", manager.program(), written(&plan(&facts)))
+        })
+        .collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_host_that_has_all_gets_nothing() {
+    assert_eq!(plan(&complete()), []);
+}
+
+#[test]
+fn an_unknown_distribution_is_told_what_to_install() {
+    let facts = Facts {
+        manager: None,
+        missing: vec![Tool::Qemu, Tool::Mmdebstrap],
+        kernel_origin: None,
+        ..complete()
+    };
+    let acts: Vec<Act> = plan(&facts).into_iter().map(|action| action.act).collect();
+    let missing = vec![Tool::Qemu];
+    assert_eq!(
+        acts,
+        [Act::ByHand { missing }, Act::Kernel(KernelSource::Host)]
+    );
+}
+
+#[test]
+fn a_configured_kernel_replaces_the_one_that_is_there() {
+    let mut facts = Facts {
+        kernel_setting: Some("/srv/vmlinuz".into()),
+        ..complete()
+    };
+    let source = KernelSource::Path("/srv/vmlinuz".into());
+    assert_eq!(plan(&facts)[0].act, Act::Kernel(source));
+    facts.kernel_origin = Some("/srv/vmlinuz".into());
+    assert_eq!(plan(&facts), []);
+}
+
+#[test]
+fn lists_of_packages_grow_old() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(lists_old(PackageManager::Apt, dir.path()));
+    assert!(!lists_old(PackageManager::Dnf, dir.path()));
+    let lists = dir.path().join("var/lib/apt/lists");
+    std::fs::create_dir_all(&lists).unwrap();
+    assert!(lists_old(PackageManager::Apt, dir.path()));
+    std::fs::write(lists.join("mirror_main_binary-amd64_Packages"), "").unwrap();
+    assert!(!lists_old(PackageManager::Apt, dir.path()));
+}
+
+fn no_keys(_: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    Err("no keys here".into())
+}
+
+/// The whole of it on this host, except packages that the tests need anyway: a kernel from the distribution, keys.
+#[tokio::test]
+async fn setup_fills_an_empty_data_directory_and_then_has_nothing_to_do() {
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let (data, keys) = (dir.path().join("data"), dir.path().join("data/ssh/id"));
+    let facts = Facts::gather(&data, None, &keys);
+    let actions = plan(&facts);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let progress = {
+        let heard = heard.clone();
+        Progress::new(move |event| heard.lock().unwrap().push(event))
+    };
+    let make_keys = |path: &Path| {
+        std::fs::create_dir_all(path.parent().unwrap())?;
+        std::fs::write(path, "key")?;
+        Ok(())
+    };
+    // Something that a killed setup left behind.
+    std::fs::create_dir_all(data.join("kernels/.new-killed/tree")).unwrap();
+    carry_out(&actions, &data, &keys, &make_keys, &progress)
+        .await
+        .unwrap();
+    let steps: Vec<Event> = (actions.iter())
+        .map(|action| Event::Step {
+            step: action.says.clone(),
+        })
+        .collect();
+    assert_eq!(*heard.lock().unwrap(), steps);
+    let kernel = Kernels::new(&data).current().unwrap();
+    assert!(kernel.elf().exists() && kernel.modules_image().is_some());
+    assert!(Kernels::new(&data).leftovers().is_empty());
+    assert!(
+        std::fs::read_to_string(data.join("logs/setup.log"))
+            .unwrap()
+            .contains("apt-get")
+    );
+
+    let begun = Instant::now();
+    assert_eq!(plan(&Facts::gather(&data, None, &keys)), []);
+    assert!(begun.elapsed().as_millis() < 200, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_first_failure_stops_setup_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let action = |act| Action {
+        says: "try".into(),
+        commands: Vec::new(),
+        needs_root: false,
+        act,
+    };
+    let run = async |act| {
+        let actions = [action(act), action(Act::KeyPair)];
+        let key = dir.path().join("key");
+        carry_out(&actions, dir.path(), &key, &no_keys, &Progress::silent())
+            .await
+            .unwrap_err()
+    };
+    let missing = run(Act::ByHand {
+        missing: vec![Tool::Qemu],
+    })
+    .await;
+    assert!(
+        missing.hint().unwrap().contains("qemu-system-x86_64"),
+        "{missing}"
+    );
+    let kernel = run(Act::Kernel(KernelSource::Path("/no/such".into()))).await;
+    assert!(matches!(kernel, Error::Kernel(_)), "{kernel}");
+    let keys = run(Act::DataDirectory).await;
+    assert!(matches!(keys, Error::Keys { .. }), "{keys}");
+}
