@@ -5,7 +5,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -33,15 +34,35 @@ impl Lock {
         why: &str,
     ) -> Result<Option<Lock>, Error> {
         let path = rooms.paths.locks().join(id.to_string());
-        match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => Lock { file, path }.sign(why).map(Some),
-            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(Error::File {
-                what: "lock",
-                path,
-                source: errno.into(),
-            }),
+        loop {
+            match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
+                // Whoever retired it between the opening and the locking left a file that nobody else will ever see.
+                Ok(file) if !is_at(&file, &path) => {}
+                Ok(file) => return Lock { file, path }.sign(why).map(Some),
+                Err((_, nix::Error::EWOULDBLOCK)) => return Ok(None),
+                Err((_, errno)) => {
+                    return Err(Error::File {
+                        what: "lock",
+                        path,
+                        source: errno.into(),
+                    });
+                }
+            }
         }
+    }
+
+    /// The machines that have a lock file.
+    pub(super) fn files(rooms: &Rooms) -> Result<Vec<MachineId>, Error> {
+        let path = rooms.paths.locks();
+        let entries = std::fs::read_dir(&path).map_err(|source| Error::File {
+            what: "read",
+            path,
+            source,
+        })?;
+        let names = entries.flatten().map(|entry| entry.file_name());
+        Ok(names
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect())
     }
 
     /// Waits for the lock; after ten seconds says on whom.
@@ -121,6 +142,16 @@ impl Lock {
             path: self.path.clone(),
             source,
         })
+    }
+}
+
+/// Whether the open file is the one at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same =
+        |a: std::fs::Metadata, b: std::fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(there)) => same(open, there),
+        _ => false,
     }
 }
 
