@@ -107,6 +107,9 @@ impl Advice for Error {
             Error::File { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
                 "free some space: sistemo image list, sistemo volume list".into()
             }
+            Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "check the path; a container image's name has neither a slash in front nor such a suffix".into()
+            }
             _ => return None,
         })
     }
