@@ -4,13 +4,15 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sistemo::engine::Engine;
+use sistemo::error::Kind;
 use sistemo::guest::client::{Event, Exec as Command, Exit, Io, Pty};
 use sistemo::machine::Session;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::Context;
-use crate::cli::report::Failure;
+use crate::cli::report::{self, Failure};
 use crate::cli::terminal::{self, Raw};
 
 /// The status of a command line whose connection failed, as ssh(1) has it.
@@ -139,10 +141,7 @@ fn quote(word: &str) -> String {
 
 pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
-    let session = engine
-        .machines()
-        .enter(&args.name, Some(&args.login))
-        .await?;
+    let session = enter(context, &engine, &args.name, Some(&args.login)).await?;
     let pty = std::io::stdin().is_terminal().then(pty);
     run(
         session,
@@ -158,16 +157,32 @@ pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failu
 pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Failure> {
     let args = args.settle();
     let engine = context.engine().await?;
-    let session = engine
-        .machines()
-        .enter(&args.name, args.options.user.as_deref())
-        .await?;
+    let user = args.options.user.as_deref();
+    let session = enter(context, &engine, &args.name, user).await?;
     let command = Command {
         command: Some(args.line()),
         env: args.options.env,
         pty: args.options.tty.then(pty),
     };
     run(session, command).await
+}
+
+/// Connects to a machine. That there is none, or that it does not run, has a status of its own; a connection that
+/// failed has the status that ssh(1) gives it.
+async fn enter(
+    context: &Context,
+    engine: &Engine,
+    name: &str,
+    user: Option<&str>,
+) -> Result<Session, Failure> {
+    let entered = engine.machines().enter(name, user).await;
+    entered.map_err(|error| match error.kind() {
+        Kind::Failed => {
+            report::failure(&Failure::Engine(error), context.format);
+            Failure::Reported(ExitCode::from(CONNECTION_FAILED))
+        }
+        _ => Failure::Engine(error),
+    })
 }
 
 fn pty() -> Pty {
