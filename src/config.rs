@@ -71,6 +71,11 @@ const KEYS: &[Key] = &[
         meaning: "path of a guest kernel; by default the one setup fetched",
     },
     Key {
+        name: "registry_url",
+        default: "",
+        meaning: "address of prebuilt images (index.json and disks); none by default",
+    },
+    Key {
         name: "registry_mirrors",
         default: "",
         meaning: "mirrors asked before the default container registry, comma-separated",
@@ -180,6 +185,7 @@ pub struct Config {
     pub uplink: Option<String>,
     pub accelerator: Choice,
     pub kernel: Option<PathBuf>,
+    pub registry_url: Option<String>,
     pub registry_mirrors: Vec<String>,
     pub default_vcpus: u8,
     pub default_memory: ByteSize,
@@ -364,6 +370,7 @@ impl Values {
             uplink: self.optional("uplink"),
             accelerator: self.get("accelerator", "auto, kvm or tcg")?,
             kernel: self.optional("kernel").map(PathBuf::from),
+            registry_url: self.optional("registry_url"),
             registry_mirrors: self
                 .text("registry_mirrors")
                 .split(',')

@@ -64,7 +64,9 @@ impl Engine {
         }
         let store = Store::open(&paths.database())?;
         let options = Options {
+            registry_url: config.registry_url.clone(),
             registry_mirrors: config.registry_mirrors.clone(),
+            docker_config: None,
         };
         let images = Images::open(&paths.images(), store.clone(), options)?;
         let machines = Machines::new(Rooms {

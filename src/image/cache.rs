@@ -1,12 +1,18 @@
 //! The cache: disks by the digest of their bytes, and names.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Error, Image, ImageConfig, Images, disk};
+use super::download::BLOBS;
+use super::{Error, Image, ImageConfig, Images, disk, work};
 use crate::store;
 use crate::store::images::ImageRow;
 use crate::value::ByteSize;
+
+/// How long a download may lie before nobody will go on with it.
+const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl Images {
     /// Every image, the newest first.
@@ -39,6 +45,7 @@ impl Images {
     /// Takes a name away; with its last name, or when named by its digest, the image goes. Machines keep their disks,
     /// which are copies.
     pub fn delete(&self, text: &str) -> Result<(), Error> {
+        let _lock = work::lock_cache(&self.dir)?;
         let image = self.find(text)?;
         if image.names.iter().any(|name| name == text) && image.names.len() > 1 {
             return Ok(self.store.remove_image_name(text)?);
@@ -63,11 +70,11 @@ impl Images {
         Ok(Some(image).filter(|image| image.path.exists()))
     }
 
-    /// Takes a finished disk into the cache under a name. The disk is moved.
+    /// Takes a finished disk into the cache under these names. The disk is moved.
     pub(super) fn keep(
         &self,
         made: &Path,
-        name: &str,
+        names: &[String],
         source: &str,
         config: Option<ImageConfig>,
     ) -> Result<Image, Error> {
@@ -79,20 +86,58 @@ impl Images {
             source,
         };
         let size = made.metadata().map_err(fail)?.len();
+        // What has this digest for a name must have these bytes, even when the host fails the next moment.
+        File::open(made)
+            .and_then(|file| file.sync_all())
+            .map_err(fail)?;
         std::fs::set_permissions(made, PermissionsExt::from_mode(0o400)).map_err(fail)?;
-        std::fs::rename(made, &path).map_err(fail)?;
         let config = config
             .map(|config| serde_json::to_string(&config))
             .transpose();
-        self.store.put_image(&ImageRow {
+        let row = ImageRow {
             digest: digest.clone(),
             size: ByteSize::bytes(size),
             source: source.into(),
             config: config.map_err(Error::Config)?,
             created_at: store::now(),
-            names: vec![name.into()],
-        })?;
-        self.find(name)
+            names: names.to_vec(),
+        };
+        let _lock = work::lock_cache(&self.dir)?;
+        std::fs::rename(made, &path).map_err(fail)?;
+        self.store.put_image(&row)?;
+        self.find(&digest)
+    }
+
+    /// Removes disks that no row knows, left by a process killed between the two, and downloads that nobody went on
+    /// with.
+    pub(super) fn sweep(&self) -> Result<(), Error> {
+        let _lock = work::lock_cache(&self.dir)?;
+        let fail = |source| Error::File {
+            what: "read",
+            path: self.dir.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&self.dir).map_err(fail)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let hex = name
+                .strip_prefix("sha256-")
+                .and_then(|name| name.strip_suffix(".ext4"));
+            if let Some(hex) = hex
+                && self.store.images_like(hex)?.is_empty()
+            {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        for entry in std::fs::read_dir(self.dir.join(BLOBS))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if work::is_older(&entry.path(), STALE) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, digest: &str) -> PathBuf {

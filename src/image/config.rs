@@ -24,6 +24,25 @@ pub struct ImageConfig {
 struct Document {
     #[serde(default)]
     config: Option<Section>,
+    #[serde(default)]
+    rootfs: RootFs,
+    #[serde(default)]
+    created: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RootFs {
+    diff_ids: Vec<String>,
+}
+
+/// What the configuration says of how the image is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layering {
+    /// Digests of the layers, uncompressed.
+    pub(super) diff_ids: Vec<String>,
+    /// When the image was made, seconds since 1970; 0 when it does not say.
+    pub(super) created: i64,
 }
 
 #[derive(Default, Deserialize)]
@@ -36,6 +55,20 @@ struct Section {
     user: Option<String>,
     stop_signal: Option<String>,
     exposed_ports: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+}
+
+impl Layering {
+    /// Reads the configuration blob of a container image.
+    pub(super) fn parse(text: &[u8]) -> Result<Layering, serde_json::Error> {
+        let document: Document = serde_json::from_slice(text)?;
+        let created = document
+            .created
+            .and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        Ok(Layering {
+            diff_ids: document.rootfs.diff_ids,
+            created: created.map_or(0, jiff::Timestamp::as_second),
+        })
+    }
 }
 
 impl ImageConfig {

@@ -1,122 +1,99 @@
-//! Making an ext4 disk of a folder, and telling whether a file is one.
+//! Disks that come from elsewhere: telling whether a file is one, copying it, and digests.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::Error;
+use super::pipe::Pipe;
 
 /// Where the superblock lies, and its magic number within (Documentation/filesystems/ext4/super.rst).
-const SUPERBLOCK: u64 = 1024;
+const SUPERBLOCK: usize = 1024;
 const MAGIC: (usize, [u8; 2]) = (0x38, [0x53, 0xef]);
 /// The incompatible-features word, and the bit for extents, which sets ext4 apart from ext2 and ext3.
 const FEATURES: usize = 0x60;
 const EXTENTS: u32 = 0x40;
+/// As much of a file as shows what it is.
+pub(super) const HEAD: usize = SUPERBLOCK + 1024;
+/// What is copied at once; a piece that is all zeros becomes a hole.
+const PIECE: usize = 64 << 10;
 
-/// Writes the content of `root` into a new ext4 file system in `disk`, with room to spare; it grows to the machine's
-/// disk when it is first mounted.
-pub(super) fn make(root: &Path, disk: &Path) -> Result<(), Error> {
-    let (bytes, files) = measure(root)?;
-    // An eighth more for metadata, 64 MiB to start with, and inodes for half as many files again.
-    let size = (bytes + bytes / 8 + (64 << 20)).next_multiple_of(4 << 20);
-    let inodes = (files + files / 2).max(size / 16384) + 1024;
-    let file = File::create(disk)
-        .and_then(|file| file.set_len(size).map(|()| file))
-        .map_err(|source| Error::File {
-            what: "write",
-            path: disk.into(),
-            source,
-        })?;
-    drop(file);
-    let mut mkfs = Command::new("mkfs.ext4");
-    // Reserved for growing online to a thousand times the size: mke2fs's own default for resize_inode.
-    mkfs.args([
-        "-q",
-        "-F",
-        "-b",
-        "4096",
-        "-m",
-        "1",
-        "-L",
-        "sistemo-root",
-        "-N",
-    ])
-    .arg(inodes.to_string())
-    .args([
-        "-E",
-        "root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0",
-        "-d",
-    ])
-    .arg(root)
-    .arg(disk);
-    run(&mut mkfs, "mkfs.ext4")
-}
-
-/// Bytes in blocks of 4 KiB and number of files under a folder. A file with several names counts once.
-fn measure(root: &Path) -> Result<(u64, u64), Error> {
-    let mut seen = std::collections::HashSet::new();
-    let (mut bytes, mut files) = (0, 0);
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let fail = |source| Error::File {
-            what: "read",
-            path: folder.clone(),
-            source,
-        };
-        for entry in std::fs::read_dir(&folder).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let meta = entry.metadata().map_err(fail)?;
-            files += 1;
-            if meta.is_dir() {
-                bytes += 4096;
-                folders.push(entry.path());
-            } else if meta.nlink() == 1 || seen.insert(meta.ino()) {
-                bytes += (meta.blocks() * 512).min(meta.len()).next_multiple_of(4096);
-            }
-        }
-    }
-    Ok((bytes, files))
+/// Whether the first [`HEAD`] bytes have the superblock of an ext2, ext3 or ext4 file system.
+pub(super) fn has_superblock(head: &[u8]) -> bool {
+    let at = SUPERBLOCK + MAGIC.0;
+    head.get(at..at + 2) == Some(&MAGIC.1)
 }
 
 /// Refuses what is not an ext4 file system, or one that is damaged.
-pub(super) fn check(disk: &Path) -> Result<(), Error> {
+pub(super) fn check(disk: &Path, shown: &Path) -> Result<(), Error> {
     let no = |why: &str| Error::NotExt4 {
-        path: disk.into(),
+        path: shown.into(),
         why: why.into(),
     };
-    let fail = |source| Error::File {
-        what: "read",
-        path: disk.into(),
-        source,
-    };
-    let file = File::open(disk).map_err(fail)?;
-    let mut superblock = [0; 1024];
-    match file.read_exact_at(&mut superblock, SUPERBLOCK) {
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+    let mut head = [0; HEAD];
+    let read = File::open(disk).and_then(|file| file.read_exact_at(&mut head, 0));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return Err(no("it is too short"));
         }
-        other => other.map_err(fail)?,
+        other => other.map_err(|source| Error::File {
+            what: "read",
+            path: disk.into(),
+            source,
+        })?,
     }
-    let (at, magic) = MAGIC;
-    if superblock[at..at + 2] != magic {
+    if !has_superblock(&head) {
         return Err(no("it has no ext4 superblock"));
     }
-    let features = superblock[FEATURES..FEATURES + 4]
-        .try_into()
-        .map_or(0, u32::from_le_bytes);
-    if features & EXTENTS == 0 {
+    let features = &head[SUPERBLOCK + FEATURES..][..4];
+    if features.try_into().map_or(0, u32::from_le_bytes) & EXTENTS == 0 {
         return Err(no("it is an older ext2 or ext3 file system"));
     }
     let mut fsck = Command::new("e2fsck");
-    run(fsck.args(["-fn"]).arg(disk), "e2fsck")
-        .map_err(|_| no("its file system is damaged (e2fsck -fn finds errors)"))
+    run(fsck.arg("-fn").arg(disk), "e2fsck").map_err(|error| match error {
+        Error::Tool { said, .. } if !said.is_empty() => no(&format!("it is damaged: {said}")),
+        other => other,
+    })
 }
 
-/// `sha256:` and the digest of a file's bytes.
+/// Copies a disk, compressed or not, into a new file. Holes stay holes, and more are made.
+pub(super) fn copy(from: File, to: &Path, cancel: &CancellationToken) -> Result<(), Error> {
+    let fail = |source| Error::File {
+        what: "write",
+        path: to.into(),
+        source,
+    };
+    let mut pipe = Pipe::of_file(from).map_err(Error::Damaged)?;
+    let file = File::create_new(to).map_err(fail)?;
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    loop {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let mut filled = 0;
+        while filled < piece.len() {
+            match pipe.read(&mut piece[filled..]).map_err(Error::Damaged)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        if filled == 0 {
+            return file.set_len(at).map_err(fail);
+        }
+        if piece[..filled].iter().any(|byte| *byte != 0) {
+            file.write_all_at(&piece[..filled], at).map_err(fail)?;
+        }
+        at += filled as u64;
+    }
+}
+
+/// The digest of a file's bytes.
 pub(super) fn digest(path: &Path) -> Result<String, Error> {
     let fail = |source| Error::File {
         what: "read",
@@ -124,16 +101,14 @@ pub(super) fn digest(path: &Path) -> Result<String, Error> {
         source,
     };
     let mut file = File::open(path).map_err(fail)?;
-    file.seek(SeekFrom::Start(0)).map_err(fail)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer).map_err(fail)? {
-            0 => break,
+            0 => return Ok(written(&hash.finalize())),
             count => hash.update(&buffer[..count]),
         }
     }
-    Ok(written(&hash.finalize()))
 }
 
 /// A digest as it is written.
@@ -171,17 +146,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_made_of_a_folder_passes_the_check_and_others_do_not() {
+    fn only_a_sound_ext4_disk_passes_the_check() {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let root = dir.path().join("root");
-        std::fs::create_dir_all(root.join("etc")).unwrap();
-        std::fs::write(root.join("etc/hostname"), "x").unwrap();
         let disk = dir.path().join("disk");
-        make(&root, &disk).unwrap();
-        check(&disk).unwrap();
+        File::create(&disk).unwrap().set_len(16 << 20).unwrap();
+        run(Command::new("mkfs.ext4").arg("-qF").arg(&disk), "mkfs.ext4").unwrap();
+        check(&disk, &disk).unwrap();
         assert_eq!(digest(&disk).unwrap().len(), 71);
+        let copied = dir.path().join("copied");
+        copy(
+            File::open(&disk).unwrap(),
+            &copied,
+            &CancellationToken::new(),
+        )
+        .unwrap();
+        assert_eq!(digest(&copied).unwrap(), digest(&disk).unwrap());
 
-        let why = |path: &Path| check(path).unwrap_err().to_string();
+        let why = |path: &Path| check(path, path).unwrap_err().to_string();
         let text = dir.path().join("text");
         std::fs::write(&text, "no disk").unwrap();
         assert!(why(&text).contains("too short"));

@@ -1,12 +1,13 @@
-//! Downloads that go on where they broke off, and are believed only when their digest is right.
+//! Downloads that go on where they broke off. What is known by its digest is believed only when the digest is right.
 
+use std::fs::File;
 use std::future::Future;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use nix::fcntl::{Flock, FlockArg};
@@ -14,15 +15,19 @@ use oci_client::client::BlobResponse;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Image, Images, disk};
+use super::{Error, disk};
 use crate::event::Progress;
 
-/// Attempts after the first, each a little later than the one before.
+/// The folder of blobs, in that of the images.
+pub(super) const BLOBS: &str = "blobs";
+/// Attempts after the first, each later than the one before.
 const RETRIES: usize = 5;
+/// How many bytes pass between two reports of progress.
+const REPORT: u64 = 256 << 10;
 
-type Bytes = BoxStream<'static, std::io::Result<bytes::Bytes>>;
+pub(super) type Bytes = BoxStream<'static, std::io::Result<bytes::Bytes>>;
 
-/// What a server sends when asked for a blob from some byte on.
+/// What a server sends when asked for something from some byte on.
 pub(super) enum Answer {
     /// All of it: the server does not know how to begin in the middle.
     Whole(Bytes),
@@ -43,52 +48,41 @@ impl From<BlobResponse> for Answer {
 pub(super) struct Blob<'a> {
     pub(super) dir: &'a Path,
     pub(super) digest: &'a str,
-    pub(super) size: Option<u64>,
+    /// Its size in bytes.
+    pub(super) size: u64,
+    /// What a progress bar calls it.
+    pub(super) label: String,
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a CancellationToken,
 }
 
 /// Where a blob lies once it is whole.
 pub(super) fn path(dir: &Path, digest: &str) -> PathBuf {
-    dir.join("blobs").join(digest.replace(':', "-"))
+    dir.join(BLOBS).join(digest.replace([':', '/'], "-"))
 }
 
 impl Blob<'_> {
-    /// Fetches the blob, unless it is here. `ask` asks the server for it from a byte on.
-    pub(super) async fn fetch<F>(&self, ask: impl Fn(u64) -> F) -> Result<PathBuf, Error>
+    /// Fetches the blob, unless it is here, and returns its open file. `ask` asks the server for it from a byte on.
+    pub(super) async fn fetch<F>(&self, ask: impl Fn(u64) -> F) -> Result<File, Error>
     where
         F: Future<Output = Result<Answer, Error>>,
     {
         let whole = path(self.dir, self.digest);
-        if whole.exists() {
-            return Ok(whole);
-        }
-        let partial = whole.with_extension("partial");
         let fail = |source| Error::File {
             what: "write",
-            path: partial.clone(),
+            path: whole.clone(),
             source,
         };
-        std::fs::create_dir_all(self.dir.join("blobs")).map_err(fail)?;
-        let file = {
-            let mut options = std::fs::File::options();
-            let open = options
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&partial);
-            let file = open.map_err(fail)?;
-            // Another process may be at the same blob.
-            let waiting =
-                tokio::task::spawn_blocking(|| Flock::lock(file, FlockArg::LockExclusive));
-            let locked = waiting
-                .await
-                .map_err(|error| fail(std::io::Error::other(error)))?;
-            locked.map_err(|(_, errno)| fail(errno.into()))?
-        };
-        if whole.exists() {
-            return Ok(whole);
+        if let Ok(file) = File::open(&whole) {
+            self.report(self.size);
+            return Ok(file);
+        }
+        std::fs::create_dir_all(self.dir.join(BLOBS)).map_err(fail)?;
+        let (partial, file) = open_partial(&whole).map_err(fail)?;
+        // Another process may have finished it since.
+        if let Ok(file) = File::open(&whole) {
+            let _ = std::fs::remove_file(&partial);
+            return Ok(file);
         }
         let mut part = Part {
             file,
@@ -96,88 +90,141 @@ impl Blob<'_> {
             at: 0,
         };
         part.take_up().map_err(fail)?;
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(300))
-            .with_max_times(RETRIES)
-            .with_jitter()
-            .build();
-        loop {
-            let error = match self.attempt(&mut part, &ask).await {
-                Ok(()) => break,
-                Err(error) => error,
-            };
-            // A server that refuses will refuse again; a connection may hold the next time.
-            let hopeless = !matches!(error, Error::Unreachable { .. } | Error::Download { .. });
-            let Some(pause) = pauses.next().filter(|_| !hopeless) else {
-                return Err(error);
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.cancel.cancelled() => return Err(Error::Cancelled),
-            }
+        let mut pauses = Pauses::new();
+        while let Err(error) = self.attempt(&mut part, &ask).await {
+            pauses.wait(error, self.cancel).await?;
         }
         if disk::written(&part.hash.clone().finalize()) != self.digest {
-            part.begin_anew().map_err(fail)?;
             let _ = std::fs::remove_file(&partial);
-            return Err(Error::Digest {
-                digest: self.digest.into(),
-            });
+            return Err(self.wrong());
         }
         std::fs::rename(&partial, &whole).map_err(fail)?;
-        Ok(whole)
+        part.file.try_clone().map_err(fail)
+    }
+
+    fn wrong(&self) -> Error {
+        Error::Digest {
+            digest: self.digest.into(),
+        }
+    }
+
+    fn report(&self, done: u64) {
+        self.progress
+            .transfer(self.digest, &self.label, done, Some(self.size));
     }
 
     async fn attempt<F>(&self, part: &mut Part, ask: impl Fn(u64) -> F) -> Result<(), Error>
     where
         F: Future<Output = Result<Answer, Error>>,
     {
-        if self.size.is_some_and(|size| size > 0 && part.at == size) {
+        if part.at > self.size {
+            part.begin_anew().map_err(|source| self.unwritten(source))?;
+        }
+        if part.at == self.size {
+            self.report(part.at);
             return Ok(());
         }
-        let label = self
-            .digest
-            .trim_start_matches("sha256:")
-            .get(..12)
-            .unwrap_or(self.digest);
-        let broken = |source: std::io::Error| Error::Download {
-            url: self.digest.into(),
-            source: source.into(),
+        let answer = tokio::select! {
+            answer = ask(part.at) => answer?,
+            () = self.cancel.cancelled() => return Err(Error::Cancelled),
         };
-        let mut bytes = match ask(part.at).await? {
+        let mut bytes = match answer {
             Answer::Rest(bytes) => bytes,
             Answer::Whole(bytes) => {
-                part.begin_anew().map_err(broken)?;
+                part.begin_anew().map_err(|source| self.unwritten(source))?;
                 bytes
             }
         };
+        let mut reported = part.at;
+        self.report(part.at);
         loop {
             let next = tokio::select! {
                 next = bytes.next() => next,
                 () = self.cancel.cancelled() => return Err(Error::Cancelled),
             };
-            match next {
-                Some(bytes) => part
-                    .add(&bytes.map_err(broken)?)
-                    .map_err(|source| Error::File {
-                        what: "write",
-                        path: path(self.dir, self.digest),
-                        source,
-                    })?,
-                None => break,
+            let Some(piece) = next else { break };
+            let piece = piece.map_err(|source| self.broken(source))?;
+            part.add(&piece).map_err(|source| self.unwritten(source))?;
+            if part.at > self.size {
+                return Err(self.wrong());
             }
-            self.progress
-                .transfer(self.digest, label, part.at, self.size);
+            if part.at - reported >= REPORT {
+                self.report(part.at);
+                reported = part.at;
+            }
         }
-        match self.size {
-            Some(size) if part.at < size => Err(broken(std::io::ErrorKind::UnexpectedEof.into())),
-            _ => Ok(()),
+        self.report(part.at);
+        if part.at < self.size {
+            return Err(self.broken(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(())
+    }
+
+    fn broken(&self, source: std::io::Error) -> Error {
+        Error::Download {
+            url: self.digest.into(),
+            source: source.into(),
+        }
+    }
+
+    fn unwritten(&self, source: std::io::Error) -> Error {
+        Error::File {
+            what: "write",
+            path: path(self.dir, self.digest),
+            source,
+        }
+    }
+}
+
+/// What an earlier attempt has left of a blob, or a new file. It is locked: when another process is at the same blob,
+/// this one fetches it into a file of its own.
+fn open_partial(whole: &Path) -> std::io::Result<(PathBuf, Flock<File>)> {
+    let mut partial = whole.with_extension("partial");
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    loop {
+        let file = options.open(&partial)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok((partial, locked)),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+                partial = whole.with_extension(format!("partial-{}", uuid::Uuid::new_v4()));
+            }
+            Err((_, errno)) => return Err(errno.into()),
+        }
+    }
+}
+
+/// The pauses between attempts.
+pub(super) struct Pauses(ExponentialBackoff);
+
+impl Pauses {
+    pub(super) fn new() -> Pauses {
+        let pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(300));
+        Pauses(pauses.with_max_times(RETRIES).with_jitter().build())
+    }
+
+    /// Waits before the next attempt, or returns the error when another is of no use: a server that refuses will
+    /// refuse again; a connection may hold the next time.
+    pub(super) async fn wait(
+        &mut self,
+        error: Error,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let hopeful = matches!(error, Error::Unreachable { .. } | Error::Download { .. });
+        let Some(pause) = self.0.next().filter(|_| hopeful) else {
+            return Err(error);
+        };
+        tracing::debug!(%error, ?pause, "trying again");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = cancel.cancelled() => Err(Error::Cancelled),
         }
     }
 }
 
 /// A blob on its way.
 struct Part {
-    file: Flock<std::fs::File>,
+    file: Flock<File>,
     hash: Sha256,
     at: u64,
 }
@@ -220,86 +267,4 @@ pub(super) fn install_tls() {
         // An error says that somebody has chosen already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-}
-
-impl Images {
-    /// Downloads a file and takes it as an image.
-    pub(super) async fn download(
-        &self,
-        url: &str,
-        progress: &Progress,
-        cancel: &CancellationToken,
-    ) -> Result<Image, Error> {
-        install_tls();
-        let failed = |error: reqwest::Error| Error::Download {
-            url: url.into(),
-            source: error.into(),
-        };
-        let name = url
-            .split(['?', '#'])
-            .next()
-            .unwrap_or(url)
-            .rsplit('/')
-            .next()
-            .unwrap_or_default();
-        progress.step(format!("downloading {url}"));
-        let work = super::work::Work::new(&self.dir)?;
-        let path = work.join(if name.is_empty() { "download" } else { name });
-        let fail = |source| Error::File {
-            what: "write",
-            path: path.clone(),
-            source,
-        };
-        let client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(15))
-            .read_timeout(Duration::from_secs(60))
-            .build()
-            .map_err(failed)?;
-        let mut file = std::fs::File::create(&path).map_err(fail)?;
-        let (mut done, mut total) = (0u64, None);
-        let mut pauses = ExponentialBuilder::default()
-            .with_max_times(RETRIES)
-            .build();
-        while total.is_none_or(|total| done < total) {
-            let attempt = async {
-                let range = format!("bytes={done}-");
-                let mut response = client
-                    .get(url)
-                    .header("Range", range)
-                    .send()
-                    .await?
-                    .error_for_status()?;
-                if done > 0 && response.status() != reqwest::StatusCode::PARTIAL_CONTENT {
-                    done = 0;
-                }
-                total = response.content_length().map(|rest| done + rest);
-                file.set_len(done).ok();
-                file.seek(SeekFrom::Start(done)).ok();
-                while let Some(bytes) = response.chunk().await? {
-                    if file.write_all(&bytes).is_err() {
-                        return Ok(false);
-                    }
-                    done += bytes.len() as u64;
-                    progress.transfer(url, name, done, total);
-                }
-                total.get_or_insert(done);
-                Ok::<bool, reqwest::Error>(true)
-            };
-            let outcome = tokio::select! {
-                outcome = attempt => outcome,
-                () = cancel.cancelled() => return Err(Error::Cancelled),
-            };
-            match outcome {
-                Ok(true) => {}
-                Ok(false) => return Err(fail(std::io::Error::last_os_error())),
-                Err(error) if error.is_status() => return Err(failed(error)),
-                Err(error) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(failed(error)),
-                },
-            }
-        }
-        drop(file);
-        self.import(&path, None, progress, cancel).await
-    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::{ext4, layer};
 use crate::error::{Advice, Kind};
 use crate::store;
 
@@ -29,8 +30,10 @@ pub enum Error {
     NotExt4 { path: PathBuf, why: String },
     #[error("the archive has an entry {entry:?} that leads out of it")]
     Escapes { entry: String },
-    #[error("the archive cannot be unpacked at {entry:?}")]
-    Unpack { entry: String, source: io::Error },
+    #[error("the archive cannot become a disk")]
+    Layer(#[source] layer::Error),
+    #[error("the disk cannot be made")]
+    Write(#[source] ext4::Error),
     #[error("the archive is damaged or cut short")]
     Damaged(#[source] io::Error),
     #[error("the archive is empty")]
@@ -39,12 +42,14 @@ pub enum Error {
     Tool { program: &'static str, said: String },
     #[error("the registry of {reference} refused: {said}")]
     Registry { reference: String, said: String },
+    #[error("there is no image {reference}")]
+    NoSuchImage { reference: String },
     #[error("the registry of {reference} cannot be reached")]
     Unreachable {
         reference: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the registry sent something else than {digest}")]
+    #[error("what came is something else than {digest}")]
     Digest { digest: String },
     #[error("the image {reference} has layers of a kind that is not known here: {kind}")]
     LayerKind { reference: String, kind: String },
@@ -55,6 +60,15 @@ pub enum Error {
         url: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("the image has {layers} layers and the digests of {digests}")]
+    LayerCount { layers: usize, digests: usize },
+    #[error("the list of prebuilt images at {url} cannot be read")]
+    Index {
+        url: String,
+        source: serde_json::Error,
+    },
+    #[error("{url} was refused: {status}")]
+    Refused { url: String, status: String },
     #[error("the image's configuration cannot be read")]
     Config(#[source] serde_json::Error),
     #[error("cancelled")]
@@ -66,7 +80,7 @@ pub enum Error {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unknown(_) | Error::NoRecipe(_) => Kind::NotFound,
+            Error::Unknown(_) | Error::NoRecipe(_) | Error::NoSuchImage { .. } => Kind::NotFound,
             Error::Ambiguous(_) | Error::BadReference(_) => Kind::Usage,
             Error::Cancelled => Kind::Cancelled,
             Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -82,6 +96,10 @@ impl Advice for Error {
                 "see what there is: sistemo image list; or fetch one: sistemo image pull debian".into()
             }
             Error::Ambiguous(_) => "type more of it, or the name".into(),
+            Error::NoSuchImage { .. } => {
+                "check the name; see what is here: sistemo image list; recipes: debian, debian:bookworm, debian:trixie"
+                    .into()
+            }
             Error::BadReference(_) => {
                 "for example: debian, nginx:1.27, registry.example/team/app:1, ./disk.ext4".into()
             }
@@ -90,7 +108,7 @@ impl Advice for Error {
                 "give a .ext4 disk, a .tar, .tar.gz, .tar.xz or .tar.zst, or a folder with an OCI layout".into()
             }
             Error::Escapes { .. } => "do not use this archive; it may be hostile".into(),
-            Error::Damaged(_) | Error::Digest { .. } => {
+            Error::Damaged(_) | Error::Digest { .. } | Error::LayerCount { .. } => {
                 "fetch it again; if that does not help, the source itself is damaged".into()
             }
             Error::Tool { program: "mmdebstrap", .. } => {
@@ -100,16 +118,24 @@ impl Advice for Error {
             Error::Registry { .. } => {
                 "check the name, and log in if it is private: docker login REGISTRY".into()
             }
+            Error::Refused { .. } => "check the address".into(),
+            Error::Index { .. } => "check registry_url: sistemo config".into(),
             Error::Unreachable { .. } | Error::Download { .. } => {
                 "check the name and the network, and try again: what was fetched is kept".into()
             }
             Error::LayerKind { .. } | Error::Platform { .. } => "choose another tag".into(),
-            Error::File { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
+            Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "check the path".into()
+            }
+            Error::File { source, .. } | Error::Write(ext4::Error::Write(source))
+                if source.raw_os_error() == Some(nix::libc::ENOSPC) =>
+            {
                 "free some space: sistemo image list, sistemo volume list".into()
             }
-            Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                "check the path; a container image's name has neither a slash in front nor such a suffix".into()
+            Error::Write(ext4::Error::NearlyFull { .. }) => {
+                "free some space: sistemo image list, sistemo volume list".into()
             }
+            Error::Layer(_) => "the image itself is at fault; build or fetch it anew".into(),
             _ => return None,
         })
     }

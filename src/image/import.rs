@@ -1,15 +1,17 @@
-//! Files as images: an ext4 disk, a tar archive, or an OCI layout (OCI image-spec, image-layout.md).
+//! Files as images: an ext4 disk, a tar archive, or an OCI layout, each compressed or not. What a file is shows in its
+//! first bytes.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest};
 use tokio_util::sync::CancellationToken;
 
-use super::unpack::{self, Source};
+use super::archive::Archive;
+use super::layer::Whiteouts;
+use super::make::Making;
 use super::work::Work;
-use super::{Error, Image, ImageConfig, Images, disk, resolve};
+use super::{Error, Image, ImageConfig, Images, disk, layout, pipe, resolve};
 use crate::event::Progress;
 
 impl Images {
@@ -27,77 +29,118 @@ impl Images {
             source,
         })?;
         let name = name.map_or_else(|| stem(&path), ToString::to_string);
+        let source = format!("file {}", path.display());
         progress.step(format!("importing {}", path.display()));
-        let (images, cancel) = (self.clone(), cancel.clone());
-        resolve::blocking(move || images.import_now(&path, &name, &cancel)).await
+        self.take_in(&path, vec![name], source, cancel).await
     }
 
-    fn import_now(
+    /// Makes an image of the file or folder at `path`.
+    pub(super) async fn take_in(
         &self,
         path: &Path,
-        name: &str,
+        names: Vec<String>,
+        source: String,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
-        let source = format!("file {}", path.display());
-        let work = Work::new(&self.dir)?;
-        let (root, made) = (work.join("root"), work.join("disk"));
-        let mut config = None;
-        match Kind::of(path)? {
-            Kind::Disk => {
-                disk::check(path)?;
-                copy_disk(path, &made)?;
-            }
-            Kind::Layout => {
-                config = Some(unpack_layout(path, &root)?);
-                disk::make(&root, &made)?;
-            }
-            Kind::Tar => {
-                make_folder(&root)?;
-                let mut archive = Some(open_archive(path)?);
-                if unpack::into_folder(&root, || archive.take().map(Ok))? == 0 {
-                    return Err(Error::Empty);
-                }
-                disk::make(&root, &made)?;
-            }
-        }
-        if cancel.is_cancelled() {
-            return Err(Error::Cancelled);
-        }
-        self.keep(
-            &made,
-            name,
-            &source,
-            config.filter(|config| !config.is_empty()),
-        )
+        let (images, cancel, path) = (self.clone(), cancel.clone(), path.to_path_buf());
+        resolve::blocking(move || {
+            let work = Work::new(&images.dir)?;
+            let made = work.join("disk");
+            let config = make(&path, &work, &made, &cancel)?;
+            images.keep(
+                &made,
+                &names,
+                &source,
+                config.filter(|config| !config.is_empty()),
+            )
+        })
+        .await
     }
 }
 
+/// Makes a disk of what is at `path`.
+fn make(
+    path: &Path,
+    work: &Work,
+    made: &Path,
+    cancel: &CancellationToken,
+) -> Result<Option<ImageConfig>, Error> {
+    match Kind::of(path)? {
+        Kind::Disk => {
+            disk::copy(open(path)?, made, cancel)?;
+            disk::check(made, path)?;
+            Ok(None)
+        }
+        Kind::Layout => layout::make(path, path, made, cancel).map(Some),
+        Kind::ArchivedLayout => {
+            let folder = work.join("layout");
+            layout::unpack(open(path)?, &folder, cancel)?;
+            layout::make(&folder, path, made, cancel).map(Some)
+        }
+        Kind::Tar => {
+            let mut making = Making::begin(made, 0, Whiteouts::Ordinary, cancel)?;
+            let content = making.add_file(open(path)?)?;
+            if making.entries() == 0 {
+                return Err(Error::Empty);
+            }
+            making.finish(&content)?;
+            Ok(None)
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|source| Error::File {
+        what: "open",
+        path: path.into(),
+        source,
+    })
+}
+
 /// What a file is.
+#[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Disk,
     Tar,
     Layout,
+    ArchivedLayout,
 }
 
 impl Kind {
     fn of(path: &Path) -> Result<Kind, Error> {
+        let unknown = || Error::Format(path.into());
         if path.is_dir() {
-            return match path.join("oci-layout").is_file() {
-                true => Ok(Kind::Layout),
-                false => Err(Error::Format(path.into())),
+            let layout = path.join("oci-layout").is_file() || path.join("index.json").is_file();
+            return if layout {
+                Ok(Kind::Layout)
+            } else {
+                Err(unknown())
             };
+        }
+        let mut head = Vec::new();
+        let mut stream = pipe::decompressed(open(path)?)
+            .map_err(Error::Damaged)?
+            .take(64 << 10);
+        stream.read_to_end(&mut head).map_err(Error::Damaged)?;
+        if disk::has_superblock(&head) {
+            return Ok(Kind::Disk);
         }
         let name = path
             .file_name()
-            .map(|name| name.to_string_lossy().to_lowercase());
-        let name = name.unwrap_or_default();
-        let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
-        if ends(&[".ext4", ".img", ".raw"]) {
-            Ok(Kind::Disk)
-        } else if ends(&[".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".txz"]) {
-            Ok(Kind::Tar)
-        } else {
-            Err(Error::Format(path.into()))
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let says_disk = [".ext4", ".img", ".raw"]
+            .iter()
+            .any(|suffix| name.contains(suffix));
+        match Archive::new(head.as_slice()).next() {
+            _ if head.is_empty() => Err(Error::Empty),
+            Ok(Some(entry)) if layout::begins_layout(&entry.path) => Ok(Kind::ArchivedLayout),
+            Ok(Some(_)) => Ok(Kind::Tar),
+            // A disk by its name, which the check then says more of.
+            _ if says_disk => Ok(Kind::Disk),
+            Ok(None) => Err(Error::Empty),
+            Err(_) => Err(unknown()),
         }
     }
 }
@@ -106,117 +149,72 @@ impl Kind {
 fn stem(path: &Path) -> String {
     let name = path
         .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let cut = [".ext4", ".img", ".raw", ".tar", ".tgz", ".txz"];
-    cut.iter()
-        .filter_map(|suffix| name.find(suffix))
-        .min()
-        .map_or(name.clone(), |at| name[..at].into())
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let cut = [
+        ".rootfs.ext4",
+        ".ext4",
+        ".img",
+        ".raw",
+        ".tar",
+        ".tgz",
+        ".txz",
+    ];
+    (cut.iter().filter_map(|suffix| name.find(suffix)).min())
+        .map_or_else(|| name.clone(), |at| name[..at].into())
 }
 
-pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir(path).map_err(|source| Error::File {
-        what: "make",
-        path: path.into(),
-        source,
-    })
-}
-
-/// Holes stay holes, and blocks are shared where the file system can.
-fn copy_disk(from: &Path, to: &Path) -> Result<(), Error> {
-    let mut copy = std::process::Command::new("cp");
-    disk::run(
-        copy.args(["--sparse=always", "--reflink=auto"])
-            .arg(from)
-            .arg(to),
-        "cp",
-    )
-}
-
-fn open_archive(path: &Path) -> Result<Source, Error> {
-    let fail = |source| Error::File {
-        what: "open",
-        path: path.into(),
-        source,
-    };
-    decompressed(File::open(path).map_err(fail)?).map_err(fail)
-}
-
-/// Takes the compression off, told by its first bytes: gzip (RFC 1952), Zstandard (RFC 8878), xz.
-pub(super) fn decompressed(mut file: File) -> std::io::Result<Source> {
-    file.rewind()?;
-    let mut magic = [0; 6];
-    let mut filled = 0;
-    while filled < magic.len() {
-        match file.read(&mut magic[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    file.rewind()?;
-    let file = BufReader::with_capacity(1 << 20, file);
-    Ok(match magic {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(file)?),
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(lzma_rust2::XzReader::new(file, true)),
-        _ => Box::new(file),
-    })
-}
-
-/// Unpacks the layers of a layout's first image for this kind of machine; every blob is checked first.
-fn unpack_layout(layout: &Path, root: &Path) -> Result<ImageConfig, Error> {
-    let reference = layout.display().to_string();
-    let index: OciImageIndex = json(&layout.join("index.json"))?;
-    let mut descriptor = index.manifests.first().ok_or(Error::Empty)?.digest.clone();
-    let manifest: OciImageManifest = loop {
-        let path = blob(layout, &descriptor)?;
-        match json::<OciImageIndex>(&path) {
-            Ok(index) => {
-                let digest = oci_client::client::linux_amd64_resolver(&index.manifests);
-                descriptor = digest.ok_or(Error::Platform {
-                    reference: reference.clone(),
-                })?;
-            }
-            Err(_) => break json(&path)?,
-        }
-    };
-    let config =
-        std::fs::read(blob(layout, &manifest.config.digest)?).map_err(|source| Error::File {
-            what: "read",
-            path: layout.into(),
-            source,
-        })?;
-    make_folder(root)?;
-    let open = |layer: &OciDescriptor| open_archive(&blob(layout, &layer.digest)?);
-    let layers: Vec<Source> = manifest.layers.iter().map(open).collect::<Result<_, _>>()?;
-    let mut layers = layers.into_iter();
-    unpack::into_folder(root, || layers.next().map(Ok))?;
-    ImageConfig::parse(&config).map_err(Error::Config)
-}
-
-/// A blob's file, once its bytes are found to be what they should.
-fn blob(layout: &Path, digest: &str) -> Result<PathBuf, Error> {
-    let hex = digest
-        .strip_prefix("sha256:")
-        .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    let hex = hex.ok_or_else(|| Error::Digest {
-        digest: digest.into(),
-    })?;
-    let path = layout.join("blobs/sha256").join(hex);
-    match disk::digest(&path)? == digest {
-        true => Ok(path),
-        false => Err(Error::Digest {
-            digest: digest.into(),
-        }),
+/// The path that a reference means; `~/` is the user's own folder.
+pub(super) fn expand(reference: &str) -> PathBuf {
+    match (reference.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => reference.into(),
     }
 }
 
-fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::File {
-        what: "read",
-        path: path.into(),
-        source,
-    })?;
-    serde_json::from_slice(&bytes).map_err(Error::Config)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_loses_what_says_its_kind() {
+        for (file, name) in [
+            ("/x/debian.rootfs.ext4.gz", "debian"),
+            ("root.tar.zst", "root"),
+            ("disk.img", "disk"),
+            ("my.app", "my.app"),
+        ] {
+            assert_eq!(stem(Path::new(file)), name);
+        }
+    }
+
+    #[test]
+    fn what_a_file_is_shows_in_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            Kind::of(&path)
+        };
+        let mut tar = tar::Builder::new(Vec::new());
+        tar.append_dir("etc", dir.path()).unwrap();
+        let tar = tar.into_inner().unwrap();
+        assert_eq!(put("misnamed.img", &tar).unwrap(), Kind::Tar);
+        assert_eq!(
+            put("x.zst", &zstd::encode_all(tar.as_slice(), 1).unwrap()).unwrap(),
+            Kind::Tar
+        );
+        assert!(matches!(put("zeros.tar", &[0; 4096]), Err(Error::Empty)));
+        assert!(matches!(put("nothing.tar", &[]), Err(Error::Empty)));
+        assert!(matches!(
+            put("text.txt", &[b'x'; 4096]),
+            Err(Error::Format(_))
+        ));
+        assert_eq!(
+            put("no.ext4", &[b'x'; 4096]).unwrap(),
+            Kind::Disk,
+            "the check says what is wrong"
+        );
+    }
 }

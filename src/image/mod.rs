@@ -1,7 +1,18 @@
 //! From a name to a bootable disk.
 //!
-//! A reference is looked for in this order: a path, a URL, the cache, a recipe, a container registry. Whatever it is, the outcome is the same: an ext4 disk in the cache, named by the digest
-//! of its bytes, never written again, and any number of names that mean it.
+//! A reference is looked for in this order: a path, a URL, the cache, the prebuilt images, a recipe, a container
+//! registry. Whatever it is, the outcome is the same: an ext4 disk in the cache, named by the digest of its bytes, never
+//! written again, and any number of names that mean it.
+//!
+//! Archives become a disk in one pass, without a folder in between and without being root:
+//!
+//! ```text
+//! registry ─▶ download (blobs, digests, side by side) ─▶ pipe (decompress, digest; a thread) ─▶ archive (tar entries)
+//!          ─▶ layer (whiteouts, links) ─▶ ext4 (blocks of files at once, the rest at the end) ─▶ cache (digest, name)
+//! ```
+//!
+//! The same container image gives the same bytes on every computer: the file system's identity follows from the
+//! manifest's digest, its times from the image.
 //!
 //! ```text
 //! images/sha256-HEX.ext4   the disks
@@ -9,16 +20,25 @@
 //! images/work-…/           a build; it is swept up when its process has ended
 //! ```
 
+mod archive;
 mod cache;
 mod config;
 mod disk;
 mod download;
 mod error;
+mod ext4;
+mod furnish;
 mod import;
+mod layer;
+mod layout;
+mod make;
 mod oci;
+mod pipe;
+mod prebuilt;
 mod recipe;
+mod registry;
 mod resolve;
-mod unpack;
+mod url;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -34,8 +54,12 @@ use crate::value::ByteSize;
 /// What the settings say of images.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Hosts asked before the default container registry.
+    /// Where `index.json` and the disks of prebuilt images lie.
+    pub registry_url: Option<String>,
+    /// Hosts, or URLs of hosts, asked before the default container registry.
     pub registry_mirrors: Vec<String>,
+    /// The folder with docker's `config.json`; by default `$DOCKER_CONFIG`, else `~/.docker`.
+    pub docker_config: Option<PathBuf>,
 }
 
 /// The images of a data directory. Cheap to clone.
@@ -73,7 +97,7 @@ impl Image {
     pub fn default_machine_name(&self) -> String {
         let name = self.name.rsplit('/').next().unwrap_or_default();
         let stem = name
-            .split([':', '@', '.'])
+            .split([':', '@', '.', '?', '#'])
             .next()
             .unwrap_or_default()
             .to_ascii_lowercase();
@@ -96,10 +120,15 @@ impl Images {
     /// Opens the cache in `dir`, which is there, and removes what killed builds left in it.
     pub fn open(dir: &Path, store: Store, options: Options) -> Result<Images, Error> {
         work::sweep(dir);
-        Ok(Images {
+        let images = Images {
             dir: dir.into(),
             store,
             options,
-        })
+        };
+        images.sweep()?;
+        Ok(images)
     }
 }
+
+#[cfg(test)]
+mod tests;

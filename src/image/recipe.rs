@@ -1,18 +1,25 @@
 //! Recipes: a real operating system, made on this computer by mmdebstrap(1) from the mirror that its apt uses.
 
-use std::path::Path;
+use std::fs::File;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
+use super::layer::Whiteouts;
+use super::make::Making;
 use super::work::Work;
-use super::{Error, Image, Images, disk};
+use super::{Error, Image, Images, furnish, resolve};
 use crate::event::Progress;
 
+const PROGRAM: &str = "mmdebstrap";
 /// What a machine is to have beyond the smallest Debian.
 const PACKAGES: &str = "apt,ca-certificates,curl,dbus,iproute2,kmod,less,login,openssh-server,passwd,\
      systemd,systemd-sysv,udev,vim-tiny";
+/// The releases that there are recipes for: code name and number, the newest last.
+const RELEASES: [(&str, &str); 2] = [("bookworm", "12"), ("trixie", "13")];
+/// With which the newest release's packages are signed, where the keyring is new enough to have it.
+const NEWEST_KEY: &str = "/usr/share/keyrings/debian-archive-trixie-stable.gpg";
 
 /// A Debian release that there is a recipe for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,49 +30,111 @@ pub(super) struct Recipe {
 impl Recipe {
     /// The recipe that a name means: `debian`, with a release's code name or number behind a colon.
     pub(super) fn named(name: &str) -> Option<Recipe> {
-        let suite = match name {
-            "debian" | "debian:bookworm" | "debian:12" => "bookworm",
-            "debian:trixie" | "debian:13" => "trixie",
-            _ => return None,
+        let release = match name.strip_prefix("debian")? {
+            "" => return Some(Recipe::usual(&host_release())),
+            rest => rest.strip_prefix(':')?,
         };
-        Some(Recipe { suite })
+        let known = RELEASES
+            .iter()
+            .find(|(suite, number)| release == *suite || release == *number);
+        known.map(|(suite, _)| Recipe { suite })
+    }
+
+    /// The release that `debian` alone means: the host's own, whose mirror, keys and kernel are at hand; elsewhere the
+    /// newest whose keys the host has.
+    fn usual(host: &str) -> Recipe {
+        let own = RELEASES.iter().find(|(suite, _)| *suite == host);
+        let newest = match std::path::Path::new(NEWEST_KEY).exists() {
+            true => RELEASES.last(),
+            false => RELEASES.first(),
+        };
+        let suite = own.or(newest).map_or("bookworm", |(suite, _)| *suite);
+        Recipe { suite }
+    }
+
+    /// `debian:` and the code name.
+    pub(super) fn full_name(self) -> String {
+        format!("debian:{}", self.suite)
+    }
+
+    /// All names that its image gets.
+    fn names(self) -> Vec<String> {
+        let mut names = vec![self.full_name()];
+        if Recipe::named("debian") == Some(self) {
+            names.push("debian".into());
+        }
+        names
     }
 }
 
-/// What is put right in a fresh Debian before it is a machine's disk; run by mmdebstrap with the root as `$1`.
-const FINISH: &str = r#"set -e
-# Every machine makes SSH host keys of its own, before sshd looks for them.
-rm -f "$1"/etc/ssh/ssh_host_*
-mkdir -p "$1/etc/systemd/system/ssh.service.d"
-printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' \
-    >"$1/etc/systemd/system/ssh.service.d/host-keys.conf"
-# There is neither a screen to log in on nor a second disk to look after.
-for unit in getty@tty1.service e2scrub_reap.service; do
-    ln -sf /dev/null "$1/etc/systemd/system/$unit"
-done
-ln -sf /lib/systemd/system/multi-user.target "$1/etc/systemd/system/default.target"
-: >"$1/etc/fstab"
-"#;
+/// The code name of the host's release, when it is a Debian (os-release(5)).
+fn host_release() -> String {
+    let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let field = |key: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').to_string()
+    };
+    if field("ID") == "debian" {
+        field("VERSION_CODENAME")
+    } else {
+        String::new()
+    }
+}
 
 impl Images {
-    /// Makes a recipe's image and gives it `name`.
+    /// Makes a recipe's image.
     pub(super) async fn make_recipe(
         &self,
         recipe: Recipe,
-        name: &str,
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
         let work = Work::new(&self.dir)?;
-        let (root, made) = (work.join("root"), work.join("disk"));
+        let made = work.join("disk");
         progress.step(format!("making Debian {} from its packages", recipe.suite));
-        bootstrap(recipe, &root, &work.join("finish"), progress, cancel).await?;
+        let sources = sources(recipe, &host_mirrors().await);
+        let mut child = mmdebstrap(recipe, &sources)?;
+        let stream = child
+            .stdout
+            .take()
+            .and_then(|out| out.into_owned_fd().ok())
+            .map(File::from);
+        let stream = stream.ok_or_else(|| failed("it has no output".into()))?;
+        let stop = cancel.child_token();
+        let making = {
+            let (made, stop) = (made.clone(), stop.clone());
+            resolve::blocking(move || {
+                let mut making = Making::begin(&made, now(), Whiteouts::Honoured, &stop)?;
+                let content = making.add_stream(stream)?;
+                making.add_stream(std::io::Cursor::new(furnish::archive(&sources)?))?;
+                Ok((making, content))
+            })
+        };
+        let (finished, made_of) = tokio::join!(
+            async {
+                let finished = watch(child, progress, cancel).await;
+                if finished.is_err() {
+                    stop.cancel();
+                }
+                finished
+            },
+            making
+        );
+        // When mmdebstrap failed its archive is cut short, which is not worth saying.
+        finished?;
+        let (making, content) = made_of?;
         progress.step("writing the disk");
-        let source = format!("recipe debian:{}", recipe.suite);
-        let (images, name) = (self.clone(), name.to_string());
-        super::resolve::blocking(move || {
-            disk::make(&root, &made)?;
-            let image = images.keep(&made, &name, &source, None)?;
+        let images = self.clone();
+        resolve::blocking(move || {
+            making.finish(&content)?;
+            let image = images.keep(
+                &made,
+                &recipe.names(),
+                &format!("recipe {}", recipe.full_name()),
+                None,
+            )?;
             drop(work);
             Ok(image)
         })
@@ -73,34 +142,42 @@ impl Images {
     }
 }
 
-async fn bootstrap(
-    recipe: Recipe,
-    root: &Path,
-    finish: &Path,
+pub(super) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+fn failed(said: String) -> Error {
+    Error::Tool {
+        program: PROGRAM,
+        said,
+    }
+}
+
+/// Starts mmdebstrap; it writes an archive to its standard output. As root it works in a chroot, else in a user
+/// namespace (its mode `auto`).
+fn mmdebstrap(recipe: Recipe, sources: &[String]) -> Result<tokio::process::Child, Error> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    tokio::process::Command::new(PROGRAM)
+        .args(["--variant=minbase", "--format=tar"])
+        .arg(format!("--include={PACKAGES}"))
+        .arg("--aptopt=Apt::Install-Recommends \"false\"")
+        .args([recipe.suite, "-"])
+        .args(sources)
+        .env("PATH", format!("{path}:/usr/sbin:/sbin"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// Waits until mmdebstrap has ended, saying what it does; of a failure it keeps the last errors.
+async fn watch(
+    mut child: tokio::process::Child,
     progress: &Progress,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let program = "mmdebstrap";
-    let failed = |said: String| Error::Tool { program, said };
-    std::fs::write(finish, FINISH).map_err(|source| Error::File {
-        what: "write",
-        path: finish.into(),
-        source,
-    })?;
-    let mut command = tokio::process::Command::new(program);
-    command
-        .args(["--variant=minbase", "--mode=root", "--format=directory"])
-        .arg(format!("--include={PACKAGES}"))
-        .arg("--aptopt=Apt::Install-Recommends \"false\"")
-        .arg(format!("--customize-hook=sh {} \"$1\"", quoted(finish)))
-        .arg(recipe.suite)
-        .arg(root)
-        .args(sources(recipe, &host_mirrors().await))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let stderr = child.stderr.take().map(BufReader::new);
     let mut last = Vec::new();
     let reading = async {
@@ -123,20 +200,10 @@ async fn bootstrap(
     };
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => {
-            let said = last[last.len().saturating_sub(3)..].join("; ");
-            Err(failed(if said.is_empty() {
-                status.to_string()
-            } else {
-                said
-            }))
-        }
+        Ok(status) if last.is_empty() => Err(failed(status.to_string())),
+        Ok(_) => Err(failed(last[last.len().saturating_sub(3)..].join("; "))),
         Err(error) => Err(failed(error.to_string())),
     }
-}
-
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 
 /// Debian mirrors that this computer's apt uses: address and release, as `apt-get indextargets` knows them.
@@ -152,33 +219,30 @@ async fn host_mirrors() -> Vec<(String, String)> {
         .await;
     let text = listed.map(|output| output.stdout).unwrap_or_default();
     let lines = String::from_utf8_lossy(&text);
-    lines
-        .lines()
-        .filter_map(|line| {
-            let (site, rest) = line.split_once(' ')?;
-            let (release, component) = rest.split_once(' ')?;
-            (component == "main").then(|| (site.to_string(), release.to_string()))
-        })
-        .collect()
+    let parse = |line: &str| {
+        let (site, rest) = line.split_once(' ')?;
+        let (release, component) = rest.split_once(' ')?;
+        let web = site.starts_with("http://") || site.starts_with("https://");
+        (component == "main" && web).then(|| (site.to_string(), release.to_string()))
+    };
+    lines.lines().filter_map(parse).collect()
 }
 
 /// Lines for the image's sources: the host's own mirror where it has Debian's, mmdebstrap's default otherwise.
 fn sources(recipe: Recipe, mirrors: &[(String, String)]) -> Vec<String> {
-    let releases = ["bookworm", "trixie"];
     let find = |suffix: &str| {
         let found = mirrors.iter().find(|(_, release)| {
-            releases
-                .iter()
-                .any(|name| *release == format!("{name}{suffix}"))
+            let named = |(name, _): &(&str, &str)| *release == format!("{name}{suffix}");
+            RELEASES.iter().any(named)
         });
         found.map(|(site, _)| format!("deb {site} {}{suffix} main", recipe.suite))
     };
     match find("") {
         None => Vec::new(),
-        Some(main) => [Some(main), find("-updates"), find("-security")]
-            .into_iter()
-            .flatten()
-            .collect(),
+        Some(main) => {
+            let all = [Some(main), find("-updates"), find("-security")];
+            all.into_iter().flatten().collect()
+        }
     }
 }
 
@@ -187,8 +251,7 @@ mod tests {
     use super::*;
 
     fn mirrors(lines: &[(&str, &str)]) -> Vec<(String, String)> {
-        lines
-            .iter()
+        (lines.iter())
             .map(|(site, release)| (site.to_string(), release.to_string()))
             .collect()
     }
@@ -219,9 +282,22 @@ mod tests {
 
     #[test]
     fn only_known_names_are_recipes() {
-        assert!(Recipe::named("debian:12").is_some());
-        for name in ["debian:buster", "debian/debian", "nginx", "Debian"] {
+        assert_eq!(Recipe::named("debian:12"), Recipe::named("debian:bookworm"));
+        for name in [
+            "debian:buster",
+            "debian/debian",
+            "nginx",
+            "Debian",
+            "debianish",
+        ] {
             assert!(Recipe::named(name).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn debian_alone_is_the_hosts_own_release() {
+        assert_eq!(Recipe::usual("bookworm").suite, "bookworm");
+        assert_eq!(Recipe::usual("trixie").suite, "trixie");
+        assert!(["bookworm", "trixie"].contains(&Recipe::usual("noble").suite));
     }
 }

@@ -1,19 +1,22 @@
 //! Which image a reference means, and getting it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use oci_client::Reference;
 use tokio_util::sync::CancellationToken;
 
+use super::import::expand;
 use super::recipe::Recipe;
+use super::registry::DEFAULT;
 use super::{Error, Image, Images, work};
 use crate::event::Progress;
 
 /// What a reference is, told by its look alone.
 #[derive(Debug, PartialEq, Eq)]
 enum Form<'a> {
-    Path(&'a Path),
+    Path(PathBuf),
     Url(&'a str),
-    /// A name: in the cache, a recipe, or in a registry.
+    /// A name: in the cache, prebuilt, a recipe, or in a registry.
     Name(&'a str),
 }
 
@@ -21,18 +24,55 @@ fn form(reference: &str) -> Form<'_> {
     if reference.starts_with("http://") || reference.starts_with("https://") {
         return Form::Url(reference);
     }
-    let path = Path::new(reference);
     let told = ["/", "./", "../", "~/"]
         .iter()
         .any(|start| reference.starts_with(start));
     let suffixes = [
-        ".ext4", ".img", ".raw", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz",
+        ".ext4",
+        ".ext4.gz",
+        ".ext4.zst",
+        ".img",
+        ".raw",
+        ".tar",
+        ".tar.gz",
+        ".tgz",
+        ".tar.zst",
+        ".tar.xz",
     ];
     let looks = suffixes.iter().any(|suffix| reference.ends_with(suffix));
-    if told || looks || path.join("oci-layout").is_file() {
-        return Form::Path(path);
+    if told || looks || Path::new(reference).join("oci-layout").is_file() {
+        return Form::Path(expand(reference));
     }
     Form::Name(reference)
+}
+
+/// The name that an image has in the cache however it was asked for: `nginx` is `docker.io/library/nginx:latest`, and
+/// `debian:12` is `debian:bookworm`.
+fn short(name: &str) -> String {
+    if let Some(recipe) = Recipe::named(name) {
+        return recipe.full_name();
+    }
+    let Ok(reference) = name.parse::<Reference>() else {
+        return name.into();
+    };
+    let mut short = match (
+        reference.registry(),
+        reference.repository().strip_prefix("library/"),
+    ) {
+        (DEFAULT, Some(official)) => official.to_string(),
+        (DEFAULT, None) => reference.repository().to_string(),
+        (registry, _) => format!("{registry}/{}", reference.repository()),
+    };
+    match (reference.tag(), reference.digest()) {
+        (_, Some(digest)) => short = format!("{short}@{digest}"),
+        (Some(tag), None) if tag != "latest" => short = format!("{short}:{tag}"),
+        _ => {}
+    }
+    // What a recipe is called must be said in full to mean the registry's.
+    match Recipe::named(&short) {
+        Some(_) => reference.whole(),
+        None => short,
+    }
 }
 
 impl Images {
@@ -43,18 +83,15 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
-        if let Form::Name(name) = form(reference) {
-            if let Some(image) = self.cached(name)? {
-                return Ok(image);
-            }
-            let _lock = work::one_at_a_time(&self.dir, name).await?;
-            // Whoever held the lock may have got it.
-            if let Some(image) = self.cached(name)? {
-                return Ok(image);
-            }
-            return self.fetch(reference, progress, cancel).await;
+        if let Some(image) = self.here(reference)? {
+            return Ok(image);
         }
-        self.fetch(reference, progress, cancel).await
+        let _lock = work::one_at_a_time(&self.dir, &short(reference), cancel).await?;
+        // Whoever held the lock may have got it.
+        match self.here(reference)? {
+            Some(image) => Ok(image),
+            None => self.fetch(reference, progress, cancel).await,
+        }
     }
 
     /// Fetches or makes an image anew; its name moves to what came.
@@ -64,7 +101,7 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
-        let _lock = work::one_at_a_time(&self.dir, reference).await?;
+        let _lock = work::one_at_a_time(&self.dir, &short(reference), cancel).await?;
         self.fetch(reference, progress, cancel).await
     }
 
@@ -76,8 +113,24 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
         let known = Recipe::named(recipe).ok_or_else(|| Error::NoRecipe(recipe.into()))?;
-        let _lock = work::one_at_a_time(&self.dir, recipe).await?;
-        self.make_recipe(known, recipe, progress, cancel).await
+        let _lock = work::one_at_a_time(&self.dir, &short(recipe), cancel).await?;
+        self.make_recipe(known, progress, cancel).await
+    }
+
+    /// The image, when it is in the cache. One made of a file counts only while the file is what it was.
+    fn here(&self, reference: &str) -> Result<Option<Image>, Error> {
+        match form(reference) {
+            Form::Url(url) => self.cached(url),
+            Form::Name(name) => match self.cached(name)? {
+                Some(image) => Ok(Some(image)),
+                None => self.cached(&short(name)),
+            },
+            Form::Path(path) => {
+                let (path, source) = stamp(&path)?;
+                let image = self.cached(&path.display().to_string())?;
+                Ok(image.filter(|image| Some(&image.source) == source.as_ref()))
+            }
+        }
     }
 
     async fn fetch(
@@ -86,15 +139,45 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
-        match form(reference) {
-            Form::Path(path) => self.import(path, None, progress, cancel).await,
-            Form::Url(url) => self.download(url, progress, cancel).await,
-            Form::Name(name) => match Recipe::named(name) {
-                Some(recipe) => self.make_recipe(recipe, name, progress, cancel).await,
-                None => self.pull_container(name, progress, cancel).await,
-            },
+        let name = match form(reference) {
+            Form::Url(url) => return self.download(url, vec![url.into()], progress, cancel).await,
+            Form::Path(path) => {
+                let (path, source) = stamp(&path)?;
+                let name = path.display().to_string();
+                progress.step(format!("importing {name}"));
+                let source = source.unwrap_or_else(|| format!("file {name}"));
+                return self.take_in(&path, vec![name], source, cancel).await;
+            }
+            Form::Name(name) => name,
+        };
+        if let Some(image) = self.fetch_prebuilt(name, progress, cancel).await? {
+            return Ok(image);
+        }
+        match Recipe::named(name) {
+            Some(recipe) => self.make_recipe(recipe, progress, cancel).await,
+            None => {
+                self.pull_container(name, vec![short(name)], progress, cancel)
+                    .await
+            }
         }
     }
+}
+
+/// The real path of a file, and a text that changes with the file (not for a folder, whose own time says little).
+fn stamp(path: &Path) -> Result<(PathBuf, Option<String>), Error> {
+    let stat = || {
+        let path = path.canonicalize()?;
+        let meta = path.metadata()?;
+        let modified = meta.modified()?;
+        let time = jiff::Timestamp::try_from(modified).map_err(std::io::Error::other)?;
+        let source = format!("file {} ({} bytes of {time})", path.display(), meta.len());
+        Ok((path, Some(source).filter(|_| meta.is_file())))
+    };
+    stat().map_err(|source| Error::File {
+        what: "open",
+        path: path.into(),
+        source,
+    })
 }
 
 /// Does blocking work beside the runtime.
@@ -103,7 +186,11 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(join) => std::panic::resume_unwind(join.into_panic()),
+        Err(join) => match join.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program ends.
+            Err(_) => Err(Error::Cancelled),
+        },
     }
 }
 
@@ -135,5 +222,26 @@ mod tests {
             form("https://example.org/root.tar.gz"),
             Form::Url(_)
         ));
+    }
+
+    #[test]
+    fn an_image_has_one_name_however_it_is_asked_for() {
+        for (asked, name) in [
+            ("nginx", "nginx"),
+            ("nginx:latest", "nginx"),
+            ("docker.io/library/nginx", "nginx"),
+            ("nginx:1.27", "nginx:1.27"),
+            ("team/app", "team/app"),
+            ("localhost:5000/app:latest", "localhost:5000/app"),
+            ("debian:12", "debian:bookworm"),
+            ("docker.io/library/debian:12", "docker.io/library/debian:12"),
+            (
+                "docker.io/library/debian",
+                "docker.io/library/debian:latest",
+            ),
+            ("Not A Name", "Not A Name"),
+        ] {
+            assert_eq!(short(asked), name, "{asked}");
+        }
     }
 }

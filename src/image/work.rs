@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use super::{Error, disk};
 
 const PREFIX: &str = "work-";
 const LOCK: &str = ".lock";
@@ -55,8 +58,8 @@ pub(super) fn sweep(images: &Path) {
         }
         let free = match File::open(entry.path().join(LOCK)) {
             Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
-            // Killed before it was locked, or about to be: a moment's work either way.
-            Err(_) => false,
+            // Killed before it was locked, or about to be locked: a minute tells.
+            Err(_) => is_older(&entry.path(), Duration::from_secs(60)),
         };
         if free {
             let _ = std::fs::remove_dir_all(entry.path());
@@ -64,29 +67,54 @@ pub(super) fn sweep(images: &Path) {
     }
 }
 
+/// Whether a file was last changed longer ago than that.
+pub(super) fn is_older(path: &Path, age: Duration) -> bool {
+    (path.symlink_metadata().and_then(|meta| meta.modified()))
+        .is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age))
+}
+
 /// Takes the lock under which `reference` is made, waiting for whoever makes it now: the second finds it made.
-pub(super) async fn one_at_a_time(images: &Path, reference: &str) -> Result<Flock<File>, Error> {
-    use sha2::Digest;
-    let name: String = sha2::Sha256::digest(reference)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let path = images.join(format!(".making-{name}"));
-    let waiting = tokio::task::spawn_blocking(move || {
-        let fail = |source| Error::File {
-            what: "lock",
-            path: path.clone(),
-            source,
-        };
-        let file = File::create(&path).map_err(fail)?;
-        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))
-    });
-    waiting.await.map_err(|error| Error::File {
+pub(super) async fn one_at_a_time(
+    images: &Path,
+    reference: &str,
+    cancel: &CancellationToken,
+) -> Result<Flock<File>, Error> {
+    let name = disk::written(&Sha256::digest(reference));
+    let path = images.join(format!(".making-{}", &name[7..23]));
+    let (sender, locked) = tokio::sync::oneshot::channel();
+    // A thread of its own: it may wait for long, and nobody has to wait for it.
+    let waiting = path.clone();
+    let thread = std::thread::Builder::new()
+        .name("wait for an image".into())
+        .spawn(move || {
+            // When nobody waits any more the lock is let go at once.
+            let _ = sender.send(lock(&waiting));
+        });
+    let fail = |source| Error::File {
         what: "lock",
-        path: images.into(),
-        source: std::io::Error::other(error),
-    })?
+        path: path.clone(),
+        source,
+    };
+    thread.map_err(fail)?;
+    tokio::select! {
+        locked = locked => locked.map_err(|error| fail(std::io::Error::other(error)))?,
+        () = cancel.cancelled() => Err(Error::Cancelled),
+    }
+}
+
+/// Takes the lock under which images come and go. It is held for moments.
+pub(super) fn lock_cache(images: &Path) -> Result<Flock<File>, Error> {
+    lock(&images.join(".cache"))
+}
+
+fn lock(path: &Path) -> Result<Flock<File>, Error> {
+    let fail = |source| Error::File {
+        what: "lock",
+        path: path.into(),
+        source,
+    };
+    let file = File::create(path).map_err(fail)?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))
 }
 
 #[cfg(test)]

@@ -70,13 +70,7 @@ impl Machines {
         };
         let id = MachineId::new();
         let lock = Lock::try_take(rooms, &id, "deploy")?.ok_or(Error::Cancelled)?;
-        let (row, detail) = match rooms.reserve(id, request, &source, spec, storage) {
-            Ok(reserved) => reserved,
-            Err(error) => {
-                lock.retire()?;
-                return Err(error);
-            }
-        };
+        let (row, detail) = rooms.reserve(id, request, &source, spec, storage)?;
         let operation = Operation {
             rooms,
             machine: id,

@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -36,33 +36,46 @@ impl Lock {
         let path = rooms.paths.locks().join(id.to_string());
         loop {
             match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
-                // Whoever retired it between the opening and the locking left a file that nobody else will ever see.
+                // Swept between opening and locking: it is nobody's lock any more.
                 Ok(file) if !is_at(&file, &path) => {}
                 Ok(file) => return Lock { file, path }.sign(why).map(Some),
                 Err((_, nix::Error::EWOULDBLOCK)) => return Ok(None),
                 Err((_, errno)) => {
+                    let source = errno.into();
                     return Err(Error::File {
                         what: "lock",
                         path,
-                        source: errno.into(),
+                        source,
                     });
                 }
             }
         }
     }
 
-    /// The machines that have a lock file.
-    pub(super) fn files(rooms: &Rooms) -> Result<Vec<MachineId>, Error> {
+    /// Removes lock files of machines that are gone: those whose remover was killed in its last step.
+    pub(super) fn sweep(rooms: &Rooms) -> Result<(), Error> {
         let path = rooms.paths.locks();
-        let entries = std::fs::read_dir(&path).map_err(|source| Error::File {
+        let fail = |source| Error::File {
             what: "read",
-            path,
+            path: path.clone(),
             source,
-        })?;
-        let names = entries.flatten().map(|entry| entry.file_name());
-        Ok(names
-            .filter_map(|name| name.to_str()?.parse().ok())
-            .collect())
+        };
+        for entry in std::fs::read_dir(&path).map_err(fail)? {
+            let name = entry.map_err(fail)?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if rooms.store.machine(&id)?.is_none()
+                && let Some(lock) = Lock::try_take(rooms, &id, "recovery")?
+            {
+                // A deploy locks first and writes its machine's row then.
+                match rooms.store.machine(&id)? {
+                    None => lock.retire()?,
+                    Some(_) => drop(lock),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the lock; after ten seconds says on whom.
@@ -145,12 +158,10 @@ impl Lock {
     }
 }
 
-/// Whether the open file is the one at `path`.
-fn is_at(file: &File, path: &Path) -> bool {
-    let same =
-        |a: std::fs::Metadata, b: std::fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+/// Whether the file that was locked is the one that has the name now.
+fn is_at(file: &File, path: &PathBuf) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(open), Ok(there)) => same(open, there),
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
 }

@@ -47,30 +47,17 @@ impl Machines {
                 lock.retire()?;
             }
         }
+        Lock::sweep(rooms)?;
         for row in rooms.store.machines()? {
             if row.status == Status::Running && rooms.sight(&row) != Sighting::Alive {
                 left.extend(rooms.bury(&row, progress).await?);
             }
         }
-        rooms.sweep_locks()?;
         Ok(left)
     }
 }
 
 impl Rooms {
-    /// Removes the lock files of machines that are gone: a delete may have been killed before it came to its own.
-    fn sweep_locks(&self) -> Result<()> {
-        for id in Lock::files(self)? {
-            if self.store.machine(&id)?.is_none()
-                && let Some(lock) = Lock::try_take(self, &id, "recovery")?
-                && self.store.machine(&id)?.is_none()
-            {
-                lock.retire()?;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends an operation whose process was killed. The caller holds the machine's lock.
     async fn recover(&self, found: &OperationRow, progress: &Progress) -> Result<Vec<String>> {
         let Some(row) = self.store.machine(&found.machine)? else {

@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sistemo::engine::Engine;
-use sistemo::error::Kind;
+use sistemo::error::{Error, Kind};
 use sistemo::guest::client::{Event, Exec as Command, Exit, Io, Pty};
 use sistemo::machine::Session;
 use tokio::signal::unix::{SignalKind, signal};
@@ -141,7 +140,8 @@ fn quote(word: &str) -> String {
 
 pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
-    let session = enter(context, &engine, &args.name, Some(&args.login)).await?;
+    let entered = engine.machines().enter(&args.name, Some(&args.login)).await;
+    let session = connected(entered, context)?;
     let pty = std::io::stdin().is_terminal().then(pty);
     run(
         session,
@@ -157,8 +157,11 @@ pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failu
 pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Failure> {
     let args = args.settle();
     let engine = context.engine().await?;
-    let user = args.options.user.as_deref();
-    let session = enter(context, &engine, &args.name, user).await?;
+    let entered = engine
+        .machines()
+        .enter(&args.name, args.options.user.as_deref())
+        .await;
+    let session = connected(entered, context)?;
     let command = Command {
         command: Some(args.line()),
         env: args.options.env,
@@ -167,22 +170,15 @@ pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Fail
     run(session, command).await
 }
 
-/// Connects to a machine. That there is none, or that it does not run, has a status of its own; a connection that
-/// failed has the status that ssh(1) gives it.
-async fn enter(
-    context: &Context,
-    engine: &Engine,
-    name: &str,
-    user: Option<&str>,
-) -> Result<Session, Failure> {
-    let entered = engine.machines().enter(name, user).await;
-    entered.map_err(|error| match error.kind() {
-        Kind::Failed => {
+/// A connection that failed has a status of its own, lest it be taken for the command's.
+fn connected(entered: Result<Session, Error>, context: &Context) -> Result<Session, Failure> {
+    match entered {
+        Err(error) if error.kind() == Kind::Failed => {
             report::failure(&Failure::Engine(error), context.format);
-            Failure::Reported(ExitCode::from(CONNECTION_FAILED))
+            Err(Failure::Reported(ExitCode::from(CONNECTION_FAILED)))
         }
-        _ => Failure::Engine(error),
-    })
+        other => Ok(other?),
+    }
 }
 
 fn pty() -> Pty {

@@ -1,0 +1,104 @@
+//! A disk being made of archives.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use super::disk::written;
+use super::ext4::{Builder, Options};
+use super::layer::{self, Layers, Whiteouts};
+use super::pipe::Pipe;
+
+/// Volume label of every disk made here.
+const LABEL: &str = "sistemo-root";
+/// What stays free on the host's disk, so that a full disk stops a build and not the host.
+const KEEP_FREE: u64 = 64 << 20;
+
+/// A disk on its way. Dropped before it is finished, it leaves a file that is of no use.
+pub(super) struct Making(Layers);
+
+impl Making {
+    /// Begins a disk in a new file. `made_at` (seconds since 1970) is the time of what the archives do not describe.
+    pub(super) fn begin(
+        disk: &Path,
+        made_at: i64,
+        whiteouts: Whiteouts,
+        cancel: &CancellationToken,
+    ) -> Result<Making, Error> {
+        let file = File::create_new(disk).map_err(|source| Error::File {
+            what: "write",
+            path: disk.into(),
+            source,
+        })?;
+        let options = Options {
+            label: LABEL.into(),
+            made_at,
+            keep_free: KEEP_FREE,
+        };
+        let layers = Layers::new(
+            Builder::new(file, options),
+            made_at,
+            whiteouts,
+            cancel.clone(),
+        );
+        Ok(Making(layers))
+    }
+
+    /// Lays an archive, compressed or not, over what is there. Returns the digest of the uncompressed archive.
+    pub(super) fn add_file(&mut self, archive: File) -> Result<String, Error> {
+        self.add(Pipe::of_file(archive).map_err(Error::Damaged)?)
+    }
+
+    /// Lays the archive that a stream holds over what is there.
+    pub(super) fn add_stream(
+        &mut self,
+        stream: impl Read + Send + 'static,
+    ) -> Result<String, Error> {
+        self.add(Pipe::new(stream).map_err(Error::Damaged)?)
+    }
+
+    fn add(&mut self, mut pipe: Pipe) -> Result<String, Error> {
+        self.0.add(&mut pipe)?;
+        Ok(written(&pipe.finish().map_err(Error::Damaged)?))
+    }
+
+    /// How many entries the archives had so far.
+    pub(super) fn entries(&self) -> u64 {
+        self.0.entries()
+    }
+
+    /// Completes the disk. The file system's identity follows from `content`, which says what it was made of.
+    pub(super) fn finish(self, content: &str) -> Result<(), Error> {
+        let mut uuid = [0; 16];
+        uuid.copy_from_slice(&Sha256::digest(content)[..16]);
+        let uuid = uuid::Builder::from_custom_bytes(uuid).into_uuid();
+        self.0.finish(uuid.into_bytes())?;
+        Ok(())
+    }
+}
+
+impl From<layer::Error> for Error {
+    fn from(error: layer::Error) -> Self {
+        use super::{archive, ext4};
+        match error {
+            layer::Error::Cancelled => Error::Cancelled,
+            layer::Error::Escapes { path } => Error::Escapes { entry: path },
+            layer::Error::Archive(archive::Error::Read(source)) => Error::Damaged(source),
+            layer::Error::Archive(archive::Error::Truncated) => {
+                Error::Damaged(io::ErrorKind::UnexpectedEof.into())
+            }
+            layer::Error::Place {
+                source: error @ (ext4::Error::Write(_) | ext4::Error::NearlyFull { .. }),
+                ..
+            }
+            | layer::Error::Finish(
+                error @ (ext4::Error::Write(_) | ext4::Error::NearlyFull { .. }),
+            ) => Error::Write(error),
+            other => Error::Layer(other),
+        }
+    }
+}
