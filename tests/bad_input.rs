@@ -239,7 +239,8 @@ fn a_guest_that_cannot_go_on_shows_the_end_of_its_boot_log() {
 #[test]
 fn a_kernel_that_panics_shows_the_end_of_its_boot_log() {
     let mut lab = Lab::new();
-    lab.set_guest_program(b"\x7fELF, and no program at all");
+    // It has the look of one, but for the kernel.
+    lab.set_guest_program(b"\x7fELF and nothing else");
     let tiny = lab.image(Image::Tiny);
     let said = lab.run(&format!("machine deploy {tiny} --name a")).fails(1);
     let died = "the hypervisor ended before the guest answered: Kernel panic";

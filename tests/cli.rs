@@ -17,7 +17,9 @@ fn filters(lab: &Lab) -> Settings {
         (r"sistemo-[0-9a-f]{8}\b", "NAMESPACE"),
         (r"sha256:[0-9a-f]+", "DIGEST"),
         (r#""used_bytes": \d+"#, r#""used_bytes": "BYTES""#),
-        (r"[\d.]+[KMG] used", "SIZE used"),
+        (r"[\d.]+ MiB used", "SIZE used"),
+        // What of the tiny root disk is written by now.
+        (r"\b2\.\d MiB", "SIZE"),
         (r"(?m)\b\d+[smh]$", "AGE"),
         (r"\b(kvm|tcg)\b", "ACCELERATOR"),
     ] {
