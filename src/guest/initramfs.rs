@@ -96,8 +96,20 @@ pub fn shared(kernel: &Kernel, program: &Path) -> Result<PathBuf, Error> {
             fill(&mut archive, &bytes, &modules)?;
             archive.finish()?.flush()
         })?;
+        forget_others(kernel.dir(), &path);
     }
     Ok(path)
+}
+
+/// Removes the shared archives of guest programs that have been replaced. One that stays costs nothing but its space.
+fn forget_others(dir: &Path, current: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("initramfs-") && name.ends_with(".cpio") && entry.path() != current {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Writes the whole initramfs of a machine to `out`: `shared`, and the configuration. Only its owner can read it, since

@@ -1,4 +1,4 @@
-//! Makes a tap link in the current thread's network namespace (Documentation/networking/tuntap.rst).
+//! Tap devices: the kernel's end of a guest's network card (Documentation/networking/tuntap.rst).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,35 +6,36 @@ use std::os::fd::AsRawFd;
 
 use nix::libc;
 
-/// struct ifreq as TUNSETIFF reads it (netdevice(7)).
-#[repr(C)]
-struct Request {
-    name: [u8; libc::IFNAMSIZ],
-    flags: libc::c_short,
-    _rest: [u8; 22],
-}
-
-nix::ioctl_write_ptr_bad!(tun_set_iff, libc::TUNSETIFF, Request);
+nix::ioctl_write_ptr_bad!(tun_set_iff, libc::TUNSETIFF, libc::ifreq);
 nix::ioctl_write_int_bad!(tun_set_persist, libc::TUNSETPERSIST);
 
-/// Makes the link `name`, which then lasts as long as its namespace. The returned file is one user of it.
+/// Makes the tap `name` in this thread's namespace; it lasts as long as that. It has one queue, because whoever opens
+/// it later must ask for as many as it was made with, and both Firecracker and QEMU ask for one; the `vnet_hdr` flag is
+/// each opener's own choice. Owned by nobody: opening it takes `CAP_NET_ADMIN`. Making one that exists changes nothing;
+/// it must not be in use. The returned file is one user of it.
 pub fn make(name: &str) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/net/tun")?;
-    let mut request = Request {
-        name: [0; libc::IFNAMSIZ],
-        flags: (libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR) as libc::c_short,
-        _rest: [0; 22],
-    };
-    if name.len() >= libc::IFNAMSIZ {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    request.name[..name.len()].copy_from_slice(name.as_bytes());
-    // SAFETY: the descriptor is a tun device's, and the kernel reads a structure of this size.
+    let request = request(name, libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR)?;
+    // SAFETY: the descriptor is open and `request` is a whole `ifreq` that outlives the call.
     unsafe { tun_set_iff(file.as_raw_fd(), &raw const request) }?;
-    // SAFETY: the descriptor is a tun device's, and the argument is a number.
+    // SAFETY: the descriptor is open; the argument is a plain number.
     unsafe { tun_set_persist(file.as_raw_fd(), 1) }?;
     Ok(file)
+}
+
+/// The `ifreq` that asks for interface `name` with `flags` (the `IFF_…` of `linux/if_tun.h`).
+pub(crate) fn request(name: &str, flags: libc::c_int) -> io::Result<libc::ifreq> {
+    // SAFETY: an `ifreq` is plain data for which all zeroes is a valid value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = flags as libc::c_short;
+    Ok(request)
 }

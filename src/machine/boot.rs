@@ -20,12 +20,13 @@ use crate::vmm::{self, LaunchSpec};
 const MODULES_SERIAL: &str = "modules";
 
 impl Rooms {
-    /// The program that runs inside every guest must lie where the engine was told.
-    pub(super) fn check_guest_program(&self) -> Result<(), Error> {
-        match self.guest_program.is_file() {
-            true => Ok(()),
-            false => Err(Error::NoGuestProgram(self.guest_program.clone())),
+    /// What every guest boots from must be there: the program that runs inside it, and a kernel. Looked at before
+    /// anything is fetched or made.
+    pub(super) fn check_boot_parts(&self) -> Result<()> {
+        if !self.guest_program.is_file() {
+            return Err(Error::NoGuestProgram(self.guest_program.clone()).into());
         }
+        self.kernel().map(drop)
     }
 
     /// The kernel that guests boot.

@@ -48,7 +48,7 @@ impl Machines {
     ) -> Result<Machine> {
         let rooms = &*self.0;
         let (vcpus, memory, storage) = rooms.check_resources(request)?;
-        rooms.check_guest_program()?;
+        rooms.check_boot_parts()?;
         if let Some(name) = &request.name {
             rooms.check_free(name, request.volume.is_some())?;
         }

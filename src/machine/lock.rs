@@ -60,12 +60,13 @@ impl Lock {
             path: path.clone(),
             source,
         };
+        let known = rooms.store.machine_ids()?;
         for entry in std::fs::read_dir(&path).map_err(fail)? {
             let name = entry.map_err(fail)?.file_name();
             let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            if rooms.store.machine(&id)?.is_none()
+            if !known.contains(&id)
                 && let Some(lock) = Lock::try_take(rooms, &id, "recovery")?
             {
                 // A deploy locks first and writes its machine's row then.

@@ -48,8 +48,8 @@ impl Machines {
             }
         }
         Lock::sweep(rooms)?;
-        for row in rooms.store.machines()? {
-            if row.status == Status::Running && rooms.sight(&row) != Sighting::Alive {
+        for row in rooms.store.machines_that_are(Status::Running)? {
+            if rooms.sight(&row) != Sighting::Alive {
                 left.extend(rooms.bury(&row, progress).await?);
             }
         }

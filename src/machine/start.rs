@@ -69,7 +69,7 @@ impl Machines {
             &[Status::Stopped, Status::Failed],
             "finish or take back what is being done to it: sistemo machine delete",
         )?;
-        rooms.check_guest_program()?;
+        rooms.check_boot_parts()?;
         let host = crate::host::memory()?;
         if row.spec.memory > host.available {
             let (asked, free) = (row.spec.memory, host.available);

@@ -1,11 +1,14 @@
 //! Machines as front ends see them.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::{Console, Error, Machines};
 use crate::error::Result;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::volumes::VolumeRow;
+use crate::value::MachineId;
 use crate::volume::{self, Volume};
 
 /// A machine. The field names are the keys of `-o json`; they are only ever added to.
@@ -49,16 +52,16 @@ impl Machines {
     /// Every machine, by name.
     pub fn list(&self) -> Result<Vec<Machine>> {
         let rooms = &*self.0;
-        let volumes = rooms.store.volumes()?;
+        let mut volumes: HashMap<MachineId, Vec<VolumeRow>> = HashMap::new();
+        for volume in rooms.store.volumes()? {
+            if let Some(machine) = volume.machine {
+                volumes.entry(machine).or_default().push(volume);
+            }
+        }
         let rows = rooms.store.machines()?;
         Ok(rows
-            .into_iter()
-            .map(|row| {
-                let own = volumes
-                    .iter()
-                    .filter(|volume| volume.machine == Some(row.id));
-                view(&row, own)
-            })
+            .iter()
+            .map(|row| view(row, volumes.get(&row.id).into_iter().flatten()))
             .collect())
     }
 
@@ -88,14 +91,10 @@ impl Machines {
     pub fn volumes(&self) -> Result<Vec<Volume>> {
         let rows = self.0.store.volumes()?;
         let machines = self.0.store.machines()?;
+        let by_id: HashMap<_, _> = machines.iter().map(|row| (row.id, row)).collect();
         Ok(rows
             .iter()
-            .map(|row| {
-                let machine = machines
-                    .iter()
-                    .find(|machine| Some(machine.id) == row.machine);
-                volume_view(row, machine)
-            })
+            .map(|row| volume_view(row, row.machine.and_then(|id| by_id.get(&id).copied())))
             .collect())
     }
 

@@ -5,7 +5,8 @@ use super::home::Home;
 use super::links::Links;
 use super::namespace::Namespace;
 use super::plan::MachinePlan;
-use super::{nft, rules, sysctl, tap};
+use super::{nft, rules, sysctl};
+use crate::host::tap;
 
 impl Home {
     /// Makes sure that the machine has its namespace, tap, link and rules; its network must be up. Makes only what is
@@ -90,7 +91,10 @@ async fn furnish(links: &Links, machine: &MachinePlan, mark: &str) -> Result<(),
         })
         .await?;
     if links.find(&machine.tap).await?.is_none() {
-        tap::create(&machine.tap)?;
+        tap::make(&machine.tap).map_err(|source| Error::Tap {
+            name: machine.tap.clone(),
+            source,
+        })?;
     }
     let tap = links.get(&machine.tap).await?;
     links.join(&tap, hub.index, machine.mtu).await?;

@@ -41,7 +41,6 @@ mod resolver;
 mod rules;
 mod seen;
 mod sysctl;
-mod tap;
 #[cfg(test)]
 mod tests;
 mod up;

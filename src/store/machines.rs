@@ -1,5 +1,6 @@
 //! Rows of `machines`.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -181,6 +182,24 @@ impl Store {
         let mut query =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM machines ORDER BY name"))?;
         let rows = query.query_map([], from_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Every machine that was last seen to be so, by name.
+    pub fn machines_that_are(&self, status: Status) -> Result<Vec<MachineRow>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM machines WHERE status = ?1 ORDER BY name"
+        ))?;
+        let rows = query.query_map([status.as_str()], from_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The identifiers of all machines.
+    pub fn machine_ids(&self) -> Result<HashSet<MachineId>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached("SELECT id FROM machines")?;
+        let rows = query.query_map([], |row| column(row, "id"))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

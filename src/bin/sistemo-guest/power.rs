@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sistemo::guest::words::FATAL_PREFIX;
 use tokio::net::UnixStream;
 
-use crate::console;
+use crate::{console, mounts};
 
 /// How a machine ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,15 +87,22 @@ pub fn running_init() -> Init {
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    of_program(&name, SYSV_PIPES.iter().any(|pipe| is_pipe(pipe)))
+    let line = std::fs::read("/proc/1/cmdline").unwrap_or_default();
+    let called = line.split(|byte| *byte == 0).next().unwrap_or_default();
+    let called = String::from_utf8_lossy(called);
+    let called = called.rsplit('/').next().unwrap_or_default();
+    of_program(&name, called, SYSV_PIPES.iter().any(|pipe| is_pipe(pipe)))
 }
 
-fn of_program(name: &str, sysv_pipe: bool) -> Init {
+/// The init that a program of this name is when it was called so: busybox is a shell, too, that may run a script.
+fn of_program(name: &str, called: &str, sysv_pipe: bool) -> Init {
     match name {
         "systemd" => Init::Systemd,
         "openrc-init" => Init::OpenRc,
         "init" if sysv_pipe => Init::SysV,
-        busybox if busybox.starts_with("busybox") => Init::Busybox,
+        busybox if busybox.starts_with("busybox") && ["init", "linuxrc"].contains(&called) => {
+            Init::Busybox
+        }
         other => Init::Other(other.to_owned()),
     }
 }
@@ -120,6 +129,8 @@ pub async fn init_listens() {
         let listens = match init {
             Init::Systemd => UnixStream::connect(SYSTEMD_SOCKET).await.is_ok(),
             Init::Busybox => heeds(libc::SIGUSR2),
+            // Made by openrc-init itself, once /run is mounted.
+            Init::OpenRc => is_pipe(OPENRC_PIPE),
             _ => true,
         };
         if listens {
@@ -254,6 +265,35 @@ pub fn end(ending: Ending) {
     console::say(&format!("sistemo-guest: cannot end the machine: {error}"));
 }
 
+/// How long programs may take to end by themselves when there is no init that would see to it.
+const REST_TIME: Duration = Duration::from_secs(3);
+
+/// Ends the machine in the stead of an init that cannot be asked: programs are told to end and then ended, disks are
+/// written out and made read-only. Returns only if the kernel refuses.
+pub async fn end_without_init() {
+    let everyone_else = Pid::from_raw(-1);
+    let begun = Instant::now();
+    let _ = kill(everyone_else, Signal::SIGTERM);
+    while others_run() && begun.elapsed() < REST_TIME {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let _ = kill(everyone_else, Signal::SIGKILL);
+    mounts::settle();
+    end(Ending::PowerOff);
+}
+
+/// Whether any program runs beside PID 1 and this one. Kernel threads have no command line (proc_pid_cmdline(5)), nor
+/// have zombies.
+fn others_run() -> bool {
+    let own = std::process::id();
+    let pids = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid != 1 && *pid != own)
+        .any(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty()))
+}
+
 /// Says why the machine cannot start, and ends it: the host's hypervisor does not start it again.
 pub fn give_up(reason: &str) -> ! {
     console::say(&format!("{FATAL_PREFIX}{reason}"));
@@ -269,11 +309,13 @@ mod tests {
 
     #[test]
     fn inits_are_known_by_their_programs() {
-        assert_eq!(of_program("systemd", true), Init::Systemd);
-        assert_eq!(of_program("busybox.static", false), Init::Busybox);
-        assert_eq!(of_program("openrc-init", false), Init::OpenRc);
-        assert_eq!(of_program("init", true), Init::SysV);
-        assert_eq!(of_program("runit", false), Init::Other("runit".into()));
+        let other = |name: &str| Init::Other(name.into());
+        assert_eq!(of_program("systemd", "init", true), Init::Systemd);
+        assert_eq!(of_program("busybox.static", "init", false), Init::Busybox);
+        assert_eq!(of_program("busybox", "sh", false), other("busybox"));
+        assert_eq!(of_program("openrc-init", "init", false), Init::OpenRc);
+        assert_eq!(of_program("init", "init", true), Init::SysV);
+        assert_eq!(of_program("runit", "init", false), other("runit"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use crate::network::tap::{request, tun_set_iff};
+use crate::host::tap::{request, tun_set_iff};
 use crate::network::{
     Home, MachinePlan, NetworkPlan, mac_for, namespace, plan_machine, plan_network,
 };

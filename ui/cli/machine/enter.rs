@@ -1,11 +1,11 @@
 //! `sistemo machine ssh` and `exec`: streams between the user's terminal and a guest's.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
 use sistemo::error::{Error, Kind};
-use sistemo::guest::client::{Event, Exec as Command, Exit, Io, Pty};
+use sistemo::guest::client::{self, Event, Exec as Command, Exit, Io, Pty};
 use sistemo::machine::Session;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -213,6 +213,10 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
             let colon = if message.is_empty() { "" } else { ": " };
             eprintln!("the command was ended by signal {name}{colon}{message}");
             Ok(ExitCode::from(signal_status(&name)))
+        }
+        // `exec … | head` has what it wanted. The status is the one of a program that the signal ended.
+        Err(client::Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            Ok(ExitCode::from(signal_status("PIPE")))
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nix::sys::socket::sockopt;
 use russh::keys::PrivateKey;
 use russh::server::Config as ServerConfig;
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
@@ -39,9 +40,6 @@ use crate::power;
 
 /// Time that a client has to prove who it is.
 const LOGIN_GRACE: Duration = Duration::from_secs(120);
-/// How often a silent client is asked whether it is still there, and how often it may not answer.
-const KEEPALIVE: Duration = Duration::from_secs(60);
-const KEEPALIVE_COUNT: usize = 10;
 /// How long the server outlives the request to end, in which connections go on.
 const FAREWELL: Duration = Duration::from_millis(250);
 /// Largest packet that a client may send, in bytes; russh warns beyond 65535.
@@ -215,6 +213,7 @@ async fn attend(
         return;
     };
     let _ = stream.set_nodelay(true);
+    let _ = nix::sys::socket::setsockopt(&stream, sockopt::KeepAlive, &true);
     let flow = Arc::new(Flow::default());
     let client = Client::new(shared, Arc::clone(&flow), peer, local);
     let authenticated = client.authenticated();
@@ -261,8 +260,8 @@ fn server_config(host_key: PrivateKey) -> ServerConfig {
         window_size: WINDOW,
         maximum_packet_size: PACKET,
         inactivity_timeout: None,
-        keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: KEEPALIVE_COUNT,
+        // TCP's own: a client that is merely paused keeps its sessions, one whose host is gone does not.
+        keepalive_interval: None,
         preferred: Preferred {
             kex: Cow::Borrowed(&[
                 kex::CURVE25519,

@@ -20,7 +20,7 @@ use super::session::{self, STDERR, Writer};
 use super::stage::{Stage, Stages};
 use crate::accounts::{self, Account};
 use crate::environment::{self, Environment};
-use crate::power;
+use crate::{console, power};
 
 /// Subsystem that the host asks for to learn that the machine has started: ends with status 0 once init or the
 /// application runs, having printed `{"init": "…"}`.
@@ -100,8 +100,14 @@ impl Start<'_> {
                 tokio::spawn(async move {
                     // An init that does not listen yet would not hear of it.
                     stages.reach(Stage::Ready).await;
-                    let (text, end) = power_off(&account, machine);
-                    session::answer(text, Some(STDERR), end, writer, handle, inbox).await;
+                    match may_power_off(&account, machine) {
+                        Ok(()) => power_off(writer, handle, inbox).await,
+                        Err(text) => {
+                            let end = End::Status(1);
+                            session::answer(text.into(), Some(STDERR), end, writer, handle, inbox)
+                                .await;
+                        }
+                    }
                 });
                 Running::default()
             }
@@ -332,21 +338,30 @@ async fn ready(stages: Stages, writer: Writer, handle: Handle, inbox: Arc<Inbox>
     session::answer(text, None, end, writer, handle, inbox).await;
 }
 
-fn power_off(account: &Account, machine: bool) -> (String, End) {
+fn may_power_off(account: &Account, machine: bool) -> Result<(), &'static str> {
     if !machine {
-        return (
-            "sistemo-guest: this is no machine of its own\n".into(),
-            End::Status(1),
-        );
+        return Err("sistemo-guest: this is no machine of its own\n");
     }
     if account.uid != 0 {
-        return (
-            "sistemo-guest: only root may power the machine off\n".into(),
-            End::Status(1),
-        );
+        return Err("sistemo-guest: only root may power the machine off\n");
     }
-    match power::ask_to_power_off() {
-        Ok(()) => (String::new(), End::Status(0)),
-        Err(error) => (format!("sistemo-guest: {error}\n"), End::Status(1)),
+    Ok(())
+}
+
+/// Has init power the machine off; where it cannot be asked, does it in its stead.
+async fn power_off(writer: Writer, handle: Handle, inbox: Arc<Inbox>) {
+    let asked = power::ask_to_power_off();
+    let text = match &asked {
+        Ok(()) => String::new(),
+        Err(error) => {
+            let why = console::report(error);
+            console::say(&format!("sistemo-guest: ending without init: {why}"));
+            format!("sistemo-guest: {why}; ending the machine without it\n")
+        }
+    };
+    let end = End::Status(0);
+    session::answer(text, Some(STDERR), end, writer, handle, inbox).await;
+    if asked.is_err() {
+        power::end_without_init().await;
     }
 }
