@@ -205,7 +205,7 @@ impl Config {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Error> {
         let variable = "SISTEMO_DATA_DIR";
-        let (data_dir, origin) = match (flag, environment(variable)) {
+        let (data_dir, origin) = match (flag, filled(environment, variable)) {
             (Some(dir), _) => (dir, Origin::Flag("--data-dir")),
             (None, Some(dir)) => (dir.into(), Origin::Environment(variable.into())),
             (None, None) => (default_data_dir(environment), Origin::Default),
@@ -226,7 +226,7 @@ impl Config {
         }
         for key in KEYS {
             let variable = format!("SISTEMO_{}", key.name.to_ascii_uppercase());
-            if let Some(value) = environment(&variable).filter(|value| !value.is_empty()) {
+            if let Some(value) = filled(environment, &variable) {
                 found.insert(key.name, (value, Origin::Environment(variable)));
             }
         }
@@ -239,12 +239,20 @@ impl Config {
     }
 }
 
+/// The value of a variable. An empty one is as good as none.
+fn filled(environment: &dyn Fn(&str) -> Option<String>, variable: &str) -> Option<String> {
+    environment(variable).filter(|value| !value.is_empty())
+}
+
 fn default_data_dir(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     if nix::unistd::Uid::effective().is_root() {
         return "/var/lib/sistemo".into();
     }
-    match (environment("XDG_DATA_HOME"), environment("HOME")) {
-        (Some(dir), _) if !dir.is_empty() => Path::new(&dir).join("sistemo"),
+    match (
+        filled(environment, "XDG_DATA_HOME"),
+        filled(environment, "HOME"),
+    ) {
+        (Some(dir), _) => Path::new(&dir).join("sistemo"),
         (_, Some(home)) => Path::new(&home).join(".local/share/sistemo"),
         _ => "/var/lib/sistemo".into(),
     }
@@ -426,6 +434,16 @@ mod tests {
             Origin::Environment("SISTEMO_DEFAULT_VCPUS".into())
         );
         assert_eq!(origin("default_storage"), Origin::Default);
+    }
+
+    #[test]
+    fn an_empty_variable_says_nothing() {
+        let config = Config::load(None, &|_| Some(String::new()));
+        // Whatever the host's own file says, the data directory is not the one that the program was started in.
+        if let Ok(config) = config {
+            assert_eq!(config.shown()[0].origin, Origin::Default);
+            assert_ne!(config.data_dir, Path::new(""));
+        }
     }
 
     #[test]
