@@ -159,6 +159,7 @@ fn host_key(rooms: &Rooms, row: &MachineRow) -> Result<String> {
     };
     if row.host_key.is_some()
         && let Ok(private) = std::fs::read_to_string(&path)
+        && !private.is_empty()
     {
         return Ok(private);
     }
@@ -171,6 +172,8 @@ fn host_key(rooms: &Rooms, row: &MachineRow) -> Result<String> {
         .open(&path)
         .map_err(fail("write"))?;
     std::io::Write::write_all(&mut file, private.as_bytes()).map_err(fail("write"))?;
+    // The other half is in the store: they are not to part when the host loses power.
+    file.sync_all().map_err(fail("write"))?;
     rooms.store.set_host_key(&row.id, &public)?;
     Ok(private)
 }

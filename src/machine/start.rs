@@ -67,7 +67,11 @@ impl Machines {
         stop::refuse_unless(
             row,
             &[Status::Stopped, Status::Failed],
-            "finish or take back what is being done to it: sistemo machine delete",
+            &format!(
+                "what was begun could not be ended; end it by force with: sistemo machine stop {0} --force, or: \
+                 sistemo machine delete {0}",
+                row.name
+            ),
         )?;
         rooms.check_boot_parts()?;
         let host = crate::host::memory()?;
