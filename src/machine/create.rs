@@ -11,9 +11,10 @@ use crate::error::Result;
 use crate::event::Progress;
 use crate::image::Image;
 use crate::store::machines::{MachineRow, Spec, Status};
+use crate::store::networks::Network;
 use crate::store::operations::{OperationKind, OperationRow};
 use crate::store::volumes::{Role, VolumeRow};
-use crate::value::{ByteSize, MachineId, Name};
+use crate::value::{BadValue, ByteSize, MachineId, Name};
 use crate::{network, store, volume};
 
 /// The least memory that a kernel with an init starts in.
@@ -59,7 +60,7 @@ impl Machines {
                     rooms.images.resolve(image, progress, cancel).await?,
                 ))
             }
-            (None, Some(volume)) => Source::Volume(rooms.free_root(volume)?),
+            (None, Some(volume)) => rooms.free_root(volume)?,
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };
@@ -69,8 +70,16 @@ impl Machines {
             command: source.command(),
         };
         let id = MachineId::new();
-        let lock = Lock::try_take(rooms, &id, "deploy")?.ok_or(Error::Cancelled)?;
-        let (row, detail) = rooms.reserve(id, request, &source, spec, storage)?;
+        let network = rooms.default_network().await?;
+        let lock = Lock::found(rooms, &id, "deploy")?;
+        let reserved = rooms.reserve(id, request, &source, spec, storage, network);
+        let (row, detail) = match reserved {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                lock.retire()?;
+                return Err(error);
+            }
+        };
         let operation = Operation {
             rooms,
             machine: id,
@@ -95,22 +104,24 @@ impl Machines {
 /// What a machine boots from.
 enum Source {
     Image(Box<Image>),
-    Volume(VolumeRow),
+    /// A root volume, and the image that it was cloned from if that is still here.
+    Volume(VolumeRow, Option<Box<Image>>),
 }
 
 impl Source {
     /// What an application image runs; none for an image with an init of its own.
     fn command(&self) -> Option<crate::guest::words::Command> {
-        match self {
-            Source::Image(image) => image.config.as_ref().and_then(boot::command),
-            Source::Volume(_) => None,
-        }
+        let image = match self {
+            Source::Image(image) => Some(image),
+            Source::Volume(_, image) => image.as_ref(),
+        };
+        image?.config.as_ref().and_then(boot::command)
     }
 
     fn default_name(&self) -> String {
         match self {
             Source::Image(image) => image.default_machine_name(),
-            Source::Volume(row) => {
+            Source::Volume(row, _) => {
                 let name = row.name.as_str();
                 name.strip_suffix("-root").unwrap_or(name).to_string()
             }
@@ -180,7 +191,7 @@ impl Rooms {
         Ok(())
     }
 
-    fn free_root(&self, text: &str) -> Result<VolumeRow> {
+    fn free_root(&self, text: &str) -> Result<Source> {
         let row = volume::find(&self.store, text)?;
         if row.role != Role::Root {
             return Err(Error::NotARoot(row.name).into());
@@ -197,7 +208,28 @@ impl Rooms {
             }
             .into());
         }
-        Ok(row)
+        let digest = row.image_digest.as_deref();
+        let image = digest.and_then(|digest| self.images.find(digest).ok());
+        Ok(Source::Volume(row, image.map(Box::new)))
+    }
+
+    /// The default network, with the addresses that the settings say unless machines hold some of those it has.
+    async fn default_network(&self) -> Result<Network> {
+        let (name, wanted) = ("default".parse()?, self.config.bridge_subnet);
+        let network = self.store.ensure_network(&name, wanted)?;
+        if network.subnet == wanted {
+            return Ok(network);
+        }
+        let moved = self.store.readdress_network(&name, wanted)?;
+        if moved.subnet == wanted {
+            // The bridge may have the address it had, and is made anew with the machine. What cannot be taken down here
+            // is in the way there, and is said there.
+            let _ = self
+                .home
+                .down(&network::plan_network(&network, 0, None))
+                .await;
+        }
+        Ok(moved)
     }
 
     /// Writes the machine, its volume, its address and the operation's first line, before anything is made.
@@ -208,11 +240,8 @@ impl Rooms {
         source: &Source,
         spec: Spec,
         storage: ByteSize,
+        network: Network,
     ) -> Result<(MachineRow, Detail)> {
-        let default: Name = "default".parse()?;
-        let network = self
-            .store
-            .ensure_network(&default, self.config.bridge_subnet)?;
         let mut row = MachineRow {
             id,
             name: "unnamed".parse().map_err(crate::error::Error::from)?,
@@ -276,15 +305,10 @@ impl Rooms {
                 false => Err(Error::NameTaken(name.clone()).into()),
             };
         }
-        let base = source.default_name();
+        let base: Name = source.default_name().parse()?;
         for number in 1u32.. {
-            let text = if number == 1 {
-                base.clone()
-            } else {
-                format!("{base}-{number}")
-            };
-            row.name = text.parse()?;
-            let has_root = matches!(source, Source::Volume(_));
+            row.name = numbered(&base, number)?;
+            let has_root = matches!(source, Source::Volume(..));
             match self.check_free(&row.name, has_root) {
                 Ok(()) => {}
                 Err(Error::NameTaken(_) | Error::VolumeTaken(_)) => continue,
@@ -299,8 +323,8 @@ impl Rooms {
 
     fn reserve_root(&self, row: &MachineRow, source: &Source, storage: ByteSize) -> Result<()> {
         match source {
-            Source::Volume(volume) => {
-                if !self.store.claim_volume(&volume.id, &row.id)? {
+            Source::Volume(volume, _) => {
+                if !self.store.claim_volume(&volume.id, &row.id, "/")? {
                     let machine = "another machine".to_string();
                     return Err(Error::VolumeInUse {
                         volume: volume.name.clone(),
@@ -332,14 +356,24 @@ impl Rooms {
     }
 }
 
+/// The first choice of a default name, and those behind it: `web`, `web-2`, `web-3` …
+fn numbered(base: &Name, number: u32) -> Result<Name, BadValue> {
+    match number {
+        1 => Ok(base.clone()),
+        _ => with_suffix(base, &format!("-{number}")),
+    }
+}
+
 /// The name of a machine's root volume.
 fn root_name(name: &Name) -> Result<Name, Error> {
-    // A machine's name of more than 58 letters leaves no room for the suffix; its root volume has a shortened one.
+    with_suffix(name, "-root").map_err(|_| Error::VolumeTaken(name.clone()))
+}
+
+/// A name with more behind it, shortened when it leaves no room for that.
+fn with_suffix(name: &Name, suffix: &str) -> Result<Name, BadValue> {
     let text = name.as_str();
-    let stem = text[..text.len().min(Name::MAX - 5)].trim_end_matches('-');
-    format!("{stem}-root")
-        .parse()
-        .map_err(|_| Error::VolumeTaken(name.clone()))
+    let stem = &text[..text.len().min(Name::MAX - suffix.len())];
+    format!("{}{suffix}", stem.trim_end_matches('-')).parse()
 }
 
 /// Takes every row of a machine away that was never finished. Its disks are gone or were there before it.
@@ -407,4 +441,26 @@ fn root_of(operation: &Operation<'_>) -> Result<Option<VolumeRow>> {
 
 fn root_path(operation: &Operation<'_>) -> Result<Option<PathBuf>> {
     Ok(root_of(operation)?.map(|root| root.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_made_from_names_are_names_however_long_those_are() {
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let web = name("web");
+        assert_eq!(numbered(&web, 1).unwrap(), web);
+        assert_eq!(numbered(&web, 12).unwrap(), name("web-12"));
+        assert_eq!(root_name(&web).unwrap(), name("web-root"));
+        let long = name(&format!("{}-b{}", "a".repeat(57), "c".repeat(4)));
+        assert_eq!(long.as_str().len(), Name::MAX);
+        assert_eq!(
+            root_name(&long).unwrap().as_str(),
+            format!("{}-root", "a".repeat(57)),
+            "no two dashes"
+        );
+        assert_eq!(numbered(&long, 2).unwrap().as_str().len(), Name::MAX);
+    }
 }

@@ -130,7 +130,7 @@ impl Advice for Error {
                 "choose addresses that nothing else uses: bridge_subnet = \"10.201.0.0/16\" in the settings".into()
             }
             Error::BridgeTaken { .. } | Error::AddressTaken { .. } => {
-                "another data directory seems to use this network home: give this one a bridge_subnet or a network_home of its own"
+                "another data directory seems to use this network home: give this one a network_home of its own in the settings"
                     .into()
             }
             Error::BridgeInUse { .. } => "stop the machines on it first".into(),

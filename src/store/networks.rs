@@ -112,23 +112,12 @@ impl Store {
     ///
     /// [`Error::Exists`], [`Error::BadSubnet`] or [`Error::Overlaps`].
     pub fn create_network(&self, name: &Name, subnet: Ipv4Net) -> Result<Network, Error> {
-        if !PREFIXES.contains(&subnet.prefix_len()) || subnet.trunc() != subnet {
-            return Err(Error::BadSubnet { subnet });
-        }
         self.immediately(|transaction| {
             let networks = list(transaction)?;
-            for other in &networks {
-                if other.name == *name {
-                    return Err(Error::Exists { name: name.clone() });
-                }
-                if other.subnet.contains(&subnet) || subnet.contains(&other.subnet) {
-                    return Err(Error::Overlaps {
-                        subnet,
-                        other: other.name.clone(),
-                        other_subnet: other.subnet,
-                    });
-                }
+            if networks.iter().any(|other| other.name == *name) {
+                return Err(Error::Exists { name: name.clone() });
             }
+            check_subnet(subnet, networks.iter())?;
             let taken: BTreeSet<_> = networks
                 .iter()
                 .map(|network| network.bridge.as_str())
@@ -165,6 +154,36 @@ impl Store {
             },
             other => other,
         }
+    }
+
+    /// Gives the network `name` other addresses, unless a machine holds one of those it has: then it keeps them. Comes
+    /// back with the network as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::BadSubnet`] or [`Error::Overlaps`].
+    pub fn readdress_network(&self, name: &Name, subnet: Ipv4Net) -> Result<Network, Error> {
+        self.immediately(|transaction| {
+            let mut network = get(transaction, name)?.ok_or_else(|| Error::NotFound {
+                name: name.to_string(),
+            })?;
+            let held: bool = transaction.query_row(
+                "SELECT EXISTS (SELECT 1 FROM addresses WHERE network = ?)",
+                [name.as_str()],
+                |row| row.get(0),
+            )?;
+            if held || network.subnet == subnet {
+                return Ok(network);
+            }
+            let networks = list(transaction)?;
+            check_subnet(subnet, networks.iter().filter(|other| other.name != *name))?;
+            transaction.execute(
+                "UPDATE networks SET subnet = ? WHERE name = ?",
+                [subnet.to_string().as_str(), name.as_str()],
+            )?;
+            network.subnet = subnet;
+            Ok(network)
+        })
     }
 
     /// The network `name`.
@@ -272,6 +291,26 @@ impl Store {
         transaction.commit()?;
         Ok(result)
     }
+}
+
+/// Refuses addresses that are not a network's, or that another network has some of.
+fn check_subnet<'a>(
+    subnet: Ipv4Net,
+    others: impl Iterator<Item = &'a Network>,
+) -> Result<(), Error> {
+    if !PREFIXES.contains(&subnet.prefix_len()) || subnet.trunc() != subnet {
+        return Err(Error::BadSubnet { subnet });
+    }
+    for other in others {
+        if other.subnet.contains(&subnet) || subnet.contains(&other.subnet) {
+            return Err(Error::Overlaps {
+                subnet,
+                other: other.name.clone(),
+                other_subnet: other.subnet,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn get(connection: &rusqlite::Connection, name: &Name) -> Result<Option<Network>, Error> {
@@ -413,6 +452,32 @@ mod tests {
             assert_eq!(refused("b", subnet).1, Kind::Usage, "{subnet}");
         }
         assert_eq!(store.networks().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_network_changes_its_addresses_while_no_machine_has_one() {
+        let (_directory, store) = store();
+        let (default, lab) = (name("default"), name("lab"));
+        store
+            .create_network(&default, net("10.200.0.0/16"))
+            .unwrap();
+        store.create_network(&lab, net("10.201.0.0/16")).unwrap();
+        let moved = store.readdress_network(&default, net("10.202.0.0/16"));
+        assert_eq!(moved.unwrap(), store.network(&default).unwrap());
+        let subnet = || store.network(&default).unwrap().subnet;
+        assert_eq!(subnet(), net("10.202.0.0/16"));
+        // Addresses that overlap only its own are fine; another network's are not, nor is nonsense.
+        store
+            .readdress_network(&default, net("10.202.0.0/17"))
+            .unwrap();
+        for bad in ["10.201.7.0/24", "10.0.0.0/8", "10.203.0.1/16"] {
+            store.readdress_network(&default, net(bad)).unwrap_err();
+        }
+        let id = machine(&store, "web");
+        store.allocate_address(&default, &id).unwrap();
+        let kept = store.readdress_network(&default, net("10.203.0.0/16"));
+        assert_eq!(kept.unwrap().subnet, net("10.202.0.0/17"));
+        assert_eq!(subnet(), net("10.202.0.0/17"));
     }
 
     #[test]

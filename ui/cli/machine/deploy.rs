@@ -36,7 +36,7 @@ pub(crate) struct Deploy {
     memory: Option<ByteSize>,
 
     /// Root disk; never smaller than the image [default: 2G]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", conflicts_with = "volume")]
     storage: Option<ByteSize>,
 
     /// Boot from an existing root volume
