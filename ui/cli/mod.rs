@@ -124,7 +124,7 @@ pub(crate) fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            output::complain(&format!("error: cannot start: {error}\n"));
             return ExitCode::FAILURE;
         }
     };

@@ -8,6 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sistemo::event::{Event, Progress};
 
+use super::output::complain;
+
 /// Shows an operation's progress while it lives.
 #[derive(Clone)]
 pub(crate) struct Display(Arc<Mutex<State>>);
@@ -72,7 +74,7 @@ impl State {
             Event::Note { text } if self.on_terminal => {
                 let _ = self.bars.println(text);
             }
-            Event::Note { text } => eprintln!("{text}"),
+            Event::Note { text } => complain(&format!("{text}\n")),
             Event::Transfer {
                 id,
                 label,
@@ -85,7 +87,7 @@ impl State {
     fn begin_step(&mut self, step: &str) {
         self.end_step();
         if !self.on_terminal {
-            eprintln!("{step}");
+            complain(&format!("{step}\n"));
             return;
         }
         let bar = self.bars.add(ProgressBar::new_spinner());

@@ -52,17 +52,19 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
         return Ok(plan);
     }
     if plan.iter().any(|action| action.needs_root) && !nix::unistd::Uid::effective().is_root() {
-        let own = std::env::args().collect::<Vec<_>>().join(" ");
+        let own: Vec<_> = std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         return Err(Failure::Refused {
             message: "setting up installs packages and makes networks, which needs root".into(),
-            hint: format!("sudo {own}"),
+            hint: format!("sudo {}", own.join(" ")),
         });
     }
     if !yes {
         for action in &plan {
-            eprintln!("{}", action.says);
+            output::complain(&format!("{}\n", action.says));
             for command in &action.commands {
-                eprintln!("    {command}");
+                output::complain(&format!("    {command}\n"));
             }
         }
         if !std::io::stdin().is_terminal() {
@@ -71,7 +73,7 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
                 hint: "go ahead with: sistemo setup --yes".into(),
             });
         }
-        if !terminal::confirm("Go ahead?")? {
+        if !terminal::confirm("Go ahead?", &context.cancel).await? {
             return Err(Failure::Refused {
                 message: "nothing was done".into(),
                 hint: "answer y, or say --yes".into(),

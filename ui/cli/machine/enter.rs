@@ -4,13 +4,14 @@ use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
-use sistemo::error::{Error, Kind};
+use sistemo::error::Kind;
 use sistemo::guest::client::{self, Event, Exec as Command, Exit, Io, Pty};
 use sistemo::machine::Session;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 
 use crate::cli::Context;
+use crate::cli::output::complain;
 use crate::cli::report::{self, Failure};
 use crate::cli::terminal::{self, Raw};
 
@@ -139,9 +140,7 @@ fn quote(word: &str) -> String {
 }
 
 pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {
-    let engine = context.engine().await?;
-    let entered = engine.machines().enter(&args.name, Some(&args.login)).await;
-    let session = connected(entered, context)?;
+    let session = enter(context, &args.name, Some(&args.login)).await?;
     let pty = std::io::stdin().is_terminal().then(pty);
     run(
         session,
@@ -156,12 +155,7 @@ pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failu
 
 pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Failure> {
     let args = args.settle();
-    let engine = context.engine().await?;
-    let entered = engine
-        .machines()
-        .enter(&args.name, args.options.user.as_deref())
-        .await;
-    let session = connected(entered, context)?;
+    let session = enter(context, &args.name, args.options.user.as_deref()).await?;
     let command = Command {
         command: Some(args.line()),
         env: args.options.env,
@@ -170,8 +164,13 @@ pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Fail
     run(session, command).await
 }
 
-/// A connection that failed has a status of its own, lest it be taken for the command's.
-fn connected(entered: Result<Session, Error>, context: &Context) -> Result<Session, Failure> {
+/// Connects. A connection that failed has a status of its own, lest it be taken for the command's.
+async fn enter(context: &Context, name: &str, user: Option<&str>) -> Result<Session, Failure> {
+    let engine = context.engine().await?;
+    let entered = tokio::select! {
+        entered = engine.machines().enter(name, user) => entered,
+        () = context.cancel.cancelled() => return Err(Failure::Cancelled),
+    };
     match entered {
         Err(error) if error.kind() == Kind::Failed => {
             report::failure(&Failure::Engine(error), context.format);
@@ -204,14 +203,20 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
         stdout: tokio::io::stdout(),
         stderr: tokio::io::stderr(),
     };
-    let outcome = session.exec(command, io, received).await;
+    let outcome = tokio::select! {
+        outcome = session.exec(command, io, received) => outcome,
+        // The user's terminal is gone, and with it whoever the guest was talking to.
+        () = hang_up() => return Ok(ExitCode::from(signal_status("HUP"))),
+    };
     drop(raw);
     match outcome {
         Ok(Exit::Status(status)) => Ok(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))),
         Ok(Exit::Signal { name, message, .. }) => {
             let message = message.trim();
             let colon = if message.is_empty() { "" } else { ": " };
-            eprintln!("the command was ended by signal {name}{colon}{message}");
+            complain(&format!(
+                "the command was ended by signal {name}{colon}{message}\n"
+            ));
             Ok(ExitCode::from(signal_status(&name)))
         }
         // `exec … | head` has what it wanted. The status is the one of a program that the signal ended.
@@ -219,7 +224,7 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(signal_status("PIPE")))
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(&format!("error: {error}\n"));
             Ok(ExitCode::from(CONNECTION_FAILED))
         }
     }
@@ -236,11 +241,21 @@ fn signal_status(name: &str) -> u8 {
         .unwrap_or(0)
 }
 
+/// Comes back when the terminal that this runs on is closed.
+async fn hang_up() {
+    if let Some(mut signals) = terminal::signals(SignalKind::hangup())
+        && signals.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
 /// Passes a terminal's resizing on, and signals sent to this process. With a terminal of its own the guest makes the
 /// signals out of the keys.
 fn pass_signals(events: &mpsc::Sender<Event>, pty: bool) {
     let pass = |kind: SignalKind, event: fn() -> Event| {
-        let Ok(mut signals) = signal(kind) else {
+        let Some(mut signals) = terminal::signals(kind) else {
             return;
         };
         let events = events.clone();

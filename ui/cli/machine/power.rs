@@ -114,6 +114,10 @@ async fn each(
     let mut machines = Vec::new();
     let mut failed = None;
     for name in names {
+        if context.cancel.is_cancelled() {
+            failed.get_or_insert(report::failure(&Failure::Cancelled, context.format));
+            break;
+        }
         let display = Display::new();
         let outcome = act(name, &display.progress()).await;
         display.finish();
