@@ -123,7 +123,7 @@ fn accelerator(subject: &Subject) -> Check {
         (Choice::Kvm, Accelerator::Tcg) => Check::bad(
             NAME,
             format!("the setting is kvm, but {}", found.reason),
-            "sistemo config set accelerator auto",
+            "set accelerator = \"auto\" in the settings",
         ),
         (_, Accelerator::Kvm) => Check::good(NAME, format!("kvm: {}", found.reason)),
         (_, Accelerator::Tcg) => {
