@@ -150,7 +150,7 @@ impl Operation<'_> {
     fn forget(&self, cause: Option<&Cause>) -> Result<()> {
         let store = &self.rooms.store;
         if self.kind == OperationKind::Deploy {
-            super::create::forget(self.rooms, &self.machine)?;
+            super::reserve::forget(self.rooms, &self.machine)?;
         } else {
             let reason = match cause {
                 Some(cause) if cause.kind() == Kind::Cancelled => None,
