@@ -91,11 +91,15 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
         keys::ensure_key_pair(folder)?;
         Ok(())
     };
-    let carried_out = setup::carry_out(&plan, &config.data_dir, &key_file, &make_keys, &progress);
-    let outcome = tokio::select! {
-        outcome = carried_out => outcome.map_err(Failure::from),
-        () = context.cancel.cancelled() => Err(Failure::Cancelled),
-    };
+    let outcome = setup::carry_out(
+        &plan,
+        &config.data_dir,
+        &key_file,
+        &make_keys,
+        &progress,
+        &context.cancel,
+    )
+    .await;
     if outcome.is_ok() {
         // Found out once, so that the first deploy need not.
         let probe = vmm::choose(config.accelerator, &config.data_dir);
