@@ -34,8 +34,8 @@ impl Machines {
         if row.status == Status::Stopped {
             progress.note(format!("machine {} is stopped already", row.name));
         } else {
-            // A deploy that could not be taken back whole, or a delete that could not be finished, leaves nothing to start
-            // again.
+            // A deploy that could not be taken back whole, or a delete that could not be finished, leaves nothing to
+            // start again.
             refuse_unless(
                 &row,
                 &[

@@ -31,8 +31,8 @@ pub enum Clone {
 /// The disk appears under its name only when it is whole, so a killed copy leaves just `DISK.partial`, which
 /// [`super::remove`] of that name, or the next copy, takes away. `cancelled` is asked between blocks.
 ///
-/// The copy is not forced onto the host's disk. The first flush of the guest does that, and it comes early: mounting the
-/// root for writing flushes. A host that loses power before has lost a machine that nobody has written to.
+/// The copy is not forced onto the host's disk. The first flush of the guest does that, and it comes early: mounting
+/// the root for writing flushes. A host that loses power before has lost a machine that nobody has written to.
 pub fn clone_image(
     image: &Path,
     disk: &Path,

@@ -55,8 +55,8 @@ fn is_ignored(kind: SignalKind) -> bool {
     }
 }
 
-/// Asks a yes-or-no question; no is the default. Without a terminal to ask on it refuses. An interrupt is an answer too:
-/// to leave it all.
+/// Asks a yes-or-no question; no is the default. Without a terminal to ask on it refuses. An interrupt is an answer
+/// too: to leave it all.
 pub(crate) async fn confirm(question: &str, cancel: &CancellationToken) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Refused {

@@ -1,6 +1,6 @@
 //! The firewall as data: the two tables of a home, and each network's and machine's elements of their sets, in the JSON
-//! of libnftables-json(5). Pure; [`super::nft`] hands it to the kernel. [`tables`] has the rules, [`words`] the language,
-//! [`listing`] reads what the kernel has.
+//! of libnftables-json(5). Pure; [`super::nft`] hands it to the kernel. [`tables`] has the rules, [`words`] the
+//! language, [`listing`] reads what the kernel has.
 //!
 //! Rules speak of sets only, so they are the same in every home, and a network or machine comes and goes by its
 //! elements. Each transaction that adds elements writes the rules anew first (`flush` and `add` of a chain is atomic
