@@ -67,11 +67,7 @@ impl Machines {
         stop::refuse_unless(
             row,
             &[Status::Stopped, Status::Failed],
-            &format!(
-                "what was begun could not be ended; end it by force with: sistemo machine stop {0} --force, or: \
-                 sistemo machine delete {0}",
-                row.name
-            ),
+            &stop::unfinished(row),
         )?;
         rooms.check_boot_parts()?;
         let host = crate::host::memory()?;

@@ -44,10 +44,7 @@ impl Machines {
                     Status::Starting,
                     Status::Stopping,
                 ],
-                &format!(
-                    "what is left of it goes with: sistemo machine delete {}",
-                    row.name
-                ),
+                &unfinished(&row),
             )?;
             self.stop_locked(&row, grace, progress, cancel).await?;
         }
@@ -93,6 +90,17 @@ pub(super) fn refuse_unless(row: &MachineRow, fit: &[Status], way_out: &str) -> 
         status,
         way_out: way_out.into(),
     })
+}
+
+/// The way out for a machine whose last operation could neither be ended nor be taken back.
+pub(super) fn unfinished(row: &MachineRow) -> String {
+    let name = &row.name;
+    match row.status {
+        Status::Starting | Status::Stopping => {
+            format!("end it by force: sistemo machine stop {name} --force")
+        }
+        _ => format!("what is left of it goes with: sistemo machine delete {name}"),
+    }
 }
 
 /// The hypervisor's process as the store knows it.
