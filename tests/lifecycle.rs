@@ -196,6 +196,10 @@ fn settings_that_changed_since_are_in_no_ones_way() {
     let gone = [("SISTEMO_UPLINK", "gone0")];
     lab.run_with("machine stop a --force", &gone).ok();
     lab.has_nothing_running();
+    let said = lab.run_with("machine start a -o json", &gone).fails(4);
+    let error: Value = serde_json::from_str(&said).expect("nothing but the error");
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.contains("no interface gone0"), "{message}");
     lab.run_with("machine delete a -y", &gone).ok();
     lab.has_nothing_left();
 

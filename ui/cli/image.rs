@@ -56,7 +56,7 @@ pub(crate) enum Image {
 pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     let images = engine.images();
-    let display = Display::new();
+    let display = Display::new(context.format);
     let (progress, cancel) = (display.progress(), &context.cancel);
     let made = match command {
         Image::List => {

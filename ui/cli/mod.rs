@@ -92,7 +92,7 @@ impl Context {
     /// Opens the engine and puts right what killed commands left.
     async fn engine(&self) -> Result<Engine> {
         let engine = Engine::open(self.config()?, guest_program())?;
-        let display = Display::new();
+        let display = Display::new(self.format);
         for left in engine.machines().tend(&display.progress()).await? {
             display.note(&format!("could not be put right yet: {left}"));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sistemo::event::{Event, Progress};
 
-use super::output::complain;
+use super::output::{Format, complain};
 
 /// Shows an operation's progress while it lives.
 #[derive(Clone)]
@@ -17,12 +17,14 @@ pub(crate) struct Display(Arc<Mutex<State>>);
 struct State {
     bars: MultiProgress,
     on_terminal: bool,
+    silent: bool,
     step: Option<ProgressBar>,
     transfers: HashMap<String, ProgressBar>,
 }
 
 impl Display {
-    pub(crate) fn new() -> Self {
+    /// For a program that reads JSON nothing is shown: what stands on its stderr is an error, and parses as one.
+    pub(crate) fn new(format: Format) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let target = if on_terminal {
             ProgressDrawTarget::stderr()
@@ -32,6 +34,7 @@ impl Display {
         Display(Arc::new(Mutex::new(State {
             bars: MultiProgress::with_draw_target(target),
             on_terminal,
+            silent: format == Format::Json && !on_terminal,
             step: None,
             transfers: HashMap::new(),
         })))
@@ -69,6 +72,9 @@ impl Display {
 
 impl State {
     fn show(&mut self, event: &Event) {
+        if self.silent {
+            return;
+        }
         match event {
             Event::Step { step } => self.begin_step(step),
             Event::Note { text } if self.on_terminal => {

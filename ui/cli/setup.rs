@@ -80,7 +80,7 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
             });
         }
     }
-    let display = Display::new();
+    let display = Display::new(context.format);
     let progress = display.progress();
     let make_keys = |file: &Path| {
         let folder = file.parent().unwrap_or(Path::new("/"));

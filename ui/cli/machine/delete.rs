@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
                     hint: "answer y, or say -y".into(),
                 });
             }
-            let display = Display::new();
+            let display = Display::new(context.format);
             let preserve = args.preserve_storage;
             let outcome = machines
                 .delete(&machine.id, preserve, &display.progress(), &context.cancel)

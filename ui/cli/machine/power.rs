@@ -118,7 +118,7 @@ async fn each(
             failed.get_or_insert(report::failure(&Failure::Cancelled, context.format));
             break;
         }
-        let display = Display::new();
+        let display = Display::new(context.format);
         let outcome = act(name, &display.progress()).await;
         display.finish();
         match outcome {
