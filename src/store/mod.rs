@@ -15,8 +15,9 @@ pub mod networks;
 pub mod operations;
 pub mod volumes;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -68,24 +69,19 @@ impl Store {
     /// Opens the database at `path`, making it or bringing it up to date as needed.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let open = || -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
-            // SQLite gives its other files the permissions of this one.
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path)?;
+            // Whoever opens a new database makes its tables, and SQLite has two that do so at once fail.
+            let _alone = lock_folder(path)?;
             let mut connection = Connection::open(path)?;
+            // SQLite gives its other files the permissions of this one. Opening it here to make it would be wrong: with
+            // the closing of any descriptor, a process loses its locks on a file (fcntl(2)), also those of SQLite.
+            if path.metadata()?.permissions().mode() & 0o077 != 0 {
+                fs::set_permissions(path, Permissions::from_mode(0o600))?;
+            }
             connection.busy_timeout(BUSY)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.pragma_update(None, "foreign_keys", "ON")?;
-            // Of two processes that find the database out of date, the second comes upon what the first has done, and
-            // need only look again.
-            if MIGRATIONS.to_latest(&mut connection).is_err() {
-                MIGRATIONS.to_latest(&mut connection)?;
-            }
+            MIGRATIONS.to_latest(&mut connection)?;
             Ok(connection)
         };
         let connection = open().map_err(|source| Error::Open {
@@ -111,6 +107,14 @@ impl Store {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         result
     }
+}
+
+/// Waits until nobody else opens a database in that folder; held until it is dropped.
+fn lock_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+    folder.lock()?;
+    Ok(folder)
 }
 
 /// Now, as rows and JSON hold it: RFC 3339, UTC, whole milliseconds.
@@ -161,7 +165,6 @@ fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_new_database_is_opened_by_many_at_once_and_read_by_nobody_else() {
