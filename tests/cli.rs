@@ -134,3 +134,15 @@ fn errors_as_a_person_reads_them() {
     let _filters = filters(&lab).bind_to_scope();
     insta::assert_snapshot!("errors", text);
 }
+
+#[test]
+fn a_closed_stderr_changes_no_exit_status() {
+    let lab = Lab::bare();
+    for line in ["machine status nosuch", "machine status nosuch -o json"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = lab.command(line, &[("SISTEMO_LOG", "trace")]);
+        let status = command.stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(3), "{line}: {status}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A deploy that fails at any step, or is cancelled, undoes itself.
 
 use std::io::BufRead;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -44,22 +44,55 @@ fn a_deploy_that_fails_at_any_step_undoes_itself() {
 fn an_interrupt_undoes_a_deploy() {
     let lab = Lab::new();
     let tiny = lab.image(Image::Tiny);
-    let mut deploy = lab
-        .command(&format!("machine deploy {tiny} --name a"), &[])
+    // Also in a step that does not ask, and where nothing is waited for afterwards.
+    for (options, moment) in [
+        ("", "waiting for the guest"),
+        ("--no-wait", "setting up the network"),
+    ] {
+        let line = format!("machine deploy {tiny} --name a {options}");
+        let (status, said) = signalled(lab.command(&line, &[]), moment, Signal::SIGINT);
+        assert_eq!(status, Some(130), "{said}");
+        assert!(said.contains("cancelled"), "{said}");
+        lab.has_nothing_left();
+    }
+}
+
+#[test]
+fn a_deploy_under_nohup_outlives_its_terminal() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let deploy = lab.command(&format!("machine deploy {tiny} --name a"), &[]);
+    let mut nohup = Command::new("sh");
+    nohup
+        .args(["-c", r#"trap '' HUP; exec "$0" "$@""#])
+        .arg(deploy.get_program())
+        .args(deploy.get_args());
+    for (key, value) in deploy.get_envs() {
+        match value {
+            Some(value) => nohup.env(key, value),
+            None => nohup.env_remove(key),
+        };
+    }
+    let (status, said) = signalled(nohup, "waiting for the guest", Signal::SIGHUP);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(lab.field("a", "status"), "running");
+}
+
+/// Runs a command, sends it a signal when it says a line, and gives its exit status and all that it said.
+fn signalled(mut command: Command, moment: &str, signal: Signal) -> (Option<i32>, String) {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut said = String::new();
-    for line in std::io::BufReader::new(deploy.stderr.take().unwrap()).lines() {
+    for line in std::io::BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
-        if line == "waiting for the guest" {
-            kill(Pid::from_raw(deploy.id().cast_signed()), Signal::SIGINT).unwrap();
+        if line == moment {
+            kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
         }
         said += &(line + "\n");
     }
-    assert_eq!(deploy.wait().unwrap().code(), Some(130), "{said}");
-    assert!(said.contains("cancelled"), "{said}");
-    lab.has_nothing_left();
+    (child.wait().unwrap().code(), said)
 }

@@ -126,3 +126,29 @@ fn a_delete_that_keeps_the_disk_keeps_it_when_killed() {
     assert_eq!(volume["status"], "available");
     assert!(std::path::Path::new(volume["path"].as_str().unwrap()).exists());
 }
+
+#[test]
+fn a_delete_that_cannot_be_finished_is_in_nobodys_way() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a --no-wait"))
+        .ok();
+    let fault = [("SISTEMO_FAULT", "fail:remove-files:before")];
+    lab.run_with("machine delete a -y", &fault).fails(1);
+    // Its disk is gone: it is neither stopped nor started, but everything else goes on.
+    for line in ["machine stop a --force", "machine start a"] {
+        let said = lab.run_with(line, &fault).fails(4);
+        assert!(said.contains("machine a is deleting"), "{said}");
+        assert!(
+            said.contains("hint: what is left of it goes with: sistemo machine delete a"),
+            "{said}"
+        );
+    }
+    let said = lab.run_with("machine list", &fault);
+    assert!(said.stderr.contains("could not be put right yet"), "{said}");
+    said.ok();
+    lab.run_with(&format!("machine deploy {tiny} --name b --no-wait"), &fault)
+        .ok();
+    lab.run("machine delete b -y").ok();
+    lab.has_nothing_left();
+}

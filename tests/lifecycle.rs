@@ -180,7 +180,36 @@ fn a_machine_keeps_its_disk_and_address_over_stop_start_and_restart() {
     assert_eq!(volume["status"], "available");
     assert_eq!(volume["machine"], Value::Null);
     lab.run("machine deploy --volume a-root --name b").ok();
+    assert_eq!(lab.status("b")["volumes"][0]["mount_path"], "/");
     assert_eq!(lab.run("machine exec b cat /root/kept").ok(), "kept\n");
     lab.run("machine delete b -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn settings_that_changed_since_are_in_no_ones_way() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let deploy = format!("machine deploy {tiny} --name a --no-wait");
+    lab.run(&deploy).ok();
+    // An interface that is gone is not needed for taking down what once went out by it.
+    let gone = [("SISTEMO_UPLINK", "gone0")];
+    lab.run_with("machine stop a --force", &gone).ok();
+    lab.has_nothing_running();
+    let said = lab.run_with("machine start a -o json", &gone).fails(4);
+    let error: Value = serde_json::from_str(&said).expect("nothing but the error");
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.contains("no interface gone0"), "{message}");
+    lab.run_with("machine delete a -y", &gone).ok();
+    lab.has_nothing_left();
+
+    // The default network moves once nobody lives in it, and not before.
+    let moved = [("SISTEMO_BRIDGE_SUBNET", "10.201.0.0/16")];
+    lab.run_with(&deploy, &moved).ok();
+    assert_eq!(lab.field("a", "ip"), "10.201.0.2");
+    let beside = format!("machine deploy {tiny} --name b --no-wait");
+    lab.run(&beside).ok();
+    assert_eq!(lab.field("b", "ip"), "10.201.0.3");
+    lab.run("machine delete a b -y").ok();
     lab.has_nothing_left();
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -135,8 +136,29 @@ impl Console {
         Ok(())
     }
 
-    /// What was written since the last call; empty when nothing was. A log that shrank was begun anew.
+    /// What was written since the last call; empty when nothing was. A log that shrank, or that has been put aside for
+    /// another, was begun anew.
     pub fn read(&mut self) -> Result<Vec<u8>, Error> {
+        let bytes = self.read_on()?;
+        if bytes.is_empty() && self.is_old() {
+            self.file = None;
+            self.at = 0;
+            return self.read_on();
+        }
+        Ok(bytes)
+    }
+
+    /// Whether the file that is being read has lost its name to a newer one: each start begins a file.
+    fn is_old(&self) -> bool {
+        let place = |facts: std::fs::Metadata| (facts.dev(), facts.ino());
+        let (Some(file), Ok(named)) = (&self.file, std::fs::metadata(&self.path)) else {
+            return false;
+        };
+        file.metadata()
+            .is_ok_and(|open| place(open) != place(named))
+    }
+
+    fn read_on(&mut self) -> Result<Vec<u8>, Error> {
         let mut read = || -> std::io::Result<Vec<u8>> {
             let mut file = match self.file.take() {
                 Some(file) => file,
@@ -209,6 +231,27 @@ mod tests {
         std::fs::write(&path, "new\n").unwrap();
         console.grown().await.unwrap();
         assert_eq!(console.read().unwrap(), b"new\n");
+    }
+
+    #[tokio::test]
+    async fn a_console_goes_on_with_the_file_of_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.log");
+        std::fs::write(&path, "first start\n").unwrap();
+        let mut console = Console::open(path.clone()).unwrap();
+        assert_eq!(console.read().unwrap(), b"first start\n");
+        // As the hypervisor's launch does it, after a last line.
+        let mut old = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap();
+        old.write_all(b"bye\n").unwrap();
+        std::fs::rename(&path, dir.path().join("console.log.1")).unwrap();
+        std::fs::write(&path, "second start, a longer one\n").unwrap();
+        console.grown().await.unwrap();
+        assert_eq!(console.read().unwrap(), b"bye\n");
+        assert_eq!(console.read().unwrap(), b"second start, a longer one\n");
+        assert!(console.read().unwrap().is_empty());
     }
 
     #[tokio::test]

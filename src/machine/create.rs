@@ -1,20 +1,16 @@
 //! Deploy: from an image, or a root volume, to a running machine.
 
-use std::path::PathBuf;
-
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Detail, Operation};
+use super::journal::Operation;
 use super::lock::Lock;
-use super::{Error, Machine, Machines, Rooms, boot};
+use super::reserve::Source;
+use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::image::Image;
-use crate::store::machines::{MachineRow, Spec, Status};
-use crate::store::operations::{OperationKind, OperationRow};
-use crate::store::volumes::{Role, VolumeRow};
+use crate::store::machines::Spec;
+use crate::store::operations::OperationKind;
 use crate::value::{ByteSize, MachineId, Name};
-use crate::{network, store, volume};
 
 /// The least memory that a kernel with an init starts in.
 pub const LEAST_MEMORY: ByteSize = ByteSize::mib(128);
@@ -48,18 +44,23 @@ impl Machines {
     ) -> Result<Machine> {
         let rooms = &*self.0;
         let (vcpus, memory, storage) = rooms.check_resources(request)?;
-        rooms.check_boot_parts()?;
         if let Some(name) = &request.name {
             rooms.check_free(name, request.volume.is_some())?;
         }
         let source = match (&request.image, &request.volume) {
             (Some(image), None) => {
+                // Looked for before anything is fetched.
+                rooms.check_boot_parts()?;
                 progress.step(format!("finding the image {image}"));
                 Source::Image(Box::new(
                     rooms.images.resolve(image, progress, cancel).await?,
                 ))
             }
-            (None, Some(volume)) => Source::Volume(rooms.free_root(volume)?),
+            (None, Some(volume)) => {
+                let root = rooms.free_root(volume)?;
+                rooms.check_boot_parts()?;
+                root
+            }
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };
@@ -69,8 +70,16 @@ impl Machines {
             command: source.command(),
         };
         let id = MachineId::new();
-        let lock = Lock::try_take(rooms, &id, "deploy")?.ok_or(Error::Cancelled)?;
-        let (row, detail) = rooms.reserve(id, request, &source, spec, storage)?;
+        let network = rooms.default_network().await?;
+        let lock = Lock::found(rooms, &id, "deploy")?;
+        let reserved = rooms.reserve(id, request, &source, spec, storage, network);
+        let (row, detail) = match reserved {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                lock.retire()?;
+                return Err(error);
+            }
+        };
         let operation = Operation {
             rooms,
             machine: id,
@@ -89,32 +98,6 @@ impl Machines {
         }
         outcome?;
         self.show(&id.to_string())
-    }
-}
-
-/// What a machine boots from.
-enum Source {
-    Image(Box<Image>),
-    Volume(VolumeRow),
-}
-
-impl Source {
-    /// What an application image runs; none for an image with an init of its own.
-    fn command(&self) -> Option<crate::guest::words::Command> {
-        match self {
-            Source::Image(image) => image.config.as_ref().and_then(boot::command),
-            Source::Volume(_) => None,
-        }
-    }
-
-    fn default_name(&self) -> String {
-        match self {
-            Source::Image(image) => image.default_machine_name(),
-            Source::Volume(row) => {
-                let name = row.name.as_str();
-                name.strip_suffix("-root").unwrap_or(name).to_string()
-            }
-        }
     }
 }
 
@@ -157,254 +140,4 @@ impl Rooms {
         }
         Ok((vcpus, memory, storage))
     }
-
-    /// Refuses a name that is taken, before anything is fetched for it.
-    fn check_free(&self, name: &Name, has_root: bool) -> Result<(), Error> {
-        if self
-            .store
-            .machines_like(name.as_str())?
-            .iter()
-            .any(|row| row.name == *name)
-        {
-            return Err(Error::NameTaken(name.clone()));
-        }
-        let root = root_name(name)?;
-        let taken = self
-            .store
-            .volumes_like(root.as_str())?
-            .iter()
-            .any(|row| row.name == root);
-        if taken && !has_root {
-            return Err(Error::VolumeTaken(root));
-        }
-        Ok(())
-    }
-
-    fn free_root(&self, text: &str) -> Result<VolumeRow> {
-        let row = volume::find(&self.store, text)?;
-        if row.role != Role::Root {
-            return Err(Error::NotARoot(row.name).into());
-        }
-        if let Some(id) = row.machine {
-            let machine = self
-                .store
-                .machine(&id)?
-                .map(|machine| machine.name.to_string());
-            let machine = machine.unwrap_or_else(|| id.to_string());
-            return Err(Error::VolumeInUse {
-                volume: row.name,
-                machine,
-            }
-            .into());
-        }
-        Ok(row)
-    }
-
-    /// Writes the machine, its volume, its address and the operation's first line, before anything is made.
-    fn reserve(
-        &self,
-        id: MachineId,
-        request: &Request,
-        source: &Source,
-        spec: Spec,
-        storage: ByteSize,
-    ) -> Result<(MachineRow, Detail)> {
-        let default: Name = "default".parse()?;
-        let network = self
-            .store
-            .ensure_network(&default, self.config.bridge_subnet)?;
-        let mut row = MachineRow {
-            id,
-            name: "unnamed".parse().map_err(crate::error::Error::from)?,
-            status: Status::Creating,
-            spec,
-            image: None,
-            image_digest: None,
-            network: Some(network.name.clone()),
-            ip: None,
-            mac: None,
-            host_key: None,
-            vmm: None,
-            accelerator: None,
-            process: None,
-            failure: None,
-            created_at: store::now(),
-            started_at: None,
-        };
-        let mut detail = Detail::default();
-        if let Source::Image(image) = source {
-            row.image = request.image.clone();
-            row.image_digest = Some(image.digest.clone());
-            detail.image = Some(image.path.clone());
-        }
-        let begins = OperationRow {
-            machine: id,
-            kind: OperationKind::Deploy,
-            detail: detail.to_json(),
-            step: 0,
-            undoing: false,
-        };
-        self.add_named(&mut row, &begins, request.name.as_ref(), source)?;
-        let reserved = (|| -> Result<()> {
-            self.reserve_root(&row, source, storage)?;
-            let ip = self.store.allocate_address(&network.name, &id)?;
-            self.store
-                .set_address(&id, ip, &network::mac_for(ip).to_string())?;
-            Ok(())
-        })();
-        match reserved {
-            Ok(()) => Ok((row, detail)),
-            Err(error) => {
-                forget(self, &id)?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Adds the row under the name asked for, or under the first free default name.
-    fn add_named(
-        &self,
-        row: &mut MachineRow,
-        begins: &OperationRow,
-        wish: Option<&Name>,
-        source: &Source,
-    ) -> Result<()> {
-        if let Some(name) = wish {
-            row.name = name.clone();
-            return match self.store.add_machine(row, begins)? {
-                true => Ok(()),
-                false => Err(Error::NameTaken(name.clone()).into()),
-            };
-        }
-        let base = source.default_name();
-        for number in 1u32.. {
-            let text = if number == 1 {
-                base.clone()
-            } else {
-                format!("{base}-{number}")
-            };
-            row.name = text.parse()?;
-            let has_root = matches!(source, Source::Volume(_));
-            match self.check_free(&row.name, has_root) {
-                Ok(()) => {}
-                Err(Error::NameTaken(_) | Error::VolumeTaken(_)) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            if self.store.add_machine(row, begins)? {
-                return Ok(());
-            }
-        }
-        Err(Error::NameTaken(row.name.clone()).into())
-    }
-
-    fn reserve_root(&self, row: &MachineRow, source: &Source, storage: ByteSize) -> Result<()> {
-        match source {
-            Source::Volume(volume) => {
-                if !self.store.claim_volume(&volume.id, &row.id)? {
-                    let machine = "another machine".to_string();
-                    return Err(Error::VolumeInUse {
-                        volume: volume.name.clone(),
-                        machine,
-                    }
-                    .into());
-                }
-            }
-            Source::Image(image) => {
-                let volume_id = MachineId::new().to_string();
-                let name = root_name(&row.name)?;
-                let added = self.store.add_volume(&VolumeRow {
-                    path: self.paths.volumes().join(format!("{volume_id}.ext4")),
-                    id: volume_id,
-                    name: name.clone(),
-                    role: Role::Root,
-                    size: storage.max(image.size),
-                    machine: Some(row.id),
-                    mount_path: Some("/".into()),
-                    image_digest: Some(image.digest.clone()),
-                    created_at: store::now(),
-                })?;
-                if !added {
-                    return Err(Error::VolumeTaken(name).into());
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The name of a machine's root volume.
-fn root_name(name: &Name) -> Result<Name, Error> {
-    // A machine's name of more than 58 letters leaves no room for the suffix; its root volume has a shortened one.
-    let text = name.as_str();
-    let stem = text[..text.len().min(Name::MAX - 5)].trim_end_matches('-');
-    format!("{stem}-root")
-        .parse()
-        .map_err(|_| Error::VolumeTaken(name.clone()))
-}
-
-/// Takes every row of a machine away that was never finished. Its disks are gone or were there before it.
-pub(super) fn forget(rooms: &Rooms, id: &MachineId) -> Result<()> {
-    for volume in rooms.store.volumes_of(id)? {
-        if volume.path.exists() || volume.role == Role::Data {
-            rooms.store.release_volume(&volume.id)?;
-        } else {
-            rooms.store.remove_volume(&volume.id)?;
-        }
-    }
-    rooms.store.remove_machine(id)?;
-    Ok(())
-}
-
-/// Clones the image to the root disk. A machine that boots from an existing volume has nothing to clone.
-pub(super) async fn clone_root(operation: &Operation<'_>) -> Result<()> {
-    let Some(image) = operation.detail.image.clone() else {
-        return Ok(());
-    };
-    let rooms = operation.rooms;
-    let Some(root) = root_of(operation)? else {
-        return Ok(());
-    };
-    let image_used = ByteSize::bytes(volume::used(&image).unwrap_or_default());
-    volume::check_space(
-        &rooms.paths.volumes(),
-        image_used,
-        rooms.config.min_disk_free,
-    )?;
-    let (progress, cancel) = (operation.progress.clone(), operation.cancel.clone());
-    let path = root.path.clone();
-    let cloned = tokio::task::spawn_blocking(move || {
-        let report = |done| progress.transfer("root", "root disk", done, None);
-        volume::clone_image(&image, &path, root.size, &report, &|| cancel.is_cancelled())
-    });
-    match cloned.await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) if operation.cancel.is_cancelled() => Err(Error::Cancelled.into()),
-        Ok(Err(error)) => Err(error.into()),
-        Err(join) => Err(Error::File {
-            what: "write",
-            path: root_path(operation)?.unwrap_or_default(),
-            source: std::io::Error::other(join),
-        }
-        .into()),
-    }
-}
-
-/// Removes what [`clone_root`] made.
-pub(super) fn remove_root(operation: &Operation<'_>) -> Result<()> {
-    if operation.detail.image.is_some()
-        && let Some(path) = root_path(operation)?
-    {
-        volume::remove(&volume::partial(&path))?;
-        volume::remove(&path)?;
-    }
-    Ok(())
-}
-
-fn root_of(operation: &Operation<'_>) -> Result<Option<VolumeRow>> {
-    let volumes = operation.rooms.store.volumes_of(&operation.machine)?;
-    Ok(volumes.into_iter().find(|volume| volume.role == Role::Root))
-}
-
-fn root_path(operation: &Operation<'_>) -> Result<Option<PathBuf>> {
-    Ok(root_of(operation)?.map(|root| root.path))
 }

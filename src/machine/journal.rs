@@ -72,6 +72,7 @@ impl Operation<'_> {
             // What cannot be written down or is made to fail is a step that failed, like any other.
             let acted = async {
                 self.write(index, false)?;
+                self.heed_cancel()?;
                 fault(*step, "before")?;
                 self.progress.step(step.says());
                 act(*step, self).await?;
@@ -88,6 +89,15 @@ impl Operation<'_> {
             OperationKind::Delete => return Ok(()), // the row went with the last step
         };
         self.rooms.store.end_operation(&self.machine, ends, None)?;
+        Ok(())
+    }
+
+    /// A deploy or a start can be given up before any step, also one that does not ask by itself.
+    fn heed_cancel(&self) -> Result<()> {
+        let can_turn = matches!(self.kind, OperationKind::Deploy | OperationKind::Start);
+        if can_turn && self.cancel.is_cancelled() {
+            return Err(Error::Cancelled.into());
+        }
         Ok(())
     }
 
@@ -140,7 +150,7 @@ impl Operation<'_> {
     fn forget(&self, cause: Option<&Cause>) -> Result<()> {
         let store = &self.rooms.store;
         if self.kind == OperationKind::Deploy {
-            super::create::forget(self.rooms, &self.machine)?;
+            super::reserve::forget(self.rooms, &self.machine)?;
         } else {
             let reason = match cause {
                 Some(cause) if cause.kind() == Kind::Cancelled => None,

@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -48,6 +48,18 @@ impl Lock {
                         source,
                     });
                 }
+            }
+        }
+    }
+
+    /// Takes the lock of a machine that is about to be and that nobody knows yet, but for a sweep that takes its file
+    /// for one left behind: that is over in a moment.
+    pub(super) fn found(rooms: &Rooms, id: &MachineId, why: &str) -> Result<Lock, Error> {
+        let path = rooms.paths.locks().join(id.to_string());
+        loop {
+            let file = wait(&path)?;
+            if is_at(&file, &path) {
+                return Lock { file, path }.sign(why);
             }
         }
     }
@@ -94,16 +106,7 @@ impl Lock {
         // The waiting thread ends with the process if the wait is given up.
         let waiting = {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || {
-                let file = open(&path)?;
-                Flock::lock(file, FlockArg::LockExclusive)
-                    .map(|file| (file, path.clone()))
-                    .map_err(|(_, errno)| Error::File {
-                        what: "lock",
-                        path,
-                        source: errno.into(),
-                    })
-            })
+            tokio::task::spawn_blocking(move || wait(&path).map(|file| (file, path)))
         };
         tokio::pin!(waiting);
         let notice = tokio::time::sleep(PATIENCE);
@@ -151,23 +154,35 @@ impl Lock {
     /// Gives the lock back and removes its file, once the machine is gone. Whoever still waits for it holds a file
     /// without a name, and finds no machine.
     pub(super) fn retire(self) -> Result<(), Error> {
-        std::fs::remove_file(&self.path).map_err(|source| Error::File {
-            what: "remove",
-            path: self.path.clone(),
-            source,
-        })
+        match std::fs::remove_file(&self.path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+                what: "remove",
+                path: self.path.clone(),
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
+/// Waits, on this thread, until nobody else holds the lock.
+fn wait(path: &Path) -> Result<Flock<File>, Error> {
+    Flock::lock(open(path)?, FlockArg::LockExclusive).map_err(|(_, errno)| Error::File {
+        what: "lock",
+        path: path.into(),
+        source: errno.into(),
+    })
+}
+
 /// Whether the file that was locked is the one that has the name now.
-fn is_at(file: &File, path: &PathBuf) -> bool {
+fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
 }
 
-fn open(path: &PathBuf) -> Result<File, Error> {
+fn open(path: &Path) -> Result<File, Error> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -176,7 +191,7 @@ fn open(path: &PathBuf) -> Result<File, Error> {
         .open(path)
         .map_err(|source| Error::File {
             what: "open",
-            path: path.clone(),
+            path: path.into(),
             source,
         })
 }

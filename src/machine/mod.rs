@@ -22,6 +22,7 @@
 //! This is the only room that knows all the others.
 
 mod boot;
+mod configure;
 mod console;
 mod create;
 mod delete;
@@ -31,7 +32,10 @@ mod find;
 mod journal;
 mod lock;
 mod paths;
+mod ready;
 mod recover;
+mod reserve;
+mod root_disk;
 mod start;
 mod steps;
 mod stop;

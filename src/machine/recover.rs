@@ -9,7 +9,7 @@ use super::console;
 use super::journal::{Detail, Operation};
 use super::lock::Lock;
 use super::steps::{Step, steps_of};
-use super::stop::{end_processes, is_alive, process};
+use super::stop::{detach, end_processes, is_alive, process};
 use super::{Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -31,26 +31,23 @@ enum Sighting {
 
 impl Machines {
     /// Finishes or takes back what killed commands left, and notices hypervisors that have ended. Comes back with what
-    /// could not be put right; that is tried again by the next command.
+    /// could not be put right; that is tried again by the next command. A machine that cannot be put right is in nobody
+    /// else's way.
     pub async fn tend(&self, progress: &Progress) -> Result<Vec<String>> {
         let rooms = &*self.0;
         let mut left = Vec::new();
         for found in rooms.store.operations()? {
-            let Some(lock) = Lock::try_take(rooms, &found.machine, "recovery")? else {
-                continue;
-            };
-            // Its owner may have finished it between the query and the lock.
-            if let Some(row) = rooms.store.operation(&found.machine)? {
-                left.extend(rooms.recover(&row, progress).await?);
-            }
-            if rooms.store.machine(&found.machine)?.is_none() {
-                lock.retire()?;
+            match rooms.settle(&found, progress).await {
+                Ok(remains) => left.extend(remains),
+                Err(error) => left.push(error.to_string()),
             }
         }
         Lock::sweep(rooms)?;
         for row in rooms.store.machines_that_are(Status::Running)? {
-            if rooms.sight(&row) != Sighting::Alive {
-                left.extend(rooms.bury(&row, progress).await?);
+            if rooms.sight(&row) != Sighting::Alive
+                && let Err(error) = rooms.bury(&row, progress).await
+            {
+                left.push(format!("machine {}: {error}", row.name));
             }
         }
         Ok(left)
@@ -58,6 +55,22 @@ impl Machines {
 }
 
 impl Rooms {
+    /// Ends an operation if nobody is at it any more.
+    async fn settle(&self, found: &OperationRow, progress: &Progress) -> Result<Vec<String>> {
+        let Some(lock) = Lock::try_take(self, &found.machine, "recovery")? else {
+            return Ok(Vec::new());
+        };
+        // Its owner may have finished it between the query and the lock.
+        let left = match self.store.operation(&found.machine)? {
+            Some(row) => self.recover(&row, progress).await?,
+            None => Vec::new(),
+        };
+        if self.store.machine(&found.machine)?.is_none() {
+            lock.retire()?;
+        }
+        Ok(left)
+    }
+
     /// Ends an operation whose process was killed. The caller holds the machine's lock.
     async fn recover(&self, found: &OperationRow, progress: &Progress) -> Result<Vec<String>> {
         let Some(row) = self.store.machine(&found.machine)? else {
@@ -79,7 +92,10 @@ impl Rooms {
         let step = steps_of(found.kind).get(found.step).copied();
         let left = match found.kind {
             OperationKind::Deploy | OperationKind::Start => {
-                operation.take_back(found.step, None).await
+                // When the host lost power, a step may have acted whose line was lost. Undoing one that never acted is
+                // harmless.
+                let last = steps_of(found.kind).len() - 1;
+                operation.take_back(last, None).await
             }
             OperationKind::Stop
                 if step == Some(Step::PowerOff)
@@ -120,16 +136,16 @@ impl Rooms {
     }
 
     /// Takes the network of a machine down whose hypervisor has ended, and says what became of it.
-    async fn bury(&self, found: &MachineRow, progress: &Progress) -> Result<Vec<String>> {
+    async fn bury(&self, found: &MachineRow, progress: &Progress) -> Result<()> {
         let Some(_lock) = Lock::try_take(self, &found.id, "recovery")? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let Some(row) = self.store.machine(&found.id)? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let sighting = self.sight(&row);
         if row.status != Status::Running || sighting == Sighting::Alive {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let (status, why) = match sighting {
             Sighting::HostRestarted => (Status::Stopped, Some("the host restarted".to_string())),
@@ -145,16 +161,12 @@ impl Rooms {
             }
         };
         end_processes(self, &row).await?;
-        if let Some((_, plan)) = self.network_plan(&row).await?
-            && let Err(error) = self.home.detach(&plan).await
-        {
-            return Ok(vec![error.to_string()]);
-        }
+        detach(self, &row).await?;
         self.store.set_process(&row.id, None)?;
         self.store.set_status(&row.id, status, why.as_deref())?;
         if status == Status::Failed {
             progress.note(format!("machine {} has failed", row.name));
         }
-        Ok(Vec::new())
+        Ok(())
     }
 }

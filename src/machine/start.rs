@@ -67,7 +67,7 @@ impl Machines {
         stop::refuse_unless(
             row,
             &[Status::Stopped, Status::Failed],
-            "finish or take back what is being done to it: sistemo machine delete",
+            &stop::unfinished(row),
         )?;
         rooms.check_boot_parts()?;
         let host = crate::host::memory()?;

@@ -1,7 +1,7 @@
 //! The steps that operations are made of. Each can be done and undone any number of times, by any process.
 
 use super::journal::Operation;
-use super::{boot, create, delete, stop};
+use super::{boot, configure, delete, ready, root_disk, stop};
 use crate::error::Result;
 use crate::store::operations::OperationKind;
 
@@ -102,11 +102,11 @@ impl Step {
 /// Does one step.
 pub(super) async fn act(step: Step, operation: &Operation<'_>) -> Result<()> {
     match step {
-        Step::CloneRoot => create::clone_root(operation).await,
-        Step::WriteInitramfs => boot::write_initramfs(operation).await,
+        Step::CloneRoot => root_disk::clone_root(operation).await,
+        Step::WriteInitramfs => configure::write_initramfs(operation).await,
         Step::AttachNetwork => boot::attach_network(operation).await,
         Step::Launch => boot::launch(operation).await,
-        Step::AwaitGuest => boot::await_guest(operation).await,
+        Step::AwaitGuest => ready::await_guest(operation).await,
         Step::PowerOff => stop::power_off(operation).await,
         Step::Kill => stop::kill(operation).await,
         Step::DetachNetwork => stop::detach_network(operation).await,
@@ -118,7 +118,7 @@ pub(super) async fn act(step: Step, operation: &Operation<'_>) -> Result<()> {
 /// Takes one step back. Steps that only remove have nothing to take back.
 pub(super) async fn undo(step: Step, operation: &Operation<'_>) -> Result<()> {
     match step {
-        Step::CloneRoot => create::remove_root(operation),
+        Step::CloneRoot => root_disk::remove_root(operation),
         Step::WriteInitramfs if operation.kind == OperationKind::Deploy => {
             delete::remove_files(operation)
         }

@@ -13,7 +13,10 @@ use crate::store::history::HistoryRow;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
 use crate::value::Name;
-use crate::{store, vmm};
+use crate::{network, store, vmm};
+
+/// How long a guest may take to hear that it shall power off, before its power button is pressed.
+const HEARING: Duration = Duration::from_secs(10);
 
 impl Machines {
     /// Stops a machine. The guest has `grace` to power off; none at all when it is zero. A stopped one is left as it is.
@@ -31,6 +34,18 @@ impl Machines {
         if row.status == Status::Stopped {
             progress.note(format!("machine {} is stopped already", row.name));
         } else {
+            // A deploy that could not be taken back whole, or a delete that could not be finished, leaves nothing to
+            // start again.
+            refuse_unless(
+                &row,
+                &[
+                    Status::Running,
+                    Status::Failed,
+                    Status::Starting,
+                    Status::Stopping,
+                ],
+                &unfinished(&row),
+            )?;
             self.stop_locked(&row, grace, progress, cancel).await?;
         }
         self.show(&row.id.to_string())
@@ -77,6 +92,17 @@ pub(super) fn refuse_unless(row: &MachineRow, fit: &[Status], way_out: &str) -> 
     })
 }
 
+/// The way out for a machine whose last operation could neither be ended nor be taken back.
+pub(super) fn unfinished(row: &MachineRow) -> String {
+    let name = &row.name;
+    match row.status {
+        Status::Starting | Status::Stopping => {
+            format!("end it by force: sistemo machine stop {name} --force")
+        }
+        _ => format!("what is left of it goes with: sistemo machine delete {name}"),
+    }
+}
+
 /// The hypervisor's process as the store knows it.
 pub(super) fn process(row: &MachineRow) -> Option<vmm::Process> {
     row.process.as_ref().map(|process| vmm::Process {
@@ -113,7 +139,8 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     let asked = async {
         // A guest that cannot be asked over SSH may still heed its power button; one that heeds neither runs out of
         // time and is ended by force.
-        if rooms.ask_power_off(&row).await.is_err()
+        let heard = tokio::time::timeout(HEARING, rooms.ask_power_off(&row)).await;
+        if !matches!(heard, Ok(Ok(())))
             && let Ok(vmm) = vmm::driver()
         {
             let _ = vmm.shutdown(&rooms.paths.run(&row.id)).await;
@@ -162,9 +189,16 @@ pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()>
 /// Takes the machine's namespace, tap and rules away.
 pub(super) async fn detach_network(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
-    let row = rooms.row(&operation.machine)?;
-    if let Some((_, plan)) = rooms.network_plan(&row).await? {
-        rooms.home.detach(&plan).await?;
+    detach(rooms, &rooms.row(&operation.machine)?).await
+}
+
+/// The same for whoever has no operation.
+pub(super) async fn detach(rooms: &Rooms, row: &MachineRow) -> Result<()> {
+    if let (Some(name), Some(ip)) = (&row.network, row.ip) {
+        // Taking down asks nothing of the uplink, which may be gone.
+        let network = network::plan_network(&rooms.store.network(name)?, 0, None);
+        let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip));
+        rooms.home.detach(&machine).await?;
     }
     Ok(())
 }
@@ -178,13 +212,14 @@ impl Rooms {
         begun: std::time::Instant,
         outcome: &Result<()>,
     ) {
+        let took = begun.elapsed();
         let row = HistoryRow {
             id: 0,
-            at: store::now(),
+            at: store::ago(took),
             action: action.into(),
             target: "machine".into(),
             name: name.to_string(),
-            duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
             ok: outcome.is_ok(),
             error: outcome.as_ref().err().map(ToString::to_string),
         };

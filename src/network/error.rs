@@ -53,6 +53,9 @@ pub enum Error {
     /// `nft` printed what is not JSON.
     #[error("nft's answer is not understood")]
     NftAnswer { source: serde_json::Error },
+    /// The interface that the settings name is not there.
+    #[error("there is no interface {name} to reach the outside by")]
+    NoUplink { name: String },
     /// The home already reaches these addresses by another way.
     #[error("the network {network} ({subnet}) overlaps the route {route} on {device}")]
     SubnetTaken {
@@ -106,7 +109,8 @@ impl Error {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::SubnetTaken { .. }
+            Error::NoUplink { .. }
+            | Error::SubnetTaken { .. }
             | Error::BridgeTaken { .. }
             | Error::AddressTaken { .. }
             | Error::BridgeInUse { .. } => Kind::Refused,
@@ -126,11 +130,14 @@ impl Advice for Error {
             Error::Nft { said, .. } if said.contains("Operation not permitted") => {
                 "networks need root: run it again with sudo".into()
             }
+            Error::NoUplink { .. } => {
+                "name one that is there as uplink in the settings, or none (ip link lists them)".into()
+            }
             Error::SubnetTaken { .. } => {
                 "choose addresses that nothing else uses: bridge_subnet = \"10.201.0.0/16\" in the settings".into()
             }
             Error::BridgeTaken { .. } | Error::AddressTaken { .. } => {
-                "another data directory seems to use this network home: give this one a bridge_subnet or a network_home of its own"
+                "another data directory seems to use this network home: give this one a network_home of its own in the settings"
                     .into()
             }
             Error::BridgeInUse { .. } => "stop the machines on it first".into(),

@@ -81,7 +81,10 @@ impl Home {
         self.namespace
             .work(async move |links| {
                 let link = match uplink {
-                    Some(name) => Some(links.get(&name).await?),
+                    Some(name) => match links.find(&name).await? {
+                        None => return Err(Error::NoUplink { name }),
+                        found => found,
+                    },
                     None => {
                         let routes = links.routes().await?;
                         let default = routes.into_iter().find(|route| route.to.prefix_len() == 0);

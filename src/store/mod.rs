@@ -2,6 +2,11 @@
 //!
 //! The database is in WAL mode, so that any number of processes read while one writes (<https://sqlite.org/wal.html>).
 //! A [`Store`] is cheap to clone; its one connection is behind a mutex, and no query is held across an `await`.
+//!
+//! A killed process loses nothing that was committed. When the host loses power, the last commits may be lost and what
+//! they were about may not (`synchronous=NORMAL`, <https://sqlite.org/pragma.html#pragma_synchronous>). That must not
+//! happen to the beginning of an operation, lest its disks and files be nobody's, nor to its end, lest a deploy that was
+//! called done be taken back: those commits reach the disk before they return, and with them all earlier ones.
 
 pub mod history;
 pub mod images;
@@ -10,6 +15,9 @@ pub mod networks;
 pub mod operations;
 pub mod volumes;
 
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -61,7 +69,14 @@ impl Store {
     /// Opens the database at `path`, making it or bringing it up to date as needed.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let open = || -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
+            // Whoever opens a new database makes its tables, and SQLite has two that do so at once fail.
+            let _alone = lock_folder(path)?;
             let mut connection = Connection::open(path)?;
+            // SQLite gives its other files the permissions of this one. Opening it here to make it would be wrong: with
+            // the closing of any descriptor, a process loses its locks on a file (fcntl(2)), also those of SQLite.
+            if path.metadata()?.permissions().mode() & 0o077 != 0 {
+                fs::set_permissions(path, Permissions::from_mode(0o600))?;
+            }
             connection.busy_timeout(BUSY)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -80,11 +95,38 @@ impl Store {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Does `work`, and has what it commits on the disk, with all that was committed before, when it returns.
+    fn durably<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut connection = self.lock();
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let result = work(&mut connection);
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        result
+    }
+}
+
+/// Waits until nobody else opens a database in that folder; held until it is dropped.
+fn lock_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+    folder.lock()?;
+    Ok(folder)
 }
 
 /// Now, as rows and JSON hold it: RFC 3339, UTC, whole milliseconds.
 pub fn now() -> String {
-    jiff::Timestamp::now()
+    ago(Duration::ZERO)
+}
+
+/// The time that was so long ago, in the same form.
+pub fn ago(past: Duration) -> String {
+    let now = jiff::Timestamp::now();
+    now.checked_sub(past)
+        .unwrap_or(now)
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string()
 }
@@ -118,4 +160,45 @@ where
 /// A stored value that this program cannot read, or one that it cannot write.
 fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_database_is_opened_by_many_at_once_and_read_by_nobody_else() {
+        for _ in 0..10 {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("sistemo.db");
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        start.wait();
+                        Store::open(&path).unwrap().machines().unwrap();
+                    });
+                }
+            });
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn what_is_done_durably_leaves_the_database_as_quick_as_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("sistemo.db")).unwrap();
+        let level = |connection: &Connection| -> u32 {
+            connection
+                .query_row("PRAGMA synchronous", [], |row| row.get(0))
+                .unwrap()
+        };
+        // FULL is 2, NORMAL is 1.
+        let during = store.durably(|connection| Ok(level(connection))).unwrap();
+        let failed: Result<(), Error> =
+            store.durably(|_| Err(rusqlite::Error::InvalidQuery.into()));
+        assert!(failed.is_err());
+        assert_eq!((during, level(&store.lock())), (2, 1));
+    }
 }

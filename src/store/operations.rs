@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::machines::Status;
 use super::{Error, Store, column};
@@ -78,13 +78,14 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
 }
 
 impl Store {
-    /// An operation begins: its first line and the machine's status change together.
+    /// An operation begins: its first line and the machine's status change together, and outlast a loss of power.
     pub fn begin_operation(&self, row: &OperationRow, status: Status) -> Result<(), Error> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        put(&transaction, row)?;
-        super::machines::put_status(&transaction, &row.machine, status, None)?;
-        Ok(transaction.commit()?)
+        self.durably(|connection| {
+            let transaction = connection.transaction()?;
+            put(&transaction, row)?;
+            super::machines::put_status(&transaction, &row.machine, status, None)?;
+            Ok(transaction.commit()?)
+        })
     }
 
     /// Writes an operation's next step, or its turning back.
@@ -103,27 +104,31 @@ impl Store {
 
     /// The operation that a machine is in, if any.
     pub fn operation(&self, machine: &MachineId) -> Result<Option<OperationRow>, Error> {
-        Ok(self
-            .operations()?
-            .into_iter()
-            .find(|row| row.machine == *machine))
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT machine_id, kind, detail, step, undoing FROM operations WHERE machine_id = ?1",
+        )?;
+        Ok(query
+            .query_row([machine.to_string()], from_row)
+            .optional()?)
     }
 
-    /// An operation has ended, and left the machine so.
+    /// An operation has ended, and left the machine so; that outlasts a loss of power.
     pub fn end_operation(
         &self,
         machine: &MachineId,
         status: Status,
         failure: Option<&str>,
     ) -> Result<(), Error> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        super::machines::put_status(&transaction, machine, status, failure)?;
-        transaction.execute(
-            "DELETE FROM operations WHERE machine_id = ?1",
-            [machine.to_string()],
-        )?;
-        Ok(transaction.commit()?)
+        self.durably(|connection| {
+            let transaction = connection.transaction()?;
+            super::machines::put_status(&transaction, machine, status, failure)?;
+            transaction.execute(
+                "DELETE FROM operations WHERE machine_id = ?1",
+                [machine.to_string()],
+            )?;
+            Ok(transaction.commit()?)
+        })
     }
 }
 

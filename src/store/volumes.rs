@@ -134,12 +134,17 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Gives a free volume to a machine. `false` when another machine has it.
-    pub fn claim_volume(&self, id: &str, machine: &MachineId) -> Result<bool, Error> {
+    /// Gives a free volume to a machine, which mounts it at `mount_path`. `false` when another machine has it.
+    pub fn claim_volume(
+        &self,
+        id: &str,
+        machine: &MachineId,
+        mount_path: &str,
+    ) -> Result<bool, Error> {
         let claimed = self.lock().execute(
-            "UPDATE volumes SET machine_id = ?2 \
+            "UPDATE volumes SET machine_id = ?2, mount_path = ?3 \
              WHERE id = ?1 AND (machine_id IS NULL OR machine_id = ?2)",
-            params![id, machine.to_string()],
+            params![id, machine.to_string(), mount_path],
         )?;
         Ok(claimed == 1)
     }

@@ -121,7 +121,7 @@ fn advice_on(log: &str) -> Option<&'static str> {
     let known: [(&str, &str); 6] = [
         (
             "KVM",
-            "KVM does not work here: sistemo config set accelerator auto",
+            "KVM does not work here: set accelerator = \"auto\" in the settings",
         ),
         (
             "Cannot allocate memory",

@@ -41,7 +41,10 @@ pub(crate) async fn run(context: &Context, _args: &Doctor) -> Result<ExitCode, F
         return Ok(ExitCode::SUCCESS);
     }
     if context.format == Format::Table {
-        eprintln!("error: {failed} of {} checks failed", checks.len());
+        output::complain(&format!(
+            "error: {failed} of {} checks failed\n",
+            checks.len()
+        ));
     }
     Err(Failure::Reported(ExitCode::FAILURE))
 }

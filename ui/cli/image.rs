@@ -56,7 +56,7 @@ pub(crate) enum Image {
 pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     let images = engine.images();
-    let display = Display::new();
+    let display = Display::new(context.format);
     let (progress, cancel) = (display.progress(), &context.cancel);
     let made = match command {
         Image::List => {
@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, F
             show(context, &images.find(&name)?);
             return Ok(ExitCode::SUCCESS);
         }
-        Image::Delete { names, yes } => return delete(context, &engine, &names, yes),
+        Image::Delete { names, yes } => return delete(context, &engine, &names, yes).await,
         Image::Pull { reference } => images.pull(&reference, &progress, cancel).await,
         Image::Build { recipe } => images.build(&recipe, &progress, cancel).await,
         Image::Import { file, name } => {
@@ -141,7 +141,7 @@ fn show(context: &Context, image: &Record) {
     ]));
 }
 
-fn delete(
+async fn delete(
     context: &Context,
     engine: &sistemo::engine::Engine,
     names: &[String],
@@ -149,9 +149,10 @@ fn delete(
 ) -> Result<ExitCode, Failure> {
     let mut failed = None;
     for name in names {
-        let deleted = (|| {
+        let deleted = async {
             let image = engine.images().find(name)?;
-            if !yes && !terminal::confirm(&format!("Delete image {}?", image.name))? {
+            let question = format!("Delete image {}?", image.name);
+            if !yes && !terminal::confirm(&question, &context.cancel).await? {
                 return Err(Failure::Refused {
                     message: format!("image {} was not deleted", image.name),
                     hint: "answer y, or say -y".into(),
@@ -162,9 +163,12 @@ fn delete(
                 output::say(&format!("{name} deleted\n"));
             }
             Ok(())
-        })();
-        if let Err(failure) = deleted {
+        };
+        if let Err(failure) = deleted.await {
             failed.get_or_insert(report::failure(&failure, context.format));
+            if context.cancel.is_cancelled() {
+                break;
+            }
         }
     }
     match failed {

@@ -92,7 +92,7 @@ impl Context {
     /// Opens the engine and puts right what killed commands left.
     async fn engine(&self) -> Result<Engine> {
         let engine = Engine::open(self.config()?, guest_program())?;
-        let display = Display::new();
+        let display = Display::new(self.format);
         for left in engine.machines().tend(&display.progress()).await? {
             display.note(&format!("could not be put right yet: {left}"));
         }
@@ -124,7 +124,7 @@ pub(crate) fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            output::complain(&format!("error: cannot start: {error}\n"));
             return ExitCode::FAILURE;
         }
     };

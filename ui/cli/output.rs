@@ -21,12 +21,17 @@ pub(crate) fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Writes to stderr. Nobody listening there (`2>&1 | head`) is no failure either, where `eprintln!` would panic.
+pub(crate) fn complain(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Writes a value as JSON.
 pub(crate) fn json(value: &impl Serialize) {
     // Values are plain structs with string keys, which always have a JSON form.
     match serde_json::to_string_pretty(value) {
         Ok(text) => say(&format!("{text}\n")),
-        Err(error) => eprintln!("error: no JSON for this: {error}"),
+        Err(error) => complain(&format!("error: no JSON for this: {error}\n")),
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sistemo::event::{Event, Progress};
 
+use super::output::{Format, complain};
+
 /// Shows an operation's progress while it lives.
 #[derive(Clone)]
 pub(crate) struct Display(Arc<Mutex<State>>);
@@ -15,12 +17,14 @@ pub(crate) struct Display(Arc<Mutex<State>>);
 struct State {
     bars: MultiProgress,
     on_terminal: bool,
+    silent: bool,
     step: Option<ProgressBar>,
     transfers: HashMap<String, ProgressBar>,
 }
 
 impl Display {
-    pub(crate) fn new() -> Self {
+    /// For a program that reads JSON nothing is shown: what stands on its stderr is an error, and parses as one.
+    pub(crate) fn new(format: Format) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let target = if on_terminal {
             ProgressDrawTarget::stderr()
@@ -30,6 +34,7 @@ impl Display {
         Display(Arc::new(Mutex::new(State {
             bars: MultiProgress::with_draw_target(target),
             on_terminal,
+            silent: format == Format::Json && !on_terminal,
             step: None,
             transfers: HashMap::new(),
         })))
@@ -67,12 +72,15 @@ impl Display {
 
 impl State {
     fn show(&mut self, event: &Event) {
+        if self.silent {
+            return;
+        }
         match event {
             Event::Step { step } => self.begin_step(step),
             Event::Note { text } if self.on_terminal => {
                 let _ = self.bars.println(text);
             }
-            Event::Note { text } => eprintln!("{text}"),
+            Event::Note { text } => complain(&format!("{text}\n")),
             Event::Transfer {
                 id,
                 label,
@@ -85,7 +93,7 @@ impl State {
     fn begin_step(&mut self, step: &str) {
         self.end_step();
         if !self.on_terminal {
-            eprintln!("{step}");
+            complain(&format!("{step}\n"));
             return;
         }
         let bar = self.bars.add(ProgressBar::new_spinner());

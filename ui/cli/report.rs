@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use sistemo::error::{Error, Kind};
 
-use super::output::Format;
+use super::output::{Format, complain};
 
 /// Why a command did not do what it was asked.
 pub(crate) enum Failure {
@@ -49,14 +49,14 @@ pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
     if format == Format::Json {
         let error =
             json!({"code": kind.code(), "message": message, "detail": detail, "hint": hint});
-        eprintln!("{:#}", json!({ "error": error }));
+        complain(&format!("{:#}\n", json!({ "error": error })));
     } else {
-        eprintln!("error: {message}");
+        complain(&format!("error: {message}\n"));
         for line in detail.iter().flat_map(|detail| detail.lines()) {
-            eprintln!("  {line}");
+            complain(&format!("  {line}\n"));
         }
         if let Some(hint) = hint {
-            eprintln!("hint: {hint}");
+            complain(&format!("hint: {hint}\n"));
         }
     }
     status(kind)
@@ -68,6 +68,8 @@ pub(crate) fn log_to_stderr() {
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
+            // It would complain of a closed stderr to stderr, and panic.
+            .log_internal_errors(false)
             .init();
     }
 }

@@ -52,17 +52,19 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
         return Ok(plan);
     }
     if plan.iter().any(|action| action.needs_root) && !nix::unistd::Uid::effective().is_root() {
-        let own = std::env::args().collect::<Vec<_>>().join(" ");
+        let own: Vec<_> = std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         return Err(Failure::Refused {
             message: "setting up installs packages and makes networks, which needs root".into(),
-            hint: format!("sudo {own}"),
+            hint: format!("sudo {}", own.join(" ")),
         });
     }
     if !yes {
         for action in &plan {
-            eprintln!("{}", action.says);
+            output::complain(&format!("{}\n", action.says));
             for command in &action.commands {
-                eprintln!("    {command}");
+                output::complain(&format!("    {command}\n"));
             }
         }
         if !std::io::stdin().is_terminal() {
@@ -71,14 +73,14 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
                 hint: "go ahead with: sistemo setup --yes".into(),
             });
         }
-        if !terminal::confirm("Go ahead?")? {
+        if !terminal::confirm("Go ahead?", &context.cancel).await? {
             return Err(Failure::Refused {
                 message: "nothing was done".into(),
                 hint: "answer y, or say --yes".into(),
             });
         }
     }
-    let display = Display::new();
+    let display = Display::new(context.format);
     let progress = display.progress();
     let make_keys = |file: &Path| {
         let folder = file.parent().unwrap_or(Path::new("/"));
@@ -89,11 +91,15 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
         keys::ensure_key_pair(folder)?;
         Ok(())
     };
-    let carried_out = setup::carry_out(&plan, &config.data_dir, &key_file, &make_keys, &progress);
-    let outcome = tokio::select! {
-        outcome = carried_out => outcome.map_err(Failure::from),
-        () = context.cancel.cancelled() => Err(Failure::Cancelled),
-    };
+    let outcome = setup::carry_out(
+        &plan,
+        &config.data_dir,
+        &key_file,
+        &make_keys,
+        &progress,
+        &context.cancel,
+    )
+    .await;
     if outcome.is_ok() {
         // Found out once, so that the first deploy need not.
         let probe = vmm::choose(config.accelerator, &config.data_dir);

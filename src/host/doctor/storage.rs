@@ -1,4 +1,4 @@
-//! Whether the data directory can be written, holds what it is told to, and has room.
+//! Whether the data directory can be written, holds what it is told to, and has room; and its database is sound.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -8,6 +8,7 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 
 use super::Check;
+use crate::store::Store;
 use crate::value::ByteSize;
 
 nix::ioctl_write_int_bad!(
@@ -98,4 +99,32 @@ pub(super) fn disk(path: &Path, least: ByteSize) -> Check {
         return Check::bad(NAME, "hardly any inodes are free", mend);
     }
     Check::good(NAME, format!("{free} free"))
+}
+
+pub(super) fn database(path: &Path) -> Check {
+    const NAME: &str = "database";
+    if !path.exists() {
+        return Check::good(NAME, "none yet: it is made with the first machine");
+    }
+    let mend = format!(
+        "restore {} from a backup, or move it away to begin anew (disks are kept)",
+        path.display()
+    );
+    let store = match Store::open(path) {
+        Ok(store) => store,
+        Err(error) => {
+            return Check::bad(NAME, crate::error::Error::from(error).report(), mend);
+        }
+    };
+    let verdict: Result<String, _> =
+        (store.lock()).query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    match verdict {
+        Ok(text) if text == "ok" => Check::good(NAME, path.display().to_string()),
+        Ok(text) => Check::bad(NAME, format!("{} is damaged: {text}", path.display()), mend),
+        Err(error) => Check::bad(
+            NAME,
+            format!("{} is damaged: {error}", path.display()),
+            mend,
+        ),
+    }
 }

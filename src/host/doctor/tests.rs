@@ -1,7 +1,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
+use super::software::{kernel, new_enough};
 use super::*;
+use crate::store::Store;
 
 /// A host on which everything is as it should be.
 fn subject(dir: &Path) -> Subject {

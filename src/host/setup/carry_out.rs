@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Act, Action, KernelSource};
 use crate::error::{Advice, Kind};
 use crate::event::Progress;
@@ -76,45 +78,85 @@ impl Advice for Error {
     }
 }
 
-/// Carries out `actions` in order and stops at the first that fails. Each is announced before it begins. What programs
-/// print goes to `logs/setup.log` in the data directory.
+/// Carries out `actions` in order and stops at the first that fails, or when it is cancelled. Each is announced before it
+/// begins. What programs print goes to `logs/setup.log` in the data directory.
+///
+/// A package manager at work is waited for, also when it is cancelled: one that is killed leaves the host with packages
+/// half installed. (An interrupt typed at a terminal reaches it too, and it ends in its own way.)
 pub async fn carry_out(
     actions: &[Action],
     data_dir: &Path,
     key_file: &Path,
     make_keys: KeyMaker<'_>,
     progress: &Progress,
+    cancel: &CancellationToken,
 ) -> Result<(), Error> {
     if actions.is_empty() {
         return Ok(());
     }
     make_directory(data_dir)?;
-    let _alone = alone(data_dir, progress).await?;
+    let _alone = unless(cancel, alone(data_dir, progress)).await?;
     Kernels::new(data_dir).sweep()?;
     let log = data_dir.join("logs/setup.log");
     for action in actions {
+        if cancel.is_cancelled() {
+            return Err(Error::BrokenOff);
+        }
         progress.step(&action.says);
-        match &action.act {
-            Act::DataDirectory => make_directory(data_dir)?,
+        let done = match &action.act {
+            Act::DataDirectory => make_directory(data_dir),
             Act::Refresh(manager) => {
-                manager.refresh().run(Path::new("/"), Some(&log)).await?;
+                let refresh = refresh(*manager, &log);
+                to_its_end(cancel, progress, refresh).await
             }
-            Act::Install { manager, packages } => install(*manager, packages, &log).await?,
-            Act::Kernel(source) => get_kernel(source, data_dir, &log, progress).await?,
-            Act::KeyPair => {
-                make_keys(key_file).map_err(|source| Error::Keys {
-                    path: key_file.into(),
-                    source,
-                })?;
+            Act::Install { manager, packages } => {
+                let install = install(*manager, packages, &log, cancel);
+                to_its_end(cancel, progress, install).await
             }
-            Act::ByHand { missing } => {
-                return Err(Error::ByHand {
-                    missing: super::programs(missing),
-                });
+            Act::Kernel(source) => {
+                unless(cancel, get_kernel(source, data_dir, &log, progress)).await
             }
+            Act::KeyPair => make_keys(key_file).map_err(|source| Error::Keys {
+                path: key_file.into(),
+                source,
+            }),
+            Act::ByHand { missing } => Err(Error::ByHand {
+                missing: super::programs(missing),
+            }),
+        };
+        // A package manager that heard the interrupt too has failed because of it.
+        match done {
+            Err(_) if cancel.is_cancelled() => return Err(Error::BrokenOff),
+            done => done?,
         }
     }
     Ok(())
+}
+
+/// Does `work` unless it is cancelled.
+async fn unless<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        done = work => done,
+        () = cancel.cancelled() => Err(Error::BrokenOff),
+    }
+}
+
+/// Does `work`, also when it is cancelled; then says why it goes on.
+async fn to_its_end<T>(
+    cancel: &CancellationToken,
+    progress: &Progress,
+    work: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = cancel.cancelled() => {}
+    }
+    progress.note("waiting for the package manager, which must not be ended half-way");
+    work.await
 }
 
 fn make_directory(path: &Path) -> Result<(), Error> {
@@ -148,11 +190,24 @@ async fn alone(data_dir: &Path, progress: &Progress) -> Result<File, Error> {
         .map_err(fail)
 }
 
-async fn install(manager: PackageManager, packages: &[&str], log: &Path) -> Result<(), Error> {
+async fn refresh(manager: PackageManager, log: &Path) -> Result<(), Error> {
+    manager.refresh().run(Path::new("/"), Some(log)).await?;
+    Ok(())
+}
+
+async fn install(
+    manager: PackageManager,
+    packages: &[&str],
+    log: &Path,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     let line = manager.install(packages);
-    if line.run(Path::new("/"), Some(log)).await.is_err() {
+    if let Err(error) = line.run(Path::new("/"), Some(log)).await {
+        if cancel.is_cancelled() {
+            return Err(error.into());
+        }
         // The lists may be younger than a day and yet name packages that the mirror has replaced.
-        manager.refresh().run(Path::new("/"), Some(log)).await?;
+        refresh(manager, log).await?;
         line.run(Path::new("/"), Some(log)).await?;
     }
     let missing = Tool::ALL.into_iter().find(|tool| {
@@ -222,4 +277,29 @@ async fn blocking(
         .await
         .map_err(|_| Error::BrokenOff)??;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_must_not_be_cut_off_is_waited_for() {
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let (noted, heard) = tokio::sync::oneshot::channel();
+        let noted = std::sync::Mutex::new(Some(noted));
+        let progress = Progress::new(move |_| {
+            let noted = noted.lock().unwrap().take();
+            noted.unwrap().send(()).unwrap();
+        });
+        // It ends only after the cancellation has been noticed.
+        let work = async { heard.await.map(|()| 7) };
+        assert_eq!(to_its_end(&cancel, &progress, work).await, Ok(7));
+        let never = std::future::pending::<Result<(), Error>>();
+        assert!(matches!(
+            unless(&cancel, never).await,
+            Err(Error::BrokenOff)
+        ));
+    }
 }

@@ -2,6 +2,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use tokio_util::sync::CancellationToken;
+
 use super::facts::lists_old;
 use super::*;
 use crate::error::Advice;
@@ -139,9 +141,16 @@ async fn setup_fills_an_empty_data_directory_and_then_has_nothing_to_do() {
     };
     // Something that a killed setup left behind.
     std::fs::create_dir_all(data.join("kernels/.new-killed/tree")).unwrap();
-    carry_out(&actions, &data, &keys, &make_keys, &progress)
-        .await
-        .unwrap();
+    carry_out(
+        &actions,
+        &data,
+        &keys,
+        &make_keys,
+        &progress,
+        &CancellationToken::new(),
+    )
+    .await
+    .unwrap();
     let steps: Vec<Event> = (actions.iter())
         .map(|action| Event::Step {
             step: action.says.clone(),
@@ -174,9 +183,16 @@ async fn the_first_failure_stops_setup_and_says_what_to_do() {
     let run = async |act| {
         let actions = [action(act), action(Act::KeyPair)];
         let key = dir.path().join("key");
-        carry_out(&actions, dir.path(), &key, &no_keys, &Progress::silent())
-            .await
-            .unwrap_err()
+        carry_out(
+            &actions,
+            dir.path(),
+            &key,
+            &no_keys,
+            &Progress::silent(),
+            &CancellationToken::new(),
+        )
+        .await
+        .unwrap_err()
     };
     let missing = run(Act::ByHand {
         missing: vec![Tool::Qemu],

@@ -35,6 +35,9 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
     let mut failed = None;
     for name in &args.names {
         let deleted = async {
+            if context.cancel.is_cancelled() {
+                return Err(Failure::Cancelled);
+            }
             let machine = machines.show(name)?;
             let what = if args.preserve_storage {
                 "its disk is kept"
@@ -42,13 +45,13 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
                 "with its disk"
             };
             let question = format!("Delete machine {} ({what})?", machine.name);
-            if !args.yes && !terminal::confirm(&question)? {
+            if !args.yes && !terminal::confirm(&question, &context.cancel).await? {
                 return Err(Failure::Refused {
                     message: format!("machine {} was not deleted", machine.name),
                     hint: "answer y, or say -y".into(),
                 });
             }
-            let display = Display::new();
+            let display = Display::new(context.format);
             let preserve = args.preserve_storage;
             let outcome = machines
                 .delete(&machine.id, preserve, &display.progress(), &context.cancel)
@@ -65,6 +68,9 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
             }
             Err(failure) => {
                 failed.get_or_insert(report::failure(&failure, context.format));
+                if context.cancel.is_cancelled() {
+                    break;
+                }
             }
         }
     }

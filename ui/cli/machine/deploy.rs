@@ -36,7 +36,7 @@ pub(crate) struct Deploy {
     memory: Option<ByteSize>,
 
     /// Root disk; never smaller than the image [default: 2G]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", conflicts_with = "volume")]
     storage: Option<ByteSize>,
 
     /// Boot from an existing root volume
@@ -69,7 +69,7 @@ pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Fai
 /// Deploys and shows the progress; quickstart does the same.
 pub(crate) async fn deploy(context: &Context, request: &Request) -> Result<Machine, Failure> {
     let engine = context.engine().await?;
-    let display = Display::new();
+    let display = Display::new(context.format);
     let deployed = engine
         .machines()
         .deploy(request, &display.progress(), &context.cancel)

@@ -3,6 +3,7 @@
 mod delete;
 pub(crate) mod deploy;
 mod enter;
+mod exec;
 mod list;
 mod logs;
 mod power;
@@ -36,7 +37,7 @@ pub(crate) enum Machine {
     /// Open a shell in a machine
     Ssh(enter::Ssh),
     /// Run a command in a machine
-    Exec(enter::Exec),
+    Exec(exec::Exec),
     /// Show the boot log, also of a stopped or failed machine
     Logs(logs::Logs),
 }

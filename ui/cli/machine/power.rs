@@ -114,7 +114,11 @@ async fn each(
     let mut machines = Vec::new();
     let mut failed = None;
     for name in names {
-        let display = Display::new();
+        if context.cancel.is_cancelled() {
+            failed.get_or_insert(report::failure(&Failure::Cancelled, context.format));
+            break;
+        }
+        let display = Display::new(context.format);
         let outcome = act(name, &display.progress()).await;
         display.finish();
         match outcome {

@@ -1,40 +1,21 @@
-//! Network namespaces: entering one, and the named ones of machines.
-//!
-//! A machine's namespace is named the way `ip netns` names them (ip-netns(8)): a bind mount of the namespace on a file
-//! in `/run/netns`. It is furnished *before* it is mounted, so one that has a name is whole, and one that was cut off
-//! half-way had no name and ended with the thread that made it.
+//! Network namespaces: entering one and working in it. Those of machines have names ([`named`]).
 
-use std::fs::{self, File, OpenOptions};
+mod named;
+
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use tokio::sync::{Mutex, oneshot};
 
+use self::named::publish;
 use super::error::Error;
 use super::links::Links;
-use super::plan::is_short;
 
-/// Where named namespaces are (`NETNS_RUN_DIR` of iproute2).
-const DIRECTORY: &str = "/run/netns";
-const PREFIX: &str = "sistemo-";
-
-/// The name of the namespace of the machine whose id begins with `short`.
-pub(super) fn name(short: &str) -> String {
-    format!("{PREFIX}{short}")
-}
-
-/// Where the namespace `name` is mounted.
-pub(super) fn path(name: &str) -> PathBuf {
-    Path::new(DIRECTORY).join(name)
-}
+pub(super) use self::named::{is_torn, name, path, remove, shorts};
 
 /// An open namespace, and what to call it in a message.
 #[derive(Clone, Debug)]
@@ -194,124 +175,4 @@ pub(super) fn is_network_namespace(file: &impl std::os::fd::AsRawFd) -> bool {
     // SAFETY: the descriptor is open and this request takes no argument; on any other kind of file it fails.
     let kind = unsafe { ns_get_nstype(file.as_raw_fd()) };
     kind == Ok(CloneFlags::CLONE_NEWNET.bits())
-}
-
-/// Gives this thread's namespace a name.
-fn publish(name: &str) -> io::Result<()> {
-    let _lock = prepare_directory()?;
-    let path = path(name);
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o444)
-        .open(&path)
-    {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            if is_network_namespace(&File::open(&path)?) {
-                return Ok(());
-            }
-        }
-        Err(error) => return Err(error),
-    }
-    let mine = Path::new("/proc/thread-self/ns/net");
-    mount(
-        Some(mine),
-        &path,
-        None::<&str>,
-        MsFlags::MS_BIND,
-        None::<&str>,
-    )?;
-    Ok(())
-}
-
-/// Makes `/run/netns` a shared mount, as `ip netns` does, so that a namespace mounted or unmounted here is so in every
-/// mount namespace; and locks it, as `ip netns` does, against others that do the same.
-fn prepare_directory() -> io::Result<Flock<File>> {
-    fs::create_dir_all(DIRECTORY)?;
-    let lock = lock_directory()?;
-    let shared = MsFlags::MS_SHARED | MsFlags::MS_REC;
-    match mount(None::<&str>, DIRECTORY, None::<&str>, shared, None::<&str>) {
-        Ok(()) => {}
-        // Not a mount point yet.
-        Err(Errno::EINVAL) => {
-            let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
-            mount(Some(DIRECTORY), DIRECTORY, None::<&str>, bind, None::<&str>)?;
-            mount(None::<&str>, DIRECTORY, None::<&str>, shared, None::<&str>)?;
-        }
-        Err(errno) => return Err(errno.into()),
-    }
-    Ok(lock)
-}
-
-fn lock_directory() -> io::Result<Flock<File>> {
-    Flock::lock(File::open(DIRECTORY)?, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
-}
-
-/// See [`Namespace::remove`].
-pub(super) fn remove(name: &str) -> Result<(), Error> {
-    let failed = |source| Error::Namespace {
-        act: "remove",
-        name: name.into(),
-        source,
-    };
-    let path = path(name);
-    if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-        return Ok(());
-    }
-    let _lock = lock_directory().map_err(failed)?;
-    loop {
-        match umount2(&path, MntFlags::MNT_DETACH) {
-            // There may be more than one mount on the file.
-            Ok(()) => {}
-            // Not a mount point, or not there.
-            Err(Errno::EINVAL | Errno::ENOENT) => break,
-            Err(errno) => return Err(failed(errno.into())),
-        }
-    }
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Whether `name` is a file that nothing is mounted on, and nobody is about to.
-pub(super) fn is_torn(name: &str) -> Result<bool, Error> {
-    let looked = || {
-        let _lock = lock_directory()?;
-        File::open(path(name)).map(|file| !is_network_namespace(&file))
-    };
-    match looked() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        other => other.map_err(|source| Error::Namespace {
-            act: "look at",
-            name: name.into(),
-            source,
-        }),
-    }
-}
-
-/// The eight digits of every machine that has a file in `/run/netns`, in order.
-pub(super) fn shorts() -> Result<Vec<String>, Error> {
-    let entries = match fs::read_dir(DIRECTORY) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            return Err(Error::Namespace {
-                act: "list",
-                name: DIRECTORY.into(),
-                source,
-            });
-        }
-    };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut shorts: Vec<_> = names
-        .filter_map(|name| {
-            name.strip_prefix(PREFIX)
-                .filter(|rest| is_short(rest))
-                .map(Into::into)
-        })
-        .collect();
-    shorts.sort();
-    Ok(shorts)
 }

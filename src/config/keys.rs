@@ -1,0 +1,87 @@
+//! The settings there are, with their defaults: the one list that files, variables and `sistemo config` go by.
+
+/// A key, its default as text, and what it means. An empty default stands for "none".
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) default: &'static str,
+    pub(super) meaning: &'static str,
+}
+
+/// Every setting but `data_dir`, which says where the others are.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "network_home",
+        default: "host",
+        meaning: "network namespace that holds bridges and machines: host, or a path such as /run/netns/lab",
+    },
+    Key {
+        name: "bridge_subnet",
+        default: "10.200.0.0/16",
+        meaning: "addresses of the default network",
+    },
+    Key {
+        name: "uplink",
+        default: "",
+        meaning: "interface to the outside; by default any",
+    },
+    Key {
+        name: "accelerator",
+        default: "auto",
+        meaning: "auto (KVM where it really works), kvm or tcg (software emulation)",
+    },
+    Key {
+        name: "kernel",
+        default: "",
+        meaning: "path of a guest kernel; by default the one setup fetched",
+    },
+    Key {
+        name: "registry_url",
+        default: "",
+        meaning: "address of prebuilt images (index.json and disks); none by default",
+    },
+    Key {
+        name: "registry_mirrors",
+        default: "",
+        meaning: "mirrors asked before the default container registry, comma-separated",
+    },
+    Key {
+        name: "default_vcpus",
+        default: "2",
+        meaning: "virtual processors of a machine",
+    },
+    Key {
+        name: "default_memory",
+        default: "512M",
+        meaning: "memory of a machine",
+    },
+    Key {
+        name: "default_storage",
+        default: "2G",
+        meaning: "root disk of a machine",
+    },
+    Key {
+        name: "ssh_timeout",
+        default: "180",
+        meaning: "seconds to wait for a guest to answer",
+    },
+    Key {
+        name: "stop_timeout",
+        default: "30",
+        meaning: "seconds a guest may take to power off",
+    },
+    Key {
+        name: "max_vcpus",
+        default: "64",
+        meaning: "most virtual processors of one machine",
+    },
+    Key {
+        name: "max_memory",
+        default: "",
+        meaning: "most memory of one machine; by default what the host has",
+    },
+    Key {
+        name: "min_disk_free",
+        default: "1G",
+        meaning: "disk space that deploys leave free",
+    },
+];

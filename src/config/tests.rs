@@ -1,0 +1,67 @@
+//! Which of several values counts, and what is said of one that does not do.
+
+use super::*;
+
+fn load(dir: &Path, environment: &[(&str, &str)]) -> Result<Config, Error> {
+    let environment: BTreeMap<String, String> = environment
+        .iter()
+        .map(|(k, v)| (k.to_string(), v.to_string()))
+        .collect();
+    Config::load(Some(dir.into()), &|key| environment.get(key).cloned())
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    std::fs::write(&file, "default_memory = \"1G\"\ndefault_vcpus = 4\n").unwrap();
+    let config = load(dir.path(), &[("SISTEMO_DEFAULT_VCPUS", "8")]).unwrap();
+    assert_eq!(config.default_memory, ByteSize::gib(1));
+    assert_eq!(config.default_vcpus, 8);
+    assert_eq!(config.default_storage, ByteSize::gib(2));
+    let origin = |key| {
+        config
+            .shown()
+            .iter()
+            .find(|s| s.key == key)
+            .unwrap()
+            .origin
+            .clone()
+    };
+    assert_eq!(origin("default_memory"), Origin::File(file));
+    assert_eq!(
+        origin("default_vcpus"),
+        Origin::Environment("SISTEMO_DEFAULT_VCPUS".into())
+    );
+    assert_eq!(origin("default_storage"), Origin::Default);
+}
+
+#[test]
+fn an_empty_variable_says_nothing() {
+    let config = Config::load(None, &|_| Some(String::new()));
+    // Whatever the host's own file says, the data directory is not the one that the program was started in.
+    if let Ok(config) = config {
+        assert_eq!(config.shown()[0].origin, Origin::Default);
+        assert_ne!(config.data_dir, Path::new(""));
+    }
+}
+
+#[test]
+fn nonsense_names_the_key_and_where_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    for (key, value) in [
+        ("SISTEMO_DEFAULT_MEMORY", "lots"),
+        ("SISTEMO_DEFAULT_VCPUS", "0"),
+        ("SISTEMO_SSH_TIMEOUT", "-1"),
+        ("SISTEMO_BRIDGE_SUBNET", "10.0.0.0"),
+        ("SISTEMO_ACCELERATOR", "warp"),
+    ] {
+        let error = load(dir.path(), &[(key, value)]).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+        assert!(error.hint().is_some());
+    }
+    std::fs::write(dir.path().join("config.toml"), "colour = 1\n").unwrap();
+    assert!(matches!(load(dir.path(), &[]), Err(Error::Unknown { .. })));
+    std::fs::write(dir.path().join("config.toml"), "= =\n").unwrap();
+    assert!(matches!(load(dir.path(), &[]), Err(Error::Toml { .. })));
+}

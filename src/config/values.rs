@@ -1,0 +1,109 @@
+//! Settings from text to types, each in its range.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::keys::KEYS;
+use super::{Config, Error, Origin, Shown};
+
+/// The values as text, on their way to types.
+pub(super) struct Values(pub(super) BTreeMap<&'static str, (String, Origin)>);
+
+impl Values {
+    fn text(&self, key: &'static str) -> &str {
+        self.0.get(key).map_or("", |(value, _)| value.as_str())
+    }
+
+    fn optional(&self, key: &'static str) -> Option<String> {
+        Some(self.text(key).to_string()).filter(|text| !text.is_empty())
+    }
+
+    fn bad(&self, key: &'static str, why: String) -> Error {
+        let (value, origin) = self
+            .0
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| (String::new(), Origin::Default));
+        Error::Value {
+            key,
+            value,
+            origin,
+            why,
+        }
+    }
+
+    fn get<T: FromStr>(&self, key: &'static str, example: &str) -> Result<T, Error> {
+        let parsed = self.text(key).parse();
+        parsed.map_err(|_| self.bad(key, format!("it wants a value such as {example}")))
+    }
+
+    fn ranged(
+        &self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<u64, Error> {
+        let why = || {
+            format!(
+                "it wants a whole number from {} to {}",
+                range.start(),
+                range.end()
+            )
+        };
+        let value: u64 = self.text(key).parse().map_err(|_| self.bad(key, why()))?;
+        if range.contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.bad(key, why()))
+        }
+    }
+
+    pub(super) fn parse(self, data_dir: PathBuf, origin: Origin) -> Result<Config, Error> {
+        let day = 24 * 60 * 60;
+        let vcpus = |value: u64| u8::try_from(value).unwrap_or(u8::MAX);
+        let max_memory = match self.optional("max_memory") {
+            Some(_) => Some(self.get("max_memory", "8G")?),
+            None => None,
+        };
+        let mut shown = vec![Shown {
+            key: "data_dir",
+            value: data_dir.display().to_string(),
+            origin,
+            meaning: "where everything is kept",
+        }];
+        shown.extend(KEYS.iter().filter_map(|key| {
+            let (value, origin) = self.0.get(key.name)?.clone();
+            Some(Shown {
+                key: key.name,
+                value,
+                origin,
+                meaning: key.meaning,
+            })
+        }));
+        Ok(Config {
+            data_dir,
+            network_home: self.text("network_home").to_string(),
+            bridge_subnet: self.get("bridge_subnet", "10.200.0.0/16")?,
+            uplink: self.optional("uplink"),
+            accelerator: self.get("accelerator", "auto, kvm or tcg")?,
+            kernel: self.optional("kernel").map(PathBuf::from),
+            registry_url: self.optional("registry_url"),
+            registry_mirrors: self
+                .text("registry_mirrors")
+                .split(',')
+                .map(|mirror| mirror.trim().to_string())
+                .filter(|mirror| !mirror.is_empty())
+                .collect(),
+            default_vcpus: vcpus(self.ranged("default_vcpus", 1..=64)?),
+            default_memory: self.get("default_memory", "512M")?,
+            default_storage: self.get("default_storage", "2G")?,
+            ssh_timeout: Duration::from_secs(self.ranged("ssh_timeout", 1..=day)?),
+            stop_timeout: Duration::from_secs(self.ranged("stop_timeout", 0..=day)?),
+            max_vcpus: vcpus(self.ranged("max_vcpus", 1..=64)?),
+            max_memory,
+            min_disk_free: self.get("min_disk_free", "1G")?,
+            shown,
+        })
+    }
+}

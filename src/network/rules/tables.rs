@@ -1,0 +1,125 @@
+//! Both tables with their sets, chains and rules: who may go where, and who may say to be whom.
+
+use serde_json::{Value, json};
+
+use super::words::*;
+use super::{BRIDGE, BRIDGES, GATEWAYS, GUESTS, INET, OWNERS, PORTS, SUBNETS, WITHIN};
+
+/// Both tables with their sets, chains and rules.
+pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
+    let mut commands = vec![
+        json!({ "add": { "table": table(INET) } }),
+        json!({ "add": { "table": table(BRIDGE) } }),
+        set(INET, BRIDGES, json!("ifname")),
+        set(INET, WITHIN, json!(["ifname", "ifname"])),
+        set(INET, GATEWAYS, json!(["ifname", "ipv4_addr"])),
+        intervals(INET, SUBNETS, "ipv4_addr"),
+        set(BRIDGE, PORTS, json!("ifname")),
+        set(BRIDGE, GUESTS, json!(["ifname", "ether_addr", "ipv4_addr"])),
+        map(BRIDGE, OWNERS, "ipv4_addr", "ifname"),
+    ];
+    // What a guest may reach of the home itself: ping and DNS at its own gateway.
+    commands.extend(chain(
+        INET,
+        "input",
+        "filter",
+        "input",
+        0,
+        [
+            vec![is_not(meta("iifname"), in_set(BRIDGES)), accept()],
+            vec![
+                has(ct("state"), json!(["established", "related"])),
+                accept(),
+            ],
+            vec![
+                is(
+                    concat([meta("iifname"), field("ip", "daddr")]),
+                    in_set(GATEWAYS),
+                ),
+                is(field("icmp", "type"), json!("echo-request")),
+                accept(),
+            ],
+            vec![
+                is(
+                    concat([meta("iifname"), field("ip", "daddr")]),
+                    in_set(GATEWAYS),
+                ),
+                is(meta("l4proto"), json!({ "set": ["tcp", "udp"] })),
+                is(field("th", "dport"), json!(53)),
+                accept(),
+            ],
+            vec![reject()],
+        ],
+    ));
+    // Out of a network: anywhere but into another. Into a network: answers, and published ports.
+    commands.extend(chain(
+        INET,
+        "forward",
+        "filter",
+        "forward",
+        0,
+        [
+            vec![
+                has(ct("state"), json!(["established", "related"])),
+                accept(),
+            ],
+            vec![has(ct("status"), json!("dnat")), accept()],
+            vec![
+                is(concat([meta("iifname"), meta("oifname")]), in_set(WITHIN)),
+                accept(),
+            ],
+            vec![
+                is(meta("iifname"), in_set(BRIDGES)),
+                is(meta("oifname"), in_set(BRIDGES)),
+                reject(),
+            ],
+            vec![
+                is(meta("oifname"), in_set(BRIDGES)),
+                json!({ "drop": null }),
+            ],
+        ],
+    ));
+    let away = match uplink {
+        Some(uplink) => is(meta("oifname"), json!(uplink)),
+        None => is_not(meta("oifname"), in_set(BRIDGES)),
+    };
+    commands.extend(chain(
+        INET,
+        "postrouting",
+        "nat",
+        "postrouting",
+        100,
+        [vec![
+            is(field("ip", "saddr"), in_set(SUBNETS)),
+            away,
+            json!({ "masquerade": null }),
+        ]],
+    ));
+    // A guest's frame must come from its MAC and bear its address; an ARP packet, in all that it says of its sender.
+    commands.extend(chain(
+        BRIDGE,
+        "prerouting",
+        "filter",
+        "prerouting",
+        -200,
+        [
+            vec![is_not(meta("iifname"), in_set(PORTS)), accept()],
+            vec![
+                is(field("ether", "type"), json!("ip")),
+                is(speaker("ether", "saddr", "ip", "saddr"), in_set(GUESTS)),
+                accept(),
+            ],
+            vec![
+                is(field("ether", "type"), json!("arp")),
+                is(speaker("ether", "saddr", "arp", "saddr ip"), in_set(GUESTS)),
+                is(
+                    speaker("arp", "saddr ether", "arp", "saddr ip"),
+                    in_set(GUESTS),
+                ),
+                accept(),
+            ],
+            vec![json!({ "drop": null })],
+        ],
+    ));
+    commands
+}
