@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::text;
+
 /// A line of `/etc/passwd`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -63,19 +65,22 @@ pub fn resolve(spec: &str) -> Result<Identity, AccountError> {
 
 /// A file that is not there reads as empty: an image need not have one.
 fn read(path: &'static str) -> Result<String, AccountError> {
-    match std::fs::read(Path::new(path)) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(source) => Err(AccountError::Read { path, source }),
-    }
+    text::read(Path::new(path)).map_err(|source| AccountError::Read { path, source })
 }
 
 fn accounts(passwd: &str) -> impl Iterator<Item = Account> {
     passwd.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, uid, gid, _, home, shell] = fields[..] else {
-            return None;
-        };
+        let mut fields = line.splitn(7, ':');
+        let (name, _, uid, gid) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
+        // As the C library: a line may end early, and a shell may be missing.
+        let _gecos = fields.next();
+        let home = fields.next().unwrap_or_default();
+        let shell = fields.next().unwrap_or_default();
         Some(Account {
             name: name.to_owned(),
             uid: uid.parse().ok()?,
@@ -187,6 +192,14 @@ mod tests {
     fn broken_lines_and_unknown_names_are_no_accounts() {
         assert_eq!(find_in(PASSWD, "broken"), None);
         assert_eq!(find_in(PASSWD, "nobody-here"), None);
+    }
+
+    #[test]
+    fn a_line_may_end_early() {
+        let short = find_in("old:x:12:13\n", "old").unwrap();
+        assert_eq!((short.uid, short.gid), (12, 13));
+        assert_eq!((short.home, short.shell), ("/".into(), "".into()));
+        assert_eq!(find_in("old:x:12\n", "old"), None);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use sistemo::guest::words::{self, Config};
 use crate::gate::Keeper;
 use crate::uevent::Uevents;
 use crate::{
-    console, disks, grow, handover, identity, modules, mounts, network, power, ssh, supervise,
+    console, disks, grow, handover, identity, machine_id, modules, mounts, network, power, ssh,
+    supervise,
 };
 
 /// Where the root file system is mounted until it becomes the root.
@@ -103,7 +104,12 @@ fn start() -> Result<ExitCode, BootError> {
     let initramfs = mounts::switch_root(Path::new(SYSROOT))?;
     mounts::empty(initramfs);
 
-    mounts::late();
+    let own = config
+        .command
+        .as_ref()
+        .filter(|command| command.instead_of_init);
+    let hands_over = own.is_none() && handover::has_init();
+    mounts::late(hands_over);
     for volume in &config.volumes {
         let disk = disks::find(&volume.disk, &uevents)?;
         mounts::volume(&disk, volume)?;
@@ -115,20 +121,23 @@ fn start() -> Result<ExitCode, BootError> {
         let disk = disks::find(disk, &uevents)?;
         note(mounts::offer_modules(&disk));
     }
-    note(identity::write(&config));
+    for failure in identity::write(&config, hands_over) {
+        note(Err(failure));
+    }
+    if hands_over && !config.root.read_only {
+        note(machine_id::own(Path::new("/"), &config));
+    }
     keeper.mounted()?;
 
-    let own = config
-        .command
-        .as_ref()
-        .filter(|command| command.instead_of_init);
     // The keeper's end closes with exec, which tells the server that the image's init runs.
-    if own.is_none()
-        && let Err(error) = handover::exec_init()
-    {
-        // Closed now, it would tell the same. It ends with the machine.
-        std::mem::forget(keeper);
-        return Err(error.into());
+    if hands_over && let Err(error) = handover::exec_init() {
+        if config.command.is_none() {
+            // Closed now, it would tell the same. It ends with the machine.
+            std::mem::forget(keeper);
+            return Err(error.into());
+        }
+        // Something of that name that is no init; the image says by its command what it is for.
+        note(Err(error));
     }
     drop(keeper);
     supervise::run(config.command.as_ref())

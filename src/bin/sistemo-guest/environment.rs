@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use crate::accounts::Account;
+use crate::text;
 
 /// Variables by name.
 pub type Environment = BTreeMap<String, String>;
@@ -45,11 +46,7 @@ pub fn of_account(account: &Account, shell: &Path, image: &[String]) -> Environm
 
 /// Adds what `/etc/environment` says, if there is one (pam_env(8)).
 pub fn add_file(environment: &mut Environment, path: &Path) -> io::Result<()> {
-    match std::fs::read(path) {
-        Ok(text) => environment.extend(parse(&String::from_utf8_lossy(&text))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
+    environment.extend(parse(&text::read(path)?));
     Ok(())
 }
 

@@ -31,6 +31,11 @@ const CANDIDATES: [&str; 8] = [
     "/init",
 ];
 
+/// Whether the image has an init to hand over to.
+pub fn has_init() -> bool {
+    CANDIDATES.iter().any(|path| is_init(Path::new(path)))
+}
+
 /// Becomes the image's init; returns when the image has none, or none that can be run.
 pub fn exec_init() -> Result<(), HandOverError> {
     let mut failure = None;

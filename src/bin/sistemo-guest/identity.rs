@@ -5,10 +5,13 @@
 //! ours; what a user adds around it stays.
 
 use std::fmt::Write as _;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use sistemo::guest::words::{Config, Network};
+
+use crate::text;
 
 /// Why a machine keeps an old name.
 #[derive(Debug, thiserror::Error)]
@@ -26,40 +29,37 @@ pub enum IdentityError {
 const BEGIN: &str = "# sistemo: begin (rewritten at each start)";
 const END: &str = "# sistemo: end";
 
-/// Writes all of it. The kernel's host name comes first: it needs no writable root.
-pub fn write(config: &Config) -> Result<(), IdentityError> {
-    nix::unistd::sethostname(&config.hostname).map_err(IdentityError::Name)?;
+/// Writes all of it, each part whatever became of the others; what went wrong. The kernel's host name needs no writable
+/// root. `for_init`: whether an init will run that may start daemons for the network.
+pub fn write(config: &Config, for_init: bool) -> Vec<IdentityError> {
+    let name = nix::unistd::sethostname(&config.hostname).map_err(IdentityError::Name);
+    let hosts = text::read(Path::new("/etc/hosts")).unwrap_or_default();
+    let mut files = vec![
+        ("/etc/hostname", format!("{}\n", config.hostname)),
+        ("/etc/hosts", hosts_file(&hosts, config)),
+    ];
     if let Some(network) = &config.network {
-        // For this start only: `/run` is memory.
-        put(
-            Path::new("/run/systemd/network/00-sistemo.network"),
-            &networkd(network),
-        )?;
-        put(
-            Path::new("/run/NetworkManager/conf.d/00-sistemo.conf"),
-            &network_manager(network),
-        )?;
+        if for_init {
+            // For this start only: `/run` is memory.
+            let networkd = networkd(network);
+            files.push(("/run/systemd/network/00-sistemo.network", networkd));
+            let manager = network_manager(network);
+            files.push(("/run/NetworkManager/conf.d/00-sistemo.conf", manager));
+        }
+        if !network.dns.is_empty() {
+            files.push(("/etc/resolv.conf", resolver(network)));
+        }
     }
-    put(
-        Path::new("/etc/hostname"),
-        &format!("{}\n", config.hostname),
-    )?;
-    let hosts = std::fs::read("/etc/hosts").unwrap_or_default();
-    put(
-        Path::new("/etc/hosts"),
-        &hosts_file(&String::from_utf8_lossy(&hosts), config),
-    )?;
-    if let Some(network) = &config.network
-        && !network.dns.is_empty()
-    {
-        put(Path::new("/etc/resolv.conf"), &resolver(network))?;
-    }
-    Ok(())
+    let written = files.iter().map(|(path, text)| put(Path::new(path), text));
+    std::iter::once(name)
+        .chain(written)
+        .filter_map(Result::err)
+        .collect()
 }
 
 /// Replaces a file's text in one step. A link is replaced, not followed: the one of `/etc/resolv.conf` leads to a
 /// daemon's file under `/run`, which is not there yet.
-fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
+pub fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
     let failed = |source| IdentityError::Write {
         path: path.to_owned(),
         source,
@@ -74,7 +74,10 @@ fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".sistemo");
     let new = path.with_file_name(name);
-    std::fs::write(&new, text).map_err(failed)?;
+    // Left over from a start that was cut short; a link would be followed.
+    let _ = std::fs::remove_file(&new);
+    let mut file = File::create_new(&new).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
     if is_file && let Ok(meta) = path.metadata() {
         // As it was, where someone chose other permissions.
         let _ = std::fs::set_permissions(&new, meta.permissions());
@@ -184,12 +187,12 @@ fn network_manager(network: &Network) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use sistemo::guest::words::{Disk, Host};
 
     use super::*;
 
-    fn config(name: &str) -> Config {
+    pub fn config(name: &str) -> Config {
         Config {
             hostname: name.into(),
             network: Some(Network {
@@ -273,7 +276,11 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/run/nowhere/stub.conf", &path).unwrap();
+        // As if an earlier start had been cut short, or somebody wanted another file written.
+        let other = dir.path().join("other");
+        std::os::unix::fs::symlink(&other, path.with_file_name("resolv.conf.sistemo")).unwrap();
         put(&path, "third\n").unwrap();
+        assert!(!other.exists());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "third\n");
         assert!(path.symlink_metadata().unwrap().is_file());
         assert_eq!(

@@ -22,6 +22,7 @@ mod gate;
 mod grow;
 mod handover;
 mod identity;
+mod machine_id;
 mod modules;
 mod mounts;
 mod netlink;
@@ -31,6 +32,7 @@ mod resolve;
 mod sftp;
 mod ssh;
 mod supervise;
+mod text;
 mod uevent;
 
 use std::path::Path;

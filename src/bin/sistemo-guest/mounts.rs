@@ -67,6 +67,9 @@ const EARLY: [Virtual; 3] = [
     ("devtmpfs", "/dev", DEVICES, "mode=0755"),
 ];
 
+/// What lives from one start to the next power-off (hier(7)).
+const RUN: &str = "/run";
+
 /// What sessions and applications expect, with the options that systemd(1) would choose: it keeps what it finds.
 const LATE: [Virtual; 3] = [
     (
@@ -78,7 +81,7 @@ const LATE: [Virtual; 3] = [
     ("tmpfs", "/dev/shm", SHARED_MEMORY, "mode=1777"),
     (
         "tmpfs",
-        "/run",
+        RUN,
         SHARED_MEMORY,
         "mode=0755,size=20%,nr_inodes=800k",
     ),
@@ -94,10 +97,20 @@ pub fn early() -> Result<(), MountError> {
 
 /// Mounts the rest of them in the image's root. One that fails (a read-only root without the folder) is missed by
 /// whoever needs it, not by the start.
-pub fn late() {
+///
+/// An application without an init keeps the `/run` of its image, as in a container: nobody would make the folders in
+/// it anew that the image's maker put there (`/run/mysqld`, `/run/postgresql`).
+pub fn late(for_init: bool) {
     for entry in &LATE {
-        let _ = mount_virtual(entry);
+        if for_init || entry.1 != RUN || !is_furnished(Path::new(RUN)) {
+            let _ = mount_virtual(entry);
+        }
     }
+}
+
+/// Whether a folder holds anything.
+fn is_furnished(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Mounts the control groups, for an image without an init.
@@ -253,7 +266,7 @@ pub fn offer_modules(disk: &Path) -> Result<(), MountError> {
         .release()
         .to_owned();
     let place = Path::new("/lib/modules").join(release);
-    if std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some()) {
+    if is_furnished(&place) {
         return Ok(());
     }
     make_folder(&place)?;

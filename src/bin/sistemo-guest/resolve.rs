@@ -5,15 +5,18 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::Stdio;
+
+use crate::text;
 
 /// All addresses of `host`, which may be an address itself; never empty.
 pub async fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
     if let Ok(address) = host.trim_matches(['[', ']']).parse() {
         return Ok(vec![address]);
     }
-    let hosts = std::fs::read("/etc/hosts").unwrap_or_default();
-    let mut found = in_hosts(&String::from_utf8_lossy(&hosts), host);
+    let hosts = text::read(Path::new("/etc/hosts")).unwrap_or_default();
+    let mut found = in_hosts(&hosts, host);
     if found.is_empty() && host.eq_ignore_ascii_case("localhost") {
         found.push([127, 0, 0, 1].into());
     }
@@ -30,8 +33,12 @@ pub async fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
 }
 
 async fn getent(host: &str) -> io::Result<Vec<IpAddr>> {
+    // No name begins so; to `getent` it would be an option. A `--` before it is a name to that of musl.
+    if host.starts_with('-') {
+        return Ok(Vec::new());
+    }
     let output = tokio::process::Command::new("getent")
-        .args(["ahosts", "--", host])
+        .args(["ahosts", host])
         .env("PATH", "/usr/bin:/bin:/usr/local/bin")
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -115,17 +115,52 @@ fn no_events() -> mpsc::Receiver<Event> {
 
 /// Runs a command with some input; its output, its errors and its end.
 async fn run(client: &Client, exec: Exec, input: &[u8]) -> (Vec<u8>, Vec<u8>, Exit) {
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (mut stdout, mut stderr) = (Heard::default(), Heard::default());
+    let counts = [stdout.count.clone(), stderr.count.clone()];
+    let heard = || counts.each_ref().map(|count| count.load(Ordering::Relaxed));
     let io = Io {
         stdin: input,
         stdout: &mut stdout,
         stderr: &mut stderr,
     };
-    let exit = timeout(LONG, client.exec(exec, io, no_events()))
-        .await
-        .unwrap()
-        .unwrap();
-    (stdout, stderr, exit)
+    let mut running = Box::pin(client.exec(exec, io, no_events()));
+    // A machine under load may be slow. Only silence is a failure: no byte from the guest for long.
+    let exit = loop {
+        let before = heard();
+        match timeout(LONG, &mut running).await {
+            Ok(exit) => break exit.unwrap(),
+            Err(_) => assert_ne!(heard(), before, "the command hangs"),
+        }
+    };
+    drop(running);
+    (stdout.bytes, stderr.bytes, exit)
+}
+
+/// What a command says, and how much that is by now.
+#[derive(Default)]
+struct Heard {
+    bytes: Vec<u8>,
+    count: Arc<AtomicUsize>,
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.bytes.extend_from_slice(data);
+        self.count.fetch_add(data.len(), Ordering::Relaxed);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 async fn text(client: &Client, line: &str) -> String {

@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, socket};
 use russh::server::{ChannelOpenHandle, Handle, Msg};
 use russh::{Channel, ChannelOpenFailure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,12 +19,16 @@ use tokio::task::AbortHandle;
 
 use super::flow::Inbox;
 use super::handler::Inboxes;
+use super::privilege;
 use super::session::Writer;
-use crate::accounts::Account;
+use crate::accounts::{self, Account};
 use crate::resolve;
 
 /// How much is read from a socket at once, in bytes.
 const CHUNK: usize = 64 * 1024;
+
+/// Ports below this one are root's (ip(7), `ip_unprivileged_port_start`).
+const PRIVILEGED: u16 = 1024;
 
 /// Ports of the guest that are led back to the client, by address and port asked for; closed with the connection.
 #[derive(Debug, Default)]
@@ -56,9 +62,16 @@ pub async fn tcp(
     }
 }
 
-/// The same for a Unix socket (PROTOCOL §2.4, `direct-streamlocal@openssh.com`).
-pub async fn unix(path: PathBuf, writer: Writer, reply: ChannelOpenHandle, inbox: Arc<Inbox>) {
-    match UnixStream::connect(path).await {
+/// The same for a Unix socket (PROTOCOL §2.4, `direct-streamlocal@openssh.com`), with the rights of `account`: who
+/// connects decides who may, and whom the other side takes it for.
+pub async fn unix(
+    account: Account,
+    path: PathBuf,
+    writer: Writer,
+    reply: ChannelOpenHandle,
+    inbox: Arc<Inbox>,
+) {
+    match connect_unix(&account, &path) {
         Ok(stream) => {
             reply.accept().await;
             relay(stream, writer, inbox).await;
@@ -80,6 +93,18 @@ async fn connect(host: &str, port: u32) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+fn connect_unix(account: &Account, path: &Path) -> io::Result<UnixStream> {
+    let groups = accounts::groups_of(account).map_err(io::Error::other)?;
+    let address = UnixAddr::new(path)?;
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    // A Unix socket connects at once or not at all (connect(2), EAGAIN).
+    privilege::as_user(account, &groups, || {
+        Ok(nix::sys::socket::connect(socket.as_raw_fd(), &address)?)
+    })?;
+    UnixStream::from_std(socket.into())
 }
 
 /// Carries bytes both ways until both ends are done or the channel is gone.
@@ -118,6 +143,7 @@ impl Listening {
     /// Listens for the client and returns the port, which the system chooses when it is asked for port 0.
     pub async fn add(
         &mut self,
+        account: &Account,
         address: &str,
         port: u32,
         handle: Handle,
@@ -125,6 +151,10 @@ impl Listening {
     ) -> io::Result<u32> {
         let number =
             u16::try_from(port).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // The server may; the user behind it may not, as with sshd.
+        if (1..PRIVILEGED).contains(&number) && account.uid != 0 {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let listener = TcpListener::bind(SocketAddr::new(bind_address(address)?, number)).await?;
         let bound = u32::from(listener.local_addr()?.port());
         let told = address.to_owned();
@@ -184,15 +214,18 @@ fn carry(
 pub struct Agent {
     pub socket: PathBuf,
     folder: PathBuf,
+    account: Account,
     task: AbortHandle,
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
         self.task.abort();
-        // Whoever owns the folder may have removed them already.
-        let _ = std::fs::remove_file(&self.socket);
-        let _ = std::fs::remove_dir(&self.folder);
+        // Whoever owns the folder may have removed them already, or put a link to somewhere else in their place.
+        let _ = privilege::as_user(&self.account, &[self.account.gid], || {
+            std::fs::remove_file(&self.socket)?;
+            std::fs::remove_dir(&self.folder)
+        });
     }
 }
 
@@ -217,6 +250,7 @@ impl Agent {
         Ok(Agent {
             socket,
             folder,
+            account: account.clone(),
             task: task.abort_handle(),
         })
     }

@@ -283,9 +283,13 @@ impl Handler for Client {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        let Some(account) = self.account.clone() else {
+            return Ok(());
+        };
         let (_, writer) = channel.split();
         let inbox = self.inboxes.add(writer.id(), &self.flow);
-        tokio::spawn(forward::unix(PathBuf::from(path), writer, reply, inbox));
+        let path = PathBuf::from(path);
+        tokio::spawn(forward::unix(account, path, writer, reply, inbox));
         Ok(())
     }
 
@@ -480,9 +484,13 @@ impl Handler for Client {
         port: &mut u32,
         session: &mut Session,
     ) -> Result<bool, Self::Error> {
+        let Some(account) = &self.account else {
+            return Ok(false);
+        };
+        let (handle, inboxes) = (session.handle(), self.inboxes.clone());
         match self
             .listening
-            .add(address, *port, session.handle(), self.inboxes.clone())
+            .add(account, address, *port, handle, inboxes)
             .await
         {
             Ok(bound) => {

@@ -8,6 +8,7 @@ mod flow;
 mod forward;
 mod handler;
 mod keys;
+mod privilege;
 mod process;
 mod pty;
 mod session;
@@ -219,8 +220,10 @@ async fn attend(
     let authenticated = client.authenticated();
     let connection = Connection::new(stream, flow);
     let session = async {
-        // A client that breaks the protocol or vanishes is its own affair.
-        if let Ok(session) = russh::server::run_stream(config, connection, client).await {
+        // A client that breaks the protocol or vanishes is its own affair. One that does not even say what it speaks is
+        // waited for no longer than one that does not log in.
+        let begun = russh::server::run_stream(config, connection, client);
+        if let Ok(Ok(session)) = tokio::time::timeout(LOGIN_GRACE, begun).await {
             let handle = session.handle();
             let grace = async {
                 tokio::time::sleep(LOGIN_GRACE).await;

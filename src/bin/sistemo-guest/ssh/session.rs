@@ -104,7 +104,12 @@ pub async fn with_terminal(
     };
     match status {
         Some(status) => finish(&handle, &writer, status).await,
-        None => abandon(child, group, Some(Signal::SIGHUP)).await,
+        None => {
+            // With the last holder of this side gone, the kernel hangs up the foreground processes and the leader reads
+            // an end of file, whichever of them ignores the signal.
+            drop(master);
+            abandon(child, group, Some(Signal::SIGHUP)).await;
+        }
     }
     inbox.close();
 }

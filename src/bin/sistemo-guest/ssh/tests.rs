@@ -305,6 +305,49 @@ async fn a_closed_connection_hangs_up_its_terminal() {
     assert_eq!(word, "hup\n");
 }
 
+#[tokio::test]
+async fn a_terminal_ends_even_for_who_ignores_the_hang_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = dir.path().join("gone");
+    nix::unistd::mkfifo(&gone, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (handle, mut channel) = session().await;
+    channel
+        .request_pty(true, "dumb", 80, 24, 0, 0, &[])
+        .await
+        .unwrap();
+    let command = format!(
+        "trap '' HUP; echo set; read line; echo $? > {}",
+        gone.display()
+    );
+    channel.exec(true, command).await.unwrap();
+    listen_to(&mut channel, |said| said.out.ends_with(b"set\r\n")).await;
+    handle
+        .disconnect(Disconnect::ByApplication, "", "")
+        .await
+        .unwrap();
+    drop(handle);
+    let word = tokio::task::spawn_blocking(move || std::fs::read_to_string(gone).unwrap());
+    let word = tokio::time::timeout(Duration::from_secs(60), word)
+        .await
+        .expect("the terminal is still there")
+        .unwrap();
+    assert_eq!(word, "1\n");
+}
+
+/// With the clock paused, time passes at once when there is nothing else to do.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_sent_away() {
+    use tokio::io::AsyncReadExt;
+
+    let (address, _stages) = server(Stage::Ready).await;
+    let begun = tokio::time::Instant::now();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut said = String::new();
+    silent.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("SSH-2.0-sistemo"), "{said}");
+    assert!(begun.elapsed() >= LOGIN_GRACE);
+}
+
 /// The case that russh's own flow control blocks on: both directions full, nobody reading at first.
 #[tokio::test]
 async fn much_data_both_ways_neither_blocks_nor_gets_lost() {
