@@ -20,6 +20,8 @@ const WHITEOUT_META: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// How many symbolic links are followed in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
+/// The longest path (limits.h). A name of a MiB would make half a million directories.
+const PATH_MAX: usize = 4096;
 /// How much of a file is read at once.
 const CHUNK: usize = 128 << 10;
 
@@ -41,6 +43,9 @@ pub enum Error {
     /// A path leads through something that is not a directory.
     #[error("the archive names {path}, which leads through something that is not a directory")]
     NotDirectory { path: String },
+    /// A path that no program could open.
+    #[error("the archive has a path of {length} bytes; Linux takes at most {PATH_MAX}")]
+    LongPath { length: usize },
     /// A hard link to something that is not there.
     #[error("the archive links {path} to {target}, which it does not have")]
     NoTarget { path: String, target: String },
@@ -62,6 +67,8 @@ pub struct Layers {
     builder: Builder,
     /// What the current layer put down: (directory, name).
     placed: HashSet<(NodeId, Vec<u8>)>,
+    /// Directories in which it put something down, at whatever depth.
+    touched: HashSet<NodeId>,
     made_at: i64,
     whiteouts: Whiteouts,
     cancel: CancellationToken,
@@ -79,6 +86,7 @@ impl Layers {
         Layers {
             builder,
             placed: HashSet::new(),
+            touched: HashSet::new(),
             made_at,
             whiteouts,
             cancel,
@@ -99,6 +107,7 @@ impl Layers {
     /// Lays one archive over what is there. The reader is left after the end of the archive.
     pub fn add(&mut self, input: impl Read) -> Result<(), Error> {
         self.placed.clear();
+        self.touched.clear();
         let mut archive = Archive::new(input);
         while let Some(entry) = archive.next()? {
             self.entries += 1;
@@ -126,7 +135,10 @@ impl Layers {
             attributes: entry.attributes,
         };
         let Some((name, above)) = parts.split_last() else {
-            // The root itself.
+            // The root itself, which cannot be anything else.
+            if entry.kind != Kind::Directory {
+                return Err(Error::NotDirectory { path: shown });
+            }
             let root = self.builder.root();
             return self
                 .builder
@@ -193,8 +205,20 @@ impl Layers {
                 writer.finish(entry.size).map_err(put)?;
             }
         }
-        self.placed.insert((parent, name.to_vec()));
+        self.remember(parent, name);
         Ok(())
+    }
+
+    /// Remembers that this layer has put something down, which its whiteouts must spare.
+    fn remember(&mut self, parent: NodeId, name: &[u8]) {
+        if self.whiteouts == Whiteouts::Ordinary {
+            return;
+        }
+        self.placed.insert((parent, name.to_vec()));
+        let mut above = parent;
+        while self.touched.insert(above) && above != self.builder.root() {
+            above = self.builder.parent(above);
+        }
     }
 
     fn hard_link(
@@ -236,13 +260,16 @@ impl Layers {
         Ok(())
     }
 
-    /// Removes an entry unless this layer put it there; of a directory that it did put there, what is in it.
+    /// Removes an entry unless this layer put it there, or something below it; of a directory that stays, what is in it.
     fn remove_lower(&mut self, directory: NodeId, name: &[u8]) {
         let mut todo = vec![(directory, name.to_vec())];
         while let Some((directory, name)) = todo.pop() {
-            if !self.placed.contains(&(directory, name.clone())) {
+            let Some(node) = self.builder.lookup(directory, &name) else {
+                continue;
+            };
+            if !self.touched.contains(&node) && !self.placed.contains(&(directory, name.clone())) {
                 self.builder.remove(directory, &name);
-            } else if let Some(node) = self.builder.lookup(directory, &name) {
+            } else {
                 todo.extend(
                     self.builder
                         .names(node)
@@ -271,7 +298,7 @@ impl Layers {
                         path: shown.into(),
                         source,
                     })?;
-                    self.placed.insert((at, name));
+                    self.remember(at, &name);
                 }
             }
         }
@@ -346,6 +373,9 @@ impl Walk {
 
 /// The parts of a path inside the tree.
 fn split(path: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    if path.len() > PATH_MAX {
+        return Err(Error::LongPath { length: path.len() });
+    }
     let parts = path
         .split(|b| *b == b'/')
         .filter(|p| !p.is_empty() && *p != b".");

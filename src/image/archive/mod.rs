@@ -102,7 +102,8 @@ impl<R: Read> Archive<R> {
         let mut extensions = Extensions::default();
         let mut extended = false;
         loop {
-            self.skip(self.left + self.padding)?;
+            self.skip(self.left)?;
+            self.skip(self.padding)?;
             (self.left, self.padding) = (0, 0);
             let Some(header) = self.header()? else {
                 // What an extension describes is missing.
@@ -121,6 +122,9 @@ impl<R: Read> Archive<R> {
                 EntryType::XGlobalHeader => {
                     let records = Records::parse(self.extension(size)?)?;
                     self.global.replace_with(records);
+                    if self.global.size() > EXTENSION_MAX as usize {
+                        return Err(malformed("the global headers are larger than 1 MiB"));
+                    }
                     extended = false;
                 }
                 _ => return self.entry(&header, extensions).map(Some),

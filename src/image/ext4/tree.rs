@@ -168,7 +168,7 @@ impl Tree {
     }
 
     pub(super) fn link(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), Error> {
-        if name.is_empty() || name.len() > NAME_MAX {
+        if name.is_empty() || name.len() > NAME_MAX || name.contains(&0) {
             return Err(Error::BadName { name: name.into() });
         }
         match &mut self.node_mut(parent).kind {

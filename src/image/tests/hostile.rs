@@ -142,6 +142,17 @@ async fn archives_that_lead_out_are_refused() {
     assert!(matches!(error, Error::Layer(_)), "{error:?}");
     let error = refused("x.tar", &archive(b"file/below", EntryType::Regular, b"")).await;
     assert!(matches!(error, Error::Layer(_)), "{error:?}");
+    let error = refused(
+        "x.tar",
+        &archive(&b"a/".repeat(3000), EntryType::Directory, b""),
+    )
+    .await;
+    assert!(
+        matches!(error, Error::Layer(layer::Error::LongPath { .. })),
+        "{error:?}"
+    );
+    let error = refused("x.tar", &archive(b"./", EntryType::Symlink, b"/proc")).await;
+    assert!(matches!(error, Error::Layer(_)), "{error:?}");
     let mut circle = Tar::new();
     circle.symlink("a", "b").symlink("b", "a").file("a/x", b"x");
     let error = refused("x.tar", &circle.finish()).await;

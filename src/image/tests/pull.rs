@@ -75,6 +75,7 @@ fn nasty() -> Layout {
     let mut two = Tar::new();
     // The whiteouts stand after what this layer adds, which they must not take.
     two.file("opaque/new", b"new")
+        .file("opaque/sub/below/new", b"new")
         .file("opaque/.wh..wh..opq", b"")
         .file("etc/.wh.deleted", b"")
         .file(".wh.gone", b"");
