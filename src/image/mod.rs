@@ -24,6 +24,7 @@ mod archive;
 mod cache;
 mod config;
 mod disk;
+mod docker_archive;
 mod download;
 mod error;
 mod ext4;
@@ -119,7 +120,6 @@ impl Image {
 impl Images {
     /// Opens the cache in `dir`, which is there, and removes what killed builds left in it.
     pub fn open(dir: &Path, store: Store, options: Options) -> Result<Images, Error> {
-        work::sweep(dir);
         let images = Images {
             dir: dir.into(),
             store,

@@ -44,6 +44,21 @@ async fn a_changed_layer_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_layer_that_leads_out_leaves_no_blob() {
+    let registry = Registry::start();
+    let mut layout = Layout::new();
+    let mut tar = Tar::new();
+    tar.file("../out", b"x");
+    layout.add(&tar.finish());
+    registry.push(&layout.path(), "image", &[]);
+    let room = Room::plain();
+    let error = room.resolve(&registry.name("image")).await.unwrap_err();
+    assert!(matches!(error, Error::Escapes { .. }), "{error:?}");
+    let blobs = std::fs::read_dir(room.path("images/blobs")).unwrap();
+    assert_eq!(blobs.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cut_layer_is_refused() {
     let (registry, blob) = served();
     let length = blob.metadata().unwrap().len();
