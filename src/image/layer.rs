@@ -4,13 +4,14 @@
 //! Paths stay inside the tree. One with `..` is refused, an absolute one is taken from the root, and symbolic links on
 //! the way to a file are followed as the finished machine would follow them.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::Read;
 
 use tokio_util::sync::CancellationToken;
 
 use super::archive::{self, Archive, Entry, Kind};
 use super::ext4::{self, Builder, Meta, NodeId, Special, Summary, Time};
+use super::walk::{Step, Walk};
 
 /// Before the name of a file of a lower layer that this layer takes away.
 const WHITEOUT: &[u8] = b".wh.";
@@ -18,8 +19,6 @@ const WHITEOUT: &[u8] = b".wh.";
 const WHITEOUT_META: &[u8] = b".wh..wh.";
 /// In a directory: everything that lower layers have in it is gone.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// How many symbolic links are followed in one path (path_resolution(7)).
-const LINKS_MAX: usize = 40;
 /// The longest path (limits.h). A name of a MiB would make half a million directories.
 const PATH_MAX: usize = 4096;
 /// How much of a file is read at once.
@@ -310,64 +309,6 @@ impl Layers {
             Step::There(node) => Some(node),
             Step::Blocked | Step::Missing(..) => None,
         }
-    }
-}
-
-/// A walk along a path that may lead through symbolic links.
-struct Walk {
-    at: NodeId,
-    left: VecDeque<Vec<u8>>,
-    links: usize,
-}
-
-enum Step {
-    There(NodeId),
-    /// Nothing has this name in this directory; the walk goes on from [`Walk::at`] once it was made.
-    Missing(NodeId, Vec<u8>),
-    /// Not a directory, or links in a circle.
-    Blocked,
-}
-
-impl Walk {
-    fn new(parts: &[Vec<u8>]) -> Walk {
-        Walk {
-            at: NodeId::default(),
-            left: parts.iter().cloned().collect(),
-            links: 0,
-        }
-    }
-
-    /// Walks until the end or an obstacle.
-    fn step(&mut self, builder: &Builder) -> Step {
-        while let Some(name) = self.left.pop_front() {
-            if name.is_empty() || name == b"." {
-                continue;
-            }
-            if name == b".." {
-                self.at = builder.parent(self.at);
-                continue;
-            }
-            let Some(node) = builder.lookup(self.at, &name) else {
-                return Step::Missing(self.at, name);
-            };
-            if builder.is_directory(node) {
-                self.at = node;
-            } else if let Some(target) = builder.symlink_target(node) {
-                self.links += 1;
-                if self.links > LINKS_MAX {
-                    return Step::Blocked;
-                }
-                if target.starts_with(b"/") {
-                    self.at = builder.root();
-                }
-                for part in target.split(|b| *b == b'/').rev() {
-                    self.left.push_front(part.to_vec());
-                }
-            } else {
-                return Step::Blocked;
-            }
-        }
-        Step::There(self.at)
     }
 }
 

@@ -40,6 +40,7 @@ mod recipe;
 mod registry;
 mod resolve;
 mod url;
+mod walk;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 const CHUNK: usize = 256 << 10;
 const AHEAD: usize = 8;
 
+/// How much memory an xz archive may ask for, in KiB: twice what `xz -9` asks for.
+const XZ_MEMORY: u32 = 128 << 10;
+
 /// The decompressed stream.
 pub(super) struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
@@ -121,7 +124,9 @@ pub(super) fn decompressed(source: impl Read + Send + 'static) -> io::Result<Box
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(lzma_rust2::XzReader::new(source, true)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, XZ_MEMORY))
+        }
         _ => Box::new(source),
     })
 }

@@ -181,6 +181,18 @@ impl Tree {
         Ok(())
     }
 
+    /// Lets go of what only the writing of this node needs. What kind it is and where its parent is stay known.
+    pub(super) fn forget(&mut self, id: NodeId) {
+        let node = self.node_mut(id);
+        node.meta.attributes = Vec::new();
+        match &mut node.kind {
+            Kind::Directory { entries, .. } => *entries = BTreeMap::new(),
+            Kind::File { extents, .. } => *extents = Vec::new(),
+            Kind::Symlink(target) => *target = Box::default(),
+            Kind::Special(_) => {}
+        }
+    }
+
     /// Takes a name away with everything below, and returns the runs of blocks that nobody has any more.
     pub(super) fn unlink(&mut self, parent: NodeId, name: &[u8]) -> Vec<(u64, u64)> {
         let Kind::Directory { entries, .. } = &mut self.node_mut(parent).kind else {

@@ -190,6 +190,25 @@ async fn what_docker_save_wrote_is_taken_and_checked() {
 }
 
 #[tokio::test]
+async fn a_tree_of_200_000_files_comes_out_whole() {
+    let room = Room::plain();
+    let path = room.path("many.tar");
+    let mut tar = Tar::new();
+    tar.dir("one", 0o755);
+    for i in 0..100_000 {
+        tar.file(&format!("one/file-with-a-usual-name-{i}"), b"x");
+        tar.file(&format!("many/{}/{i}", i % 1000), b"");
+    }
+    std::fs::write(&path, tar.finish()).unwrap();
+    let image = room.import(&path).await.unwrap();
+    fsck(&image.path);
+    let tree = of_disk(&image.path, Except::default());
+    assert_eq!(tree.len(), 200_000 + 1000 + 3);
+    let small = tree.keys().filter(|name| name.starts_with(b"one/"));
+    assert_eq!(small.count(), 100_000);
+}
+
+#[tokio::test]
 async fn a_disk_is_taken_as_it_is() {
     let (dir, room) = (folder(), Room::plain());
     let disk = room.path("made.ext4");
