@@ -2,8 +2,6 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::DerefMut;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -11,12 +9,12 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use oci_client::client::BlobResponse;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, disk, work};
+use super::Error;
+use super::part::{Part, open_partial};
 use crate::event::Progress;
 
 /// The folder of blobs, in that of the images.
@@ -101,11 +99,7 @@ impl Blob<'_> {
             let _ = std::fs::remove_file(&partial);
             return Ok(file);
         }
-        let mut part = Part {
-            file,
-            hash: Sha256::new(),
-            at: 0,
-        };
+        let mut part = Part::new(file);
         part.take_up().map_err(fail)?;
         let mut taken_up = part.at > 0;
         loop {
@@ -136,11 +130,7 @@ impl Blob<'_> {
         let Ok(file) = File::open(whole) else {
             return Ok(None);
         };
-        let mut part = Part {
-            file: Box::new(file),
-            hash: Sha256::new(),
-            at: 0,
-        };
+        let mut part = Part::new(Box::new(file));
         part.take_up()?;
         if part.digest() == self.digest {
             return Ok(Some(*part.file));
@@ -249,26 +239,6 @@ impl Blob<'_> {
     }
 }
 
-/// What an earlier attempt has left of a blob, or a new file. It is locked: when another process is at the same blob,
-/// this one fetches it into a file of its own.
-fn open_partial(whole: &Path) -> std::io::Result<(PathBuf, Flock<File>)> {
-    let mut partial = whole.with_extension("partial");
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    loop {
-        let file = options.open(&partial)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            // One that was finished and renamed before it was locked is nobody's file any more.
-            Ok(locked) if work::lies_at(&locked, &partial) => return Ok((partial, locked)),
-            Ok(_) => {}
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
-                partial = whole.with_extension(format!("partial-{}", uuid::Uuid::new_v4()));
-            }
-            Err((_, errno)) => return Err(errno.into()),
-        }
-    }
-}
-
 /// The pauses between attempts.
 pub(super) struct Pauses(ExponentialBackoff);
 
@@ -294,48 +264,6 @@ impl Pauses {
             () = tokio::time::sleep(pause) => Ok(()),
             () = cancel.cancelled() => Err(Error::Cancelled),
         }
-    }
-}
-
-/// A blob on its way.
-struct Part<F> {
-    file: F,
-    hash: Sha256,
-    at: u64,
-}
-
-impl<F: DerefMut<Target = File>> Part<F> {
-    /// Reads what an earlier attempt has left.
-    fn take_up(&mut self) -> std::io::Result<()> {
-        let mut buffer = vec![0; 1 << 20];
-        self.file.seek(SeekFrom::Start(0))?;
-        loop {
-            match self.file.read(&mut buffer)? {
-                0 => return Ok(()),
-                count => {
-                    self.hash.update(&buffer[..count]);
-                    self.at += count as u64;
-                }
-            }
-        }
-    }
-
-    fn digest(&self) -> String {
-        disk::written(&self.hash.clone().finalize())
-    }
-
-    fn begin_anew(&mut self) -> std::io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        (self.hash, self.at) = (Sha256::new(), 0);
-        Ok(())
-    }
-
-    fn add(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.at += bytes.len() as u64;
-        Ok(())
     }
 }
 

@@ -34,6 +34,7 @@ mod layer;
 mod layout;
 mod make;
 mod oci;
+mod part;
 mod pipe;
 mod prebuilt;
 mod recipe;
