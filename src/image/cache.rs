@@ -112,6 +112,7 @@ impl Images {
     /// with.
     pub(super) fn sweep(&self) -> Result<(), Error> {
         let _lock = work::lock_cache(&self.dir)?;
+        work::sweep(&self.dir);
         let fail = |source| Error::File {
             what: "read",
             path: self.dir.clone(),

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -10,12 +9,12 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use oci_client::client::BlobResponse;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, disk};
+use super::Error;
+use super::part::{Part, open_partial};
 use crate::event::Progress;
 
 /// The folder of blobs, in that of the images.
@@ -61,6 +60,19 @@ pub(super) fn path(dir: &Path, digest: &str) -> PathBuf {
     dir.join(BLOBS).join(digest.replace([':', '/'], "-"))
 }
 
+/// Whether a digest is of the one kind that is used for layers; it comes from elsewhere and becomes a file's name.
+fn is_sha256(digest: &str) -> bool {
+    digest.strip_prefix("sha256:").is_some_and(|hex| {
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        hex.len() == 64 && hex.bytes().all(digit)
+    })
+}
+
+/// Whether the host's disk is full.
+fn is_full(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
+}
+
 impl Blob<'_> {
     /// Fetches the blob, unless it is here, and returns its open file. `ask` asks the server for it from a byte on.
     pub(super) async fn fetch<F>(&self, ask: impl Fn(u64) -> F) -> Result<File, Error>
@@ -73,33 +85,80 @@ impl Blob<'_> {
             path: whole.clone(),
             source,
         };
-        if let Ok(file) = File::open(&whole) {
+        if !is_sha256(self.digest) {
+            return Err(self.wrong());
+        }
+        if let Some(file) = self.sound(&whole).map_err(fail)? {
             self.report(self.size);
             return Ok(file);
         }
         std::fs::create_dir_all(self.dir.join(BLOBS)).map_err(fail)?;
         let (partial, file) = open_partial(&whole).map_err(fail)?;
         // Another process may have finished it since.
-        if let Ok(file) = File::open(&whole) {
+        if let Some(file) = self.sound(&whole).map_err(fail)? {
             let _ = std::fs::remove_file(&partial);
             return Ok(file);
         }
-        let mut part = Part {
-            file,
-            hash: Sha256::new(),
-            at: 0,
-        };
+        let mut part = Part::new(file);
         part.take_up().map_err(fail)?;
-        let mut pauses = Pauses::new();
-        while let Err(error) = self.attempt(&mut part, &ask).await {
-            pauses.wait(error, self.cancel).await?;
-        }
-        if disk::written(&part.hash.clone().finalize()) != self.digest {
-            let _ = std::fs::remove_file(&partial);
-            return Err(self.wrong());
+        let mut taken_up = part.at > 0;
+        loop {
+            if let Err(error) = self.complete(&mut part, &ask).await {
+                if is_full(&error) {
+                    // What is here already must not be what fills the disk.
+                    let _ = std::fs::remove_file(&partial);
+                }
+                return Err(error);
+            }
+            if part.digest() == self.digest {
+                break;
+            }
+            if !taken_up {
+                let _ = std::fs::remove_file(&partial);
+                return Err(self.wrong());
+            }
+            // What an earlier process left may have been damaged, when the host failed for instance.
+            part.begin_anew().map_err(fail)?;
+            taken_up = false;
         }
         std::fs::rename(&partial, &whole).map_err(fail)?;
         part.file.try_clone().map_err(fail)
+    }
+
+    /// The blob, when it is here and what it should be. A damaged one is removed.
+    fn sound(&self, whole: &Path) -> std::io::Result<Option<File>> {
+        let Ok(file) = File::open(whole) else {
+            return Ok(None);
+        };
+        let mut part = Part::new(Box::new(file));
+        part.take_up()?;
+        if part.digest() == self.digest {
+            return Ok(Some(*part.file));
+        }
+        std::fs::remove_file(whole)?;
+        Ok(None)
+    }
+
+    /// Fetches what is missing. It is given up after several attempts that brought nothing.
+    async fn complete<F>(
+        &self,
+        part: &mut Part<Flock<File>>,
+        ask: impl Fn(u64) -> F,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output = Result<Answer, Error>>,
+    {
+        let mut pauses = Pauses::new();
+        loop {
+            let before = part.at;
+            let Err(error) = self.attempt(part, &ask).await else {
+                return Ok(());
+            };
+            if part.at > before {
+                pauses = Pauses::new();
+            }
+            pauses.wait(error, self.cancel).await?;
+        }
     }
 
     fn wrong(&self) -> Error {
@@ -113,7 +172,11 @@ impl Blob<'_> {
             .transfer(self.digest, &self.label, done, Some(self.size));
     }
 
-    async fn attempt<F>(&self, part: &mut Part, ask: impl Fn(u64) -> F) -> Result<(), Error>
+    async fn attempt<F>(
+        &self,
+        part: &mut Part<Flock<File>>,
+        ask: impl Fn(u64) -> F,
+    ) -> Result<(), Error>
     where
         F: Future<Output = Result<Answer, Error>>,
     {
@@ -176,24 +239,6 @@ impl Blob<'_> {
     }
 }
 
-/// What an earlier attempt has left of a blob, or a new file. It is locked: when another process is at the same blob,
-/// this one fetches it into a file of its own.
-fn open_partial(whole: &Path) -> std::io::Result<(PathBuf, Flock<File>)> {
-    let mut partial = whole.with_extension("partial");
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    loop {
-        let file = options.open(&partial)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => return Ok((partial, locked)),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
-                partial = whole.with_extension(format!("partial-{}", uuid::Uuid::new_v4()));
-            }
-            Err((_, errno)) => return Err(errno.into()),
-        }
-    }
-}
-
 /// The pauses between attempts.
 pub(super) struct Pauses(ExponentialBackoff);
 
@@ -219,44 +264,6 @@ impl Pauses {
             () = tokio::time::sleep(pause) => Ok(()),
             () = cancel.cancelled() => Err(Error::Cancelled),
         }
-    }
-}
-
-/// A blob on its way.
-struct Part {
-    file: Flock<File>,
-    hash: Sha256,
-    at: u64,
-}
-
-impl Part {
-    /// Reads what an earlier attempt has left.
-    fn take_up(&mut self) -> std::io::Result<()> {
-        let mut buffer = vec![0; 1 << 20];
-        self.file.seek(SeekFrom::Start(0))?;
-        loop {
-            match self.file.read(&mut buffer)? {
-                0 => return Ok(()),
-                count => {
-                    self.hash.update(&buffer[..count]);
-                    self.at += count as u64;
-                }
-            }
-        }
-    }
-
-    fn begin_anew(&mut self) -> std::io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        (self.hash, self.at) = (Sha256::new(), 0);
-        Ok(())
-    }
-
-    fn add(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.at += bytes.len() as u64;
-        Ok(())
     }
 }
 

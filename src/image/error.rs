@@ -60,6 +60,10 @@ pub enum Error {
         url: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("the archive holds {0} images")]
+    SeveralImages(usize),
+    #[error("the archive has no entry {0:?}, which it speaks of")]
+    NoEntry(String),
     #[error("the image has {layers} layers and the digests of {digests}")]
     LayerCount { layers: usize, digests: usize },
     #[error("the list of prebuilt images at {url} cannot be read")]
@@ -107,8 +111,12 @@ impl Advice for Error {
             Error::Format(_) | Error::NotExt4 { .. } => {
                 "give a .ext4 disk, a .tar, .tar.gz, .tar.xz or .tar.zst, or a folder with an OCI layout".into()
             }
+            Error::SeveralImages(_) => "save one image at a time".into(),
             Error::Escapes { .. } => "do not use this archive; it may be hostile".into(),
-            Error::Damaged(_) | Error::Digest { .. } | Error::LayerCount { .. } => {
+            Error::Damaged(_)
+            | Error::Digest { .. }
+            | Error::LayerCount { .. }
+            | Error::NoEntry(_) => {
                 "fetch it again; if that does not help, the source itself is damaged".into()
             }
             Error::Tool { program: "mmdebstrap", .. } => {

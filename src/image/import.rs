@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::archive::Archive;
+use super::archive::{self, Archive};
 use super::layer::Whiteouts;
 use super::make::Making;
 use super::work::Work;
-use super::{Error, Image, ImageConfig, Images, disk, layout, pipe, resolve};
+use super::{Error, Image, ImageConfig, Images, disk, docker_archive, layout, pipe, resolve};
 use crate::event::Progress;
 
 impl Images {
@@ -77,6 +77,10 @@ fn make(
             layout::unpack(open(path)?, &folder, cancel)?;
             layout::make(&folder, path, made, cancel).map(Some)
         }
+        Kind::DockerArchive => {
+            let folder = work.join("entries");
+            docker_archive::make(open(path)?, &folder, made, cancel).map(Some)
+        }
         Kind::Tar => {
             let mut making = Making::begin(made, 0, Whiteouts::Ordinary, cancel)?;
             let content = making.add_file(open(path)?)?;
@@ -104,6 +108,7 @@ enum Kind {
     Tar,
     Layout,
     ArchivedLayout,
+    DockerArchive,
 }
 
 impl Kind {
@@ -133,15 +138,30 @@ impl Kind {
         let says_disk = [".ext4", ".img", ".raw"]
             .iter()
             .any(|suffix| name.contains(suffix));
-        match Archive::new(head.as_slice()).next() {
+        match first_entry(&head) {
             _ if head.is_empty() => Err(Error::Empty),
-            Ok(Some(entry)) if layout::begins_layout(&entry.path) => Ok(Kind::ArchivedLayout),
+            Ok(Some(name)) if layout::begins_layout(&name) => Ok(Kind::ArchivedLayout),
+            Ok(Some(name)) if docker_archive::begins(&name) => Ok(Kind::DockerArchive),
             Ok(Some(_)) => Ok(Kind::Tar),
             // A disk by its name, which the check then says more of.
             _ if says_disk => Ok(Kind::Disk),
             Ok(None) => Err(Error::Empty),
             Err(_) => Err(unknown()),
         }
+    }
+}
+
+/// The name of an archive's first entry, the root aside when there is more.
+fn first_entry(head: &[u8]) -> Result<Option<Vec<u8>>, archive::Error> {
+    let mut archive = Archive::new(head);
+    let Some(first) = archive.next()? else {
+        return Ok(None);
+    };
+    match archive.next() {
+        Ok(Some(second)) if [&b"."[..], b"./"].contains(&first.path.as_slice()) => {
+            Ok(Some(second.path))
+        }
+        _ => Ok(Some(first.path)),
     }
 }
 

@@ -4,13 +4,14 @@
 //! Paths stay inside the tree. One with `..` is refused, an absolute one is taken from the root, and symbolic links on
 //! the way to a file are followed as the finished machine would follow them.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::Read;
 
 use tokio_util::sync::CancellationToken;
 
 use super::archive::{self, Archive, Entry, Kind};
 use super::ext4::{self, Builder, Meta, NodeId, Special, Summary, Time};
+use super::walk::{Step, Walk};
 
 /// Before the name of a file of a lower layer that this layer takes away.
 const WHITEOUT: &[u8] = b".wh.";
@@ -18,8 +19,8 @@ const WHITEOUT: &[u8] = b".wh.";
 const WHITEOUT_META: &[u8] = b".wh..wh.";
 /// In a directory: everything that lower layers have in it is gone.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// How many symbolic links are followed in one path (path_resolution(7)).
-const LINKS_MAX: usize = 40;
+/// The longest path (limits.h). A name of a MiB would make half a million directories.
+const PATH_MAX: usize = 4096;
 /// How much of a file is read at once.
 const CHUNK: usize = 128 << 10;
 
@@ -41,6 +42,9 @@ pub enum Error {
     /// A path leads through something that is not a directory.
     #[error("the archive names {path}, which leads through something that is not a directory")]
     NotDirectory { path: String },
+    /// A path that no program could open.
+    #[error("the archive has a path of {length} bytes; Linux takes at most {PATH_MAX}")]
+    LongPath { length: usize },
     /// A hard link to something that is not there.
     #[error("the archive links {path} to {target}, which it does not have")]
     NoTarget { path: String, target: String },
@@ -62,6 +66,8 @@ pub struct Layers {
     builder: Builder,
     /// What the current layer put down: (directory, name).
     placed: HashSet<(NodeId, Vec<u8>)>,
+    /// Directories in which it put something down, at whatever depth.
+    touched: HashSet<NodeId>,
     made_at: i64,
     whiteouts: Whiteouts,
     cancel: CancellationToken,
@@ -79,6 +85,7 @@ impl Layers {
         Layers {
             builder,
             placed: HashSet::new(),
+            touched: HashSet::new(),
             made_at,
             whiteouts,
             cancel,
@@ -99,6 +106,7 @@ impl Layers {
     /// Lays one archive over what is there. The reader is left after the end of the archive.
     pub fn add(&mut self, input: impl Read) -> Result<(), Error> {
         self.placed.clear();
+        self.touched.clear();
         let mut archive = Archive::new(input);
         while let Some(entry) = archive.next()? {
             self.entries += 1;
@@ -126,7 +134,10 @@ impl Layers {
             attributes: entry.attributes,
         };
         let Some((name, above)) = parts.split_last() else {
-            // The root itself.
+            // The root itself, which cannot be anything else.
+            if entry.kind != Kind::Directory {
+                return Err(Error::NotDirectory { path: shown });
+            }
             let root = self.builder.root();
             return self
                 .builder
@@ -193,8 +204,20 @@ impl Layers {
                 writer.finish(entry.size).map_err(put)?;
             }
         }
-        self.placed.insert((parent, name.to_vec()));
+        self.remember(parent, name);
         Ok(())
+    }
+
+    /// Remembers that this layer has put something down, which its whiteouts must spare.
+    fn remember(&mut self, parent: NodeId, name: &[u8]) {
+        if self.whiteouts == Whiteouts::Ordinary {
+            return;
+        }
+        self.placed.insert((parent, name.to_vec()));
+        let mut above = parent;
+        while self.touched.insert(above) && above != self.builder.root() {
+            above = self.builder.parent(above);
+        }
     }
 
     fn hard_link(
@@ -236,13 +259,16 @@ impl Layers {
         Ok(())
     }
 
-    /// Removes an entry unless this layer put it there; of a directory that it did put there, what is in it.
+    /// Removes an entry unless this layer put it there, or something below it; of a directory that stays, what is in it.
     fn remove_lower(&mut self, directory: NodeId, name: &[u8]) {
         let mut todo = vec![(directory, name.to_vec())];
         while let Some((directory, name)) = todo.pop() {
-            if !self.placed.contains(&(directory, name.clone())) {
+            let Some(node) = self.builder.lookup(directory, &name) else {
+                continue;
+            };
+            if !self.touched.contains(&node) && !self.placed.contains(&(directory, name.clone())) {
                 self.builder.remove(directory, &name);
-            } else if let Some(node) = self.builder.lookup(directory, &name) {
+            } else {
                 todo.extend(
                     self.builder
                         .names(node)
@@ -271,7 +297,7 @@ impl Layers {
                         path: shown.into(),
                         source,
                     })?;
-                    self.placed.insert((at, name));
+                    self.remember(at, &name);
                 }
             }
         }
@@ -286,66 +312,11 @@ impl Layers {
     }
 }
 
-/// A walk along a path that may lead through symbolic links.
-struct Walk {
-    at: NodeId,
-    left: VecDeque<Vec<u8>>,
-    links: usize,
-}
-
-enum Step {
-    There(NodeId),
-    /// Nothing has this name in this directory; the walk goes on from [`Walk::at`] once it was made.
-    Missing(NodeId, Vec<u8>),
-    /// Not a directory, or links in a circle.
-    Blocked,
-}
-
-impl Walk {
-    fn new(parts: &[Vec<u8>]) -> Walk {
-        Walk {
-            at: NodeId::default(),
-            left: parts.iter().cloned().collect(),
-            links: 0,
-        }
-    }
-
-    /// Walks until the end or an obstacle.
-    fn step(&mut self, builder: &Builder) -> Step {
-        while let Some(name) = self.left.pop_front() {
-            if name.is_empty() || name == b"." {
-                continue;
-            }
-            if name == b".." {
-                self.at = builder.parent(self.at);
-                continue;
-            }
-            let Some(node) = builder.lookup(self.at, &name) else {
-                return Step::Missing(self.at, name);
-            };
-            if builder.is_directory(node) {
-                self.at = node;
-            } else if let Some(target) = builder.symlink_target(node) {
-                self.links += 1;
-                if self.links > LINKS_MAX {
-                    return Step::Blocked;
-                }
-                if target.starts_with(b"/") {
-                    self.at = builder.root();
-                }
-                for part in target.split(|b| *b == b'/').rev() {
-                    self.left.push_front(part.to_vec());
-                }
-            } else {
-                return Step::Blocked;
-            }
-        }
-        Step::There(self.at)
-    }
-}
-
 /// The parts of a path inside the tree.
 fn split(path: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    if path.len() > PATH_MAX {
+        return Err(Error::LongPath { length: path.len() });
+    }
     let parts = path
         .split(|b| *b == b'/')
         .filter(|p| !p.is_empty() && *p != b".");

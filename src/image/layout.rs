@@ -176,7 +176,8 @@ fn document(layout: &Path, digest: &str) -> Result<Vec<u8>, Error> {
     read(&blob(layout, digest)?)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+/// A document's bytes; what is longer than any should be is cut, and then it is not JSON.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(DOCUMENT_MAX).read_to_end(&mut bytes));
     read.map_err(|source| Error::File {

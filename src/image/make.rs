@@ -19,7 +19,10 @@ const LABEL: &str = "sistemo-root";
 const KEEP_FREE: u64 = 64 << 20;
 
 /// A disk on its way. Dropped before it is finished, it leaves a file that is of no use.
-pub(super) struct Making(Layers);
+pub(super) struct Making {
+    layers: Layers,
+    cancel: CancellationToken,
+}
 
 impl Making {
     /// Begins a disk in a new file. `made_at` (seconds since 1970) is the time of what the archives do not describe.
@@ -45,7 +48,10 @@ impl Making {
             whiteouts,
             cancel.clone(),
         );
-        Ok(Making(layers))
+        Ok(Making {
+            layers,
+            cancel: cancel.clone(),
+        })
     }
 
     /// Lays an archive, compressed or not, over what is there. Returns the digest of the uncompressed archive.
@@ -62,13 +68,17 @@ impl Making {
     }
 
     fn add(&mut self, mut pipe: Pipe) -> Result<String, Error> {
-        self.0.add(&mut pipe)?;
-        Ok(written(&pipe.finish().map_err(Error::Damaged)?))
+        self.layers.add(&mut pipe)?;
+        let digest = pipe.finish(&self.cancel);
+        if self.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        Ok(written(&digest.map_err(Error::Damaged)?))
     }
 
     /// How many entries the archives had so far.
     pub(super) fn entries(&self) -> u64 {
-        self.0.entries()
+        self.layers.entries()
     }
 
     /// Completes the disk. The file system's identity follows from `content`, which says what it was made of.
@@ -76,7 +86,7 @@ impl Making {
         let mut uuid = [0; 16];
         uuid.copy_from_slice(&Sha256::digest(content)[..16]);
         let uuid = uuid::Builder::from_custom_bytes(uuid).into_uuid();
-        self.0.finish(uuid.into_bytes())?;
+        self.layers.finish(uuid.into_bytes())?;
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ mod archive;
 mod cache;
 mod config;
 mod disk;
+mod docker_archive;
 mod download;
 mod error;
 mod ext4;
@@ -33,12 +34,14 @@ mod layer;
 mod layout;
 mod make;
 mod oci;
+mod part;
 mod pipe;
 mod prebuilt;
 mod recipe;
 mod registry;
 mod resolve;
 mod url;
+mod walk;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -119,7 +122,6 @@ impl Image {
 impl Images {
     /// Opens the cache in `dir`, which is there, and removes what killed builds left in it.
     pub fn open(dir: &Path, store: Store, options: Options) -> Result<Images, Error> {
-        work::sweep(dir);
         let images = Images {
             dir: dir.into(),
             store,

@@ -76,12 +76,19 @@ impl Images {
                 image = &mut making => image,
                 () = &mut fetching => making.await,
             }
-        }?;
+        };
+        if matches!(
+            image,
+            Err(Error::Cancelled | Error::Download { .. } | Error::Unreachable { .. })
+        ) {
+            // Asked for again, it goes on with what has come.
+            return image;
+        }
         for layer in &manifest.layers {
-            // They have served; a later image that shares one fetches it again.
+            // They have served, or are of no use; a later image that shares one fetches it again.
             let _ = std::fs::remove_file(download::path(&self.dir, &layer.digest));
         }
-        Ok(image)
+        image
     }
 
     /// Asks the mirrors, then the registry itself, for an image's manifest and configuration.

@@ -6,10 +6,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 /// Bytes in a chunk, and how many of them may wait.
 const CHUNK: usize = 256 << 10;
 const AHEAD: usize = 8;
+
+/// How much memory an xz archive may ask for, in KiB: twice what `xz -9` asks for.
+const XZ_MEMORY: u32 = 128 << 10;
 
 /// The decompressed stream.
 pub(super) struct Pipe {
@@ -62,9 +66,15 @@ impl Pipe {
         })
     }
 
-    /// Reads what is left, and returns the SHA-256 digest of the whole stream.
-    pub(super) fn finish(mut self) -> io::Result<[u8; 32]> {
-        io::copy(&mut self, &mut io::sink())?;
+    /// Reads what is left, and returns the SHA-256 digest of the whole stream. It is given up when `cancel` says so: what
+    /// follows an archive may be long.
+    pub(super) fn finish(mut self, cancel: &CancellationToken) -> io::Result<[u8; 32]> {
+        let mut rest = [0; 16 << 10];
+        while self.read(&mut rest)? > 0 {
+            if cancel.is_cancelled() {
+                return Err(io::Error::other("cancelled"));
+            }
+        }
         match self.thread.join() {
             Ok(hash) => Ok(hash.finalize().into()),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -121,7 +131,9 @@ pub(super) fn decompressed(source: impl Read + Send + 'static) -> io::Result<Box
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(lzma_rust2::XzReader::new(source, true)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, XZ_MEMORY))
+        }
         _ => Box::new(source),
     })
 }
@@ -156,7 +168,7 @@ mod tests {
             pipe.read_exact(&mut begin).unwrap();
             assert!(begin == plain[..100_000]);
             assert_eq!(
-                pipe.finish().unwrap().as_slice(),
+                pipe.finish(&CancellationToken::new()).unwrap().as_slice(),
                 Sha256::digest(&plain).as_slice()
             );
         }
@@ -168,9 +180,13 @@ mod tests {
         let zstd = zstd::encode_all(plain.as_slice(), 1).unwrap();
         let cut = Pipe::of_file(file(&zstd[..zstd.len() / 2])).unwrap();
         assert_eq!(
-            cut.finish().unwrap_err().kind(),
+            cut.finish(&CancellationToken::new()).unwrap_err().kind(),
             io::ErrorKind::UnexpectedEof
         );
         drop(Pipe::of_file(file(&plain)).unwrap());
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let endless = Pipe::new(io::repeat(0)).unwrap();
+        assert!(endless.finish(&cancel).is_err());
     }
 }

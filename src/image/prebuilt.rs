@@ -13,6 +13,9 @@ use super::url::{client, failed};
 use super::{Error, Image, Images};
 use crate::event::Progress;
 
+/// The largest list that is read.
+const INDEX_MAX: usize = 8 << 20;
+
 #[derive(Deserialize)]
 struct Index {
     images: Vec<Listed>,
@@ -90,12 +93,15 @@ async fn find(base: &str, name: &str) -> Result<Option<Listed>, Error> {
         .send()
         .await
         .map_err(fail)?;
-    let text = response
-        .error_for_status()
-        .map_err(fail)?
-        .bytes()
-        .await
-        .map_err(fail)?;
+    let mut response = response.error_for_status().map_err(fail)?;
+    let mut text = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(fail)? {
+        // A longer list is cut, and then it is not JSON.
+        if text.len() > INDEX_MAX {
+            break;
+        }
+        text.extend_from_slice(&piece);
+    }
     let index: Index = serde_json::from_slice(&text).map_err(|source| Error::Index {
         url: url.clone(),
         source,

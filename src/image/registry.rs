@@ -6,20 +6,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
+use futures_util::StreamExt;
 use oci_client::client::{ClientConfig, ClientProtocol, current_platform_resolver};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{OciDescriptor, OciImageManifest};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
+use sha2::{Digest, Sha256};
 
 use super::download::{Answer, install_tls};
-use super::{Error, Options};
+use super::{Error, Options, disk};
 
 /// The registry of names that have none in front, and where its blobs really are.
 pub(super) const DEFAULT: &str = "docker.io";
 const DEFAULT_HOST: &str = "index.docker.io";
 /// Where `docker login` keeps the credentials of the default registry.
 const DEFAULT_CREDENTIALS: &str = "https://index.docker.io/v1/";
+
+/// The largest configuration that is read.
+const CONFIG_MAX: usize = 4 << 20;
 
 /// A registry, and the image in it.
 pub(super) struct Registry {
@@ -95,14 +100,39 @@ impl Registry {
     pub(super) async fn find(&self, name: &str) -> Result<Found, Error> {
         let asked = self
             .client
-            .pull_manifest_and_config(&self.reference, &self.auth)
+            .pull_image_manifest(&self.reference, &self.auth)
             .await;
-        let (manifest, digest, config) = asked.map_err(|error| refusal(name, error))?;
+        let (manifest, digest) = asked.map_err(|error| refusal(name, error))?;
+        let config = self.config(name, &manifest.config).await?;
         Ok(Found {
             manifest,
             digest,
             config,
         })
+    }
+
+    /// The configuration blob.
+    async fn config(&self, name: &str, blob: &OciDescriptor) -> Result<String, Error> {
+        let wrong = || Error::Digest {
+            digest: blob.digest.clone(),
+        };
+        let asked = self.client.pull_blob_stream(&self.reference, blob).await;
+        let mut stream = asked.map_err(|error| refusal(name, error))?.stream;
+        let mut text = Vec::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|source| Error::Unreachable {
+                reference: name.into(),
+                source: source.into(),
+            })?;
+            text.extend_from_slice(&piece);
+            if text.len() > CONFIG_MAX {
+                return Err(wrong());
+            }
+        }
+        if disk::written(&Sha256::digest(&text)) != blob.digest {
+            return Err(wrong());
+        }
+        String::from_utf8(text).map_err(|_| wrong())
     }
 
     /// Asks for a blob from some byte on.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::import::expand;
 use super::recipe::Recipe;
 use super::registry::DEFAULT;
-use super::{Error, Image, Images, work};
+use super::{Error, Image, Images, url, work};
 use crate::event::Progress;
 
 /// What a reference is, told by its look alone.
@@ -120,7 +120,7 @@ impl Images {
     /// The image, when it is in the cache. One made of a file counts only while the file is what it was.
     fn here(&self, reference: &str) -> Result<Option<Image>, Error> {
         match form(reference) {
-            Form::Url(url) => self.cached(url),
+            Form::Url(url) => self.cached(&url::shown(url)),
             Form::Name(name) => match self.cached(name)? {
                 Some(image) => Ok(Some(image)),
                 None => self.cached(&short(name)),
@@ -140,7 +140,11 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
         let name = match form(reference) {
-            Form::Url(url) => return self.download(url, vec![url.into()], progress, cancel).await,
+            Form::Url(url) => {
+                return self
+                    .download(url, vec![url::shown(url)], progress, cancel)
+                    .await;
+            }
             Form::Path(path) => {
                 let (path, source) = stamp(&path)?;
                 let name = path.display().to_string();

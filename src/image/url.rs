@@ -38,16 +38,26 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
-        progress.step(format!("downloading {url}"));
+        progress.step(format!("downloading {}", shown(url)));
         let work = Work::new(&self.dir)?;
-        // The name serves where the bytes leave doubts about what the file is.
-        let path = work.join(if file_name(url).is_empty() {
-            "download"
-        } else {
-            file_name(url)
-        });
+        // The end of the name serves where the bytes leave doubts about what the file is.
+        let name = file_name(url);
+        let end = name.char_indices().rev().nth(40).map_or(0, |(at, _)| at);
+        let path = work.join(&format!("download-{}", &name[end..]));
         fetch(url, &path, progress, cancel).await?;
-        self.take_in(&path, names, url.into(), cancel).await
+        self.take_in(&path, names, shown(url), cancel).await
+    }
+}
+
+/// The URL without a password in it, as it may be shown and kept.
+pub(super) fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.into();
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match host.rsplit_once('@') {
+        Some((who, _)) => format!("{scheme}://{}", &rest[who.len() + 1..]),
+        None => url.into(),
     }
 }
 
@@ -141,12 +151,16 @@ impl Download<'_> {
             self.done += bytes.len() as u64;
             if self.done - reported >= REPORT {
                 self.progress
-                    .transfer(self.url, file_name(self.url), self.done, total);
+                    .transfer(&shown(self.url), file_name(self.url), self.done, total);
                 reported = self.done;
             }
         }
-        self.progress
-            .transfer(self.url, file_name(self.url), self.done, Some(self.done));
+        self.progress.transfer(
+            &shown(self.url),
+            file_name(self.url),
+            self.done,
+            Some(self.done),
+        );
         Ok(())
     }
 }
@@ -171,12 +185,12 @@ pub(super) fn failed(url: &str, error: reqwest::Error) -> Error {
     match error.status() {
         Some(status) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             Error::Refused {
-                url: url.into(),
+                url: shown(url),
                 status: status.to_string(),
             }
         }
         _ => Error::Download {
-            url: url.into(),
+            url: shown(url),
             source: error.without_url().into(),
         },
     }
@@ -187,5 +201,21 @@ fn unwritten(path: &Path, source: std::io::Error) -> Error {
         what: "write",
         path: path.into(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_not_shown() {
+        for (url, without) in [
+            ("https://user:s@cret@host/a@b?c#d", "https://host/a@b?c#d"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("http://u@host:80", "http://host:80"),
+        ] {
+            assert_eq!(shown(url), without);
+        }
     }
 }

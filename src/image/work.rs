@@ -1,6 +1,7 @@
 //! Folders that builds work in. Each is locked by its process, so that what a killed one left is told from one at work.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Error, disk};
 
 const PREFIX: &str = "work-";
+/// Before the names of locks under which images are made.
+const MAKING: &str = ".making-";
 const LOCK: &str = ".lock";
 
 /// A build's folder; removed when dropped.
@@ -28,6 +31,8 @@ impl Work {
             path: images.into(),
             source,
         };
+        // Until its folder is locked nobody sweeps.
+        let _cache = lock_cache(images)?;
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(images)
@@ -47,12 +52,21 @@ impl Work {
     }
 }
 
-/// Removes folders whose process has ended. What cannot be removed now is tried again next time.
+/// Removes folders whose process has ended, and locks that nobody holds. What cannot be removed now is tried again
+/// next time. It happens under the lock of the cache, so that no folder is seen before it is locked.
 pub(super) fn sweep(images: &Path) {
     let Ok(entries) = std::fs::read_dir(images) else {
         return;
     };
     for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(MAKING) {
+            let locked = File::open(entry.path())
+                .map(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock));
+            if let Ok(Ok(_lock)) = locked {
+                let _ = std::fs::remove_file(entry.path());
+            }
+            continue;
+        }
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
@@ -80,7 +94,7 @@ pub(super) async fn one_at_a_time(
     cancel: &CancellationToken,
 ) -> Result<Flock<File>, Error> {
     let name = disk::written(&Sha256::digest(reference));
-    let path = images.join(format!(".making-{}", &name[7..23]));
+    let path = images.join(format!("{MAKING}{}", &name[7..23]));
     let (sender, locked) = tokio::sync::oneshot::channel();
     // A thread of its own: it may wait for long, and nobody has to wait for it.
     let waiting = path.clone();
@@ -113,8 +127,24 @@ fn lock(path: &Path) -> Result<Flock<File>, Error> {
         path: path.into(),
         source,
     };
-    let file = File::create(path).map_err(fail)?;
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))
+    loop {
+        let file = File::create(path).map_err(fail)?;
+        let lock =
+            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))?;
+        // One that was swept away before it was locked keeps nobody out.
+        if lies_at(&lock, path) {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Whether an open file is the one that now lies at `path`.
+pub(super) fn lies_at(file: &File, path: &Path) -> bool {
+    let identity = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+    match (file.metadata(), path.symlink_metadata()) {
+        (Ok(open), Ok(there)) => identity(open) == identity(there),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -125,11 +155,15 @@ mod tests {
     fn what_a_killed_build_left_is_swept_and_one_at_work_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let live = Work::new(dir.path()).unwrap();
+        let held = lock(&dir.path().join(".making-held")).unwrap();
+        drop(lock(&dir.path().join(".making-free")).unwrap());
         let dead = dir.path().join("work-dead");
         std::fs::create_dir(&dead).unwrap();
         std::fs::write(dead.join(LOCK), "").unwrap();
         sweep(dir.path());
         assert!(!dead.exists());
+        assert!(!dir.path().join(".making-free").exists());
+        assert!(lies_at(&held, &dir.path().join(".making-held")));
         assert!(live.join(LOCK).exists());
         let path = live.join("");
         drop(live);

@@ -1,5 +1,7 @@
 //! PAX extended header records: `LENGTH KEY=VALUE\n`, where the length counts itself and the value may hold any byte.
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::{Error, malformed};
 use crate::image::ext4::{Attribute, Time};
 
@@ -34,17 +36,30 @@ impl Records {
 
     /// Takes over newer records of a global header.
     pub fn replace_with(&mut self, newer: Records) {
-        self.0.retain(|(key, _)| newer.get(key).is_none());
+        let keys: HashSet<&[u8]> = newer.iter().map(|(key, _)| key).collect();
+        self.0.retain(|(key, _)| !keys.contains(key.as_slice()));
         self.0.extend(newer.0);
+    }
+
+    /// Bytes in all keys and values.
+    pub fn size(&self) -> usize {
+        self.iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
     }
 
     /// Adds what a global header says and these records do not.
     pub fn default_to(&mut self, global: &Records) {
-        for (key, value) in &global.0 {
-            if self.get(key).is_none() {
-                self.0.push((key.clone(), value.clone()));
-            }
+        if global.0.is_empty() {
+            return;
         }
+        let own: HashSet<&[u8]> = self.iter().map(|(key, _)| key).collect();
+        let missing = global.0.iter();
+        let missing: Vec<_> = missing
+            .filter(|(key, _)| !own.contains(key.as_slice()))
+            .cloned()
+            .collect();
+        self.0.extend(missing);
     }
 
     /// All records in order.
@@ -94,7 +109,7 @@ impl Records {
         // The fraction points away from zero; the nanoseconds of a timestamp always point forwards.
         Ok(Some(if whole.starts_with('-') && nanoseconds > 0 {
             Time {
-                seconds: seconds - 1,
+                seconds: seconds.checked_sub(1).ok_or_else(bad)?,
                 nanoseconds: 1_000_000_000 - nanoseconds,
             }
         } else {
@@ -107,17 +122,16 @@ impl Records {
 
     /// The extended attributes.
     pub fn attributes(&self) -> Vec<Attribute> {
-        let mut attributes: Vec<Attribute> = Vec::new();
-        for (key, value) in self.iter() {
-            if let Some(name) = key.strip_prefix(ATTRIBUTE) {
-                attributes.retain(|a| a.name != name);
-                attributes.push(Attribute {
-                    name: name.to_vec(),
-                    value: value.to_vec(),
-                });
-            }
-        }
-        attributes
+        let found = self
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(ATTRIBUTE)?, value)));
+        // The last value of a name counts.
+        let last: BTreeMap<&[u8], &[u8]> = found.collect();
+        let attribute = |(name, value): (&[u8], &[u8])| Attribute {
+            name: name.to_vec(),
+            value: value.to_vec(),
+        };
+        last.into_iter().map(attribute).collect()
     }
 }
 

@@ -138,3 +138,44 @@ fn what_is_not_an_archive_is_refused() {
         "a huge extension is not read"
     );
 }
+
+/// One entry with these PAX records and no data.
+fn with_records(records: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    builder
+        .append_pax_extensions(records.iter().copied())
+        .unwrap();
+    let mut header = Header::new_ustar();
+    header.set_path("file").unwrap();
+    header.set_size(0);
+    header.set_cksum();
+    builder.append(&header, &[][..]).unwrap();
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn numbers_at_the_ends_of_their_range_do_not_wrap() {
+    // With its padding this size is one more than 64 bits hold; skipped over, it must not become 0.
+    let bytes = with_records(&[("size", b"18446744073709551615")]);
+    let mut archive = Archive::new(bytes.as_slice());
+    archive.next().unwrap().unwrap();
+    assert!(matches!(archive.next(), Err(Error::Truncated)));
+    let bytes = with_records(&[("mtime", b"-9223372036854775808.5")]);
+    assert!(matches!(read(&bytes), Err(Error::Malformed { .. })));
+}
+
+#[test]
+fn a_header_full_of_records_takes_no_time() {
+    let names: Vec<String> = (0..40_000).map(|n| format!("SCHILY.xattr.{n}")).collect();
+    let records: Vec<(&str, &[u8])> = (names.iter())
+        .map(|name| (name.as_str(), b"".as_slice()))
+        .collect();
+    let bytes = with_records(&records);
+    let begun = std::time::Instant::now();
+    let entries = read(&bytes);
+    assert!(
+        matches!(entries, Err(Error::Malformed { .. }))
+            || entries.unwrap()[0].0.attributes.len() == 40_000
+    );
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}

@@ -4,7 +4,7 @@
 use super::Error;
 use super::checksum::Seed;
 use super::encode::{put16, put32};
-use super::layout::{BLOCK, INODE, INODE_EXTRA};
+use super::layout::{BLOCK, INODE, INODE_EXTRA, NAME_MAX};
 use super::tree::{Attribute, Meta};
 
 const MAGIC: u32 = 0xEA02_0000;
@@ -127,15 +127,13 @@ fn entry(attribute: &Attribute) -> Result<Option<Entry<'_>>, Error> {
             value: access_list(&attribute.value)?,
         }));
     }
-    let spaces: [(&[u8], u8); 4] = [
-        (b"user.", 1),
-        (b"trusted.", 4),
-        (b"security.", 6),
-        (b"system.", 7),
-    ];
+    // Of `system.` only the access lists above can be set; the kernel takes `system.data` for the file's content.
+    let spaces: [(&[u8], u8); 3] = [(b"user.", 1), (b"trusted.", 4), (b"security.", 6)];
     for (space, index) in spaces {
         if let Some(rest) = name.strip_prefix(space)
-            && (1..=255).contains(&rest.len())
+            && !rest.is_empty()
+            && name.len() <= NAME_MAX
+            && !name.contains(&0)
         {
             return Ok(Some(Entry {
                 index,
@@ -160,8 +158,9 @@ fn access_entries(value: &[u8]) -> Result<&[[u8; 8]], Error> {
     let entries = value
         .strip_prefix(&2u32.to_le_bytes())
         .ok_or(Error::BadAccessList)?;
+    let known = [USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER];
     match entries.as_chunks::<8>() {
-        (entries, []) => Ok(entries),
+        (entries, []) if entries.iter().all(|entry| known.contains(&tag(entry))) => Ok(entries),
         _ => Err(Error::BadAccessList),
     }
 }
@@ -184,9 +183,18 @@ fn access_list(value: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(disk)
 }
 
+/// Refuses attributes that cannot be written, before many of them are kept in memory, and obeys the access list.
+pub fn accept(meta: &mut Meta) -> Result<(), Error> {
+    if meta.attributes.is_empty() {
+        return Ok(());
+    }
+    place(&meta.attributes)?;
+    obey_access_list(meta)
+}
+
 /// What the kernel does when an access list is set: the permission bits follow it, and one that says no more than
 /// they do is not kept (`posix_acl_update_mode`).
-pub fn obey_access_list(meta: &mut Meta) -> Result<(), Error> {
+fn obey_access_list(meta: &mut Meta) -> Result<(), Error> {
     let Some(at) = meta.attributes.iter().position(|a| a.name == ACCESS) else {
         return Ok(());
     };

@@ -32,6 +32,9 @@ pub const EXTENT_MAX: u64 = 32768;
 pub const SYMLINK_MAX: usize = BLOCK - 1;
 /// The most names of a file (`EXT4_LINK_MAX`).
 pub const LINK_MAX: u32 = 65_000;
+/// The most nodes of a tree: it is kept in memory while it is written, so that a small archive of countless empty files
+/// must end somewhere. Root file systems have some 100,000.
+pub const NODES_MAX: usize = 8 << 20;
 /// Longest name.
 pub const NAME_MAX: usize = 255;
 /// Largest file: 2^32 - 1 blocks.

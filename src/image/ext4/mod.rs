@@ -22,9 +22,13 @@ mod encode;
 mod extent;
 mod file;
 mod finish;
+mod group;
 mod inode;
 pub mod layout;
+mod number;
 mod output;
+mod reserved;
+mod shape;
 mod space;
 mod superblock;
 mod tree;
@@ -51,7 +55,7 @@ pub enum Error {
     /// Writing on would leave the host less free disk than it must keep.
     #[error("the host's disk is nearly full: {free} bytes are left and {floor} must stay free")]
     NearlyFull { free: u64, floor: u64 },
-    /// A name is longer than 255 bytes, or empty.
+    /// A name is longer than 255 bytes, or empty, or has a NUL in it.
     #[error("a file name of {} bytes is not possible in ext4: {}", name.len(), name.escape_ascii())]
     BadName { name: Vec<u8> },
     /// The target of a symbolic link does not fit into a block.
@@ -78,6 +82,9 @@ pub enum Error {
     /// The image has a file, not a directory, where ext4 keeps what it recovers.
     #[error("/lost+found is not a directory, and ext4 needs it to be one")]
     LostAndFound,
+    /// More files than are kept in memory.
+    #[error("the tree has more than {} files", layout::NODES_MAX)]
+    TooManyFiles,
     /// A directory was expected.
     #[error("not a directory")]
     NotDirectory,
@@ -154,7 +161,7 @@ impl Builder {
 
     /// Replaces owner, mode, time and attributes of a node.
     pub fn set_meta(&mut self, node: NodeId, mut meta: Meta) -> Result<(), Error> {
-        attributes::obey_access_list(&mut meta)?;
+        attributes::accept(&mut meta)?;
         self.tree.node_mut(node).meta = meta;
         Ok(())
     }
@@ -177,6 +184,11 @@ impl Builder {
         target: &[u8],
         meta: Meta,
     ) -> Result<NodeId, Error> {
+        if target.contains(&0) {
+            return Err(Error::BadName {
+                name: target.into(),
+            });
+        }
         if target.is_empty() || target.len() > layout::SYMLINK_MAX {
             return Err(Error::LongSymlink {
                 length: target.len(),
@@ -227,9 +239,12 @@ impl Builder {
         kind: tree::Kind,
         mut meta: Meta,
     ) -> Result<NodeId, Error> {
-        attributes::obey_access_list(&mut meta)?;
+        attributes::accept(&mut meta)?;
         if !self.is_directory(parent) {
             return Err(Error::NotDirectory);
+        }
+        if self.tree.len() >= layout::NODES_MAX {
+            return Err(Error::TooManyFiles);
         }
         self.remove(parent, name);
         let node = self.tree.add(kind, meta);

@@ -233,4 +233,140 @@ fn names_that_ext4_cannot_hold_are_refused() {
         Err(Error::LongSymlink { .. })
     ));
     assert!(b.file(root, &[b'x'; 255], meta(0o644)).is_ok());
+    assert!(matches!(
+        b.file(root, b"a\0b", meta(0o644)),
+        Err(Error::BadName { .. })
+    ));
+    assert!(matches!(
+        b.symlink(root, b"l", b"a\0b", meta(0o777)),
+        Err(Error::BadName { .. })
+    ));
+}
+
+fn attribute(name: &str, value: &[u8]) -> Meta {
+    Meta {
+        attributes: vec![Attribute {
+            name: name.into(),
+            value: value.into(),
+        }],
+        ..meta(0o644)
+    }
+}
+
+#[test]
+fn attributes_that_no_program_could_set_are_refused_or_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk");
+    build(&path, |b| {
+        let root = b.root();
+        // On disk this one means that the file's content lies in the inode.
+        b.file_with(root, b"inline", attribute("system.data", b"x"), b"content")
+            .unwrap();
+        assert!(matches!(
+            b.file(root, b"large", attribute("user.large", &[1; 5000])),
+            Err(Error::LargeAttributes)
+        ));
+        let list = [2u32.to_le_bytes(), 0x77u32.to_le_bytes(), [0; 4]].concat();
+        assert!(matches!(
+            b.file(root, b"list", attribute("system.posix_acl_default", &list)),
+            Err(Error::BadAccessList)
+        ));
+    });
+    fsck(&path);
+    let request = ["-R", "ea_list /inline"];
+    let out = Command::new("debugfs").args(request).arg(&path).output();
+    assert!(!String::from_utf8_lossy(&out.unwrap().stdout).contains("data"));
+}
+
+#[test]
+fn times_far_from_today_are_kept_and_odd_ones_harm_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk");
+    // What images say that do not want to say when they were made: 1 January of the year 1.
+    let year_1 = Options {
+        made_at: -62_135_596_800,
+        ..options()
+    };
+    let times = [
+        i64::MIN,
+        -62_135_596_800,
+        -2_000_000_000,
+        -1,
+        1 << 31,
+        1 << 32,
+        15_000_000_000,
+        i64::MAX,
+    ];
+    let mut b = Builder::new(File::create(&path).unwrap(), year_1);
+    let root = b.root();
+    for (number, seconds) in times.into_iter().enumerate() {
+        let mtime = Time {
+            seconds,
+            nanoseconds: 999_999_999,
+        };
+        let meta = Meta {
+            mtime,
+            ..meta(0o644)
+        };
+        b.file_with(root, format!("{number}").as_bytes(), meta, b"x")
+            .unwrap();
+    }
+    b.finish(*b"0123456789abcdef").unwrap();
+    fsck(&path);
+}
+
+#[test]
+fn directories_of_every_size_pass_e2fsck() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk");
+    build(&path, |b| {
+        let root = b.root();
+        // Around the ends of blocks, and with names of many lengths.
+        for count in (0..400).chain([4_000, 50_000]) {
+            let many = b
+                .directory(root, format!("with-{count}").as_bytes(), meta(0o755))
+                .unwrap();
+            let file = b.file(many, b"first", meta(0o644)).unwrap();
+            for i in 1..count {
+                let name = format!("{i}-{}", "n".repeat((i * 7 + count) % 200));
+                b.hard_link(many, name.as_bytes(), file).unwrap();
+            }
+        }
+    });
+    fsck(&path);
+}
+
+#[test]
+fn free_space_in_a_thousand_pieces_is_used_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk");
+    let name = |i: usize| format!("file-{i}").into_bytes();
+    let summary = build(&path, |b| {
+        let root = b.root();
+        for i in 0..20_000 {
+            let data = vec![1 + (i % 255) as u8; 4096 * (1 + i % 3)];
+            b.file_with(root, &name(i), meta(0o644), &data).unwrap();
+        }
+        for i in (0..20_000).step_by(2) {
+            b.remove(root, &name(i));
+        }
+        for i in (0..20_000).step_by(4) {
+            let data = vec![1 + (i % 255) as u8; 4096 * (1 + i % 5)];
+            b.file_with(root, &name(i), meta(0o644), &data).unwrap();
+        }
+    });
+    fsck(&path);
+    assert!(summary.size < 300 << 20, "{summary:?}");
+    let out = dir.path().join("out");
+    for i in [0, 1, 4, 9999, 19_996] {
+        let request = format!("dump /file-{i} {}", out.display());
+        Command::new("debugfs")
+            .args(["-R", &request])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let read = std::fs::read(&out).unwrap();
+        let blocks = if i % 4 == 0 { 1 + i % 5 } else { 1 + i % 3 };
+        assert!(read == vec![1 + (i % 255) as u8; 4096 * blocks], "file-{i}");
+    }
 }

@@ -168,7 +168,7 @@ impl Tree {
     }
 
     pub(super) fn link(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), Error> {
-        if name.is_empty() || name.len() > NAME_MAX {
+        if name.is_empty() || name.len() > NAME_MAX || name.contains(&0) {
             return Err(Error::BadName { name: name.into() });
         }
         match &mut self.node_mut(parent).kind {
@@ -179,6 +179,18 @@ impl Tree {
         }
         self.node_mut(node).links += 1;
         Ok(())
+    }
+
+    /// Lets go of what only the writing of this node needs. What kind it is and where its parent is stay known.
+    pub(super) fn forget(&mut self, id: NodeId) {
+        let node = self.node_mut(id);
+        node.meta.attributes = Vec::new();
+        match &mut node.kind {
+            Kind::Directory { entries, .. } => *entries = BTreeMap::new(),
+            Kind::File { extents, .. } => *extents = Vec::new(),
+            Kind::Symlink(target) => *target = Box::default(),
+            Kind::Special(_) => {}
+        }
     }
 
     /// Takes a name away with everything below, and returns the runs of blocks that nobody has any more.

@@ -44,6 +44,21 @@ async fn a_changed_layer_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_layer_that_leads_out_leaves_no_blob() {
+    let registry = Registry::start();
+    let mut layout = Layout::new();
+    let mut tar = Tar::new();
+    tar.file("../out", b"x");
+    layout.add(&tar.finish());
+    registry.push(&layout.path(), "image", &[]);
+    let room = Room::plain();
+    let error = room.resolve(&registry.name("image")).await.unwrap_err();
+    assert!(matches!(error, Error::Escapes { .. }), "{error:?}");
+    let blobs = std::fs::read_dir(room.path("images/blobs")).unwrap();
+    assert_eq!(blobs.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cut_layer_is_refused() {
     let (registry, blob) = served();
     let length = blob.metadata().unwrap().len();
@@ -141,6 +156,17 @@ async fn archives_that_lead_out_are_refused() {
     let error = refused("x.tar", &archive(b"link", EntryType::Link, b"missing")).await;
     assert!(matches!(error, Error::Layer(_)), "{error:?}");
     let error = refused("x.tar", &archive(b"file/below", EntryType::Regular, b"")).await;
+    assert!(matches!(error, Error::Layer(_)), "{error:?}");
+    let error = refused(
+        "x.tar",
+        &archive(&b"a/".repeat(3000), EntryType::Directory, b""),
+    )
+    .await;
+    assert!(
+        matches!(error, Error::Layer(layer::Error::LongPath { .. })),
+        "{error:?}"
+    );
+    let error = refused("x.tar", &archive(b"./", EntryType::Symlink, b"/proc")).await;
     assert!(matches!(error, Error::Layer(_)), "{error:?}");
     let mut circle = Tar::new();
     circle.symlink("a", "b").symlink("b", "a").file("a/x", b"x");

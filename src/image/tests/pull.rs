@@ -75,6 +75,7 @@ fn nasty() -> Layout {
     let mut two = Tar::new();
     // The whiteouts stand after what this layer adds, which they must not take.
     two.file("opaque/new", b"new")
+        .file("opaque/sub/below/new", b"new")
         .file("opaque/.wh..wh..opq", b"")
         .file("etc/.wh.deleted", b"")
         .file(".wh.gone", b"");
@@ -267,7 +268,8 @@ fn large() -> Layout {
 async fn a_broken_download_goes_on_where_it_broke() {
     let (layout, registry) = (large(), Registry::start());
     registry.push(&layout.path(), "large", &[]);
-    let way = Way::to(registry.port, 3);
+    // More breaks than attempts in a row are made without progress.
+    let way = Way::to(registry.port, 11);
     let room = Room::plain();
     let image = room
         .resolve(&format!("127.0.0.1:{}/large", way.port))
@@ -280,7 +282,24 @@ async fn a_broken_download_goes_on_where_it_broke() {
         &of_disk(&image.path, except),
         &of_folder(&layout.unpacked(), except),
     );
-    assert_eq!(way.resumed.load(Ordering::SeqCst), 3);
+    assert_eq!(way.resumed.load(Ordering::SeqCst), 11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failing_host_left_of_a_blob_is_fetched_again() {
+    let (layout, registry) = (large(), Registry::start());
+    registry.push(&layout.path(), "large", &[]);
+    let room = Room::plain();
+    let blobs = room.path("images/blobs");
+    std::fs::create_dir(&blobs).unwrap();
+    let digests = registry.layers("large");
+    // One seemed whole, one was on its way; both have zeros where their data should be.
+    let name = |digest: &str, end: &str| blobs.join(digest.replace(':', "-") + end);
+    std::fs::write(name(&digests[0], ""), [0; 5000]).unwrap();
+    std::fs::write(name(&digests[1], ".partial"), [0; 5000]).unwrap();
+    let image = room.resolve(&registry.name("large")).await.unwrap();
+    fsck(&image.path);
+    assert_eq!(std::fs::read_dir(&blobs).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -137,6 +137,12 @@ async fn a_layout_is_taken_as_a_folder_and_as_an_archive() {
         );
         assert_eq!(room.import(&path).await.unwrap().digest, image.digest);
     }
+    let path = room.path("whole-folder.tar");
+    run(
+        "tar",
+        &["-C", text(&layout.path()), "-cf", text(&path), "."],
+    );
+    assert_eq!(room.import(&path).await.unwrap().digest, image.digest);
     // A blob that was changed.
     let blobs = layout.path().join("blobs/sha256");
     let largest = std::fs::read_dir(blobs).unwrap().map(|e| e.unwrap().path());
@@ -149,6 +155,57 @@ async fn a_layout_is_taken_as_a_folder_and_as_an_archive() {
         room.import(&layout.path()).await.unwrap_err(),
         Error::Digest { .. }
     ));
+}
+
+#[tokio::test]
+async fn what_docker_save_wrote_is_taken_and_checked() {
+    let mut layout = Layout::new();
+    for name in ["one", "two"] {
+        let mut tar = Tar::new();
+        tar.file(name, b"x").file("dir/.wh.one", b"");
+        layout.add(&tar.finish());
+    }
+    layout.config(&["--config.cmd", "/one"]);
+    let room = Room::plain();
+    let path = room.path("saved.tar");
+    let from = format!("oci:{}", text(&layout.path()));
+    let to = format!("docker-archive:{}", text(&path));
+    run("skopeo", &["--insecure-policy", "copy", &from, &to]);
+    let image = room.import(&path).await.unwrap();
+    fsck(&image.path);
+    assert_eq!(image.config.clone().unwrap().cmd, ["/one"]);
+    let except = Except {
+        directory_times: true,
+    };
+    assert_same(
+        &of_disk(&image.path, except),
+        &of_folder(&layout.unpacked(), except),
+    );
+    // A layer that was changed, in the middle of its padding.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[512 + 512 + 300] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = room.import(&path).await.unwrap_err();
+    assert!(matches!(error, Error::Digest { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_tree_of_200_000_files_comes_out_whole() {
+    let room = Room::plain();
+    let path = room.path("many.tar");
+    let mut tar = Tar::new();
+    tar.dir("one", 0o755);
+    for i in 0..100_000 {
+        tar.file(&format!("one/file-with-a-usual-name-{i}"), b"x");
+        tar.file(&format!("many/{}/{i}", i % 1000), b"");
+    }
+    std::fs::write(&path, tar.finish()).unwrap();
+    let image = room.import(&path).await.unwrap();
+    fsck(&image.path);
+    let tree = of_disk(&image.path, Except::default());
+    assert_eq!(tree.len(), 200_000 + 1000 + 3);
+    let small = tree.keys().filter(|name| name.starts_with(b"one/"));
+    assert_eq!(small.count(), 100_000);
 }
 
 #[tokio::test]
