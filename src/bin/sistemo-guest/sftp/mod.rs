@@ -5,7 +5,9 @@
 //! system. It speaks on its standard streams, one request after the other, and knows nothing of SSH.
 
 mod attributes;
+mod extensions;
 mod files;
+mod handles;
 mod listing;
 mod wire;
 
@@ -79,7 +81,7 @@ fn serve(
     }
     let mut hello = Reply::new(VERSION_REPLY);
     hello.number(VERSION);
-    for (name, version) in files::EXTENSIONS {
+    for (name, version) in extensions::EXTENSIONS {
         hello.string(name.as_bytes());
         hello.string(version.as_bytes());
     }
