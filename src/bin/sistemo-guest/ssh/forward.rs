@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
 
+use super::client::Inboxes;
 use super::flow::Inbox;
-use super::handler::Inboxes;
 use super::privilege;
 use super::session::Writer;
 use crate::accounts::{self, Account};

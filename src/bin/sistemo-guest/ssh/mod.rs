@@ -3,10 +3,10 @@
 //! One thread, and a process of its own: it goes on when PID 1 becomes the image's init. The host made the host key
 //! and pins it. Who holds the host's key may log in as any user of the image, since it owns the machine.
 
+mod client;
 mod exit;
 mod flow;
 mod forward;
-mod handler;
 mod keys;
 mod privilege;
 mod process;
@@ -33,8 +33,8 @@ use sistemo::guest::words::{Config, SSH_PORT};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::client::{Client, Shared};
 use self::flow::{Connection, Flow, WINDOW};
-use self::handler::{Client, Shared};
 use self::stage::{Stage, Stages};
 use crate::gate::{Gate, GateError};
 use crate::power;
