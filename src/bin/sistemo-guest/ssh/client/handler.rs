@@ -1,7 +1,6 @@
 //! What a client may ask for, as russh hands it on: logging in, opening channels, and the requests on them.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use nix::sys::signal::killpg;
 use nix::unistd::Pid;
@@ -38,13 +37,11 @@ impl Handler for Client {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         self.account = self.admit(user, key.public_key).await;
-        let admitted = self.account.is_some();
-        self.authenticated.store(admitted, Ordering::Relaxed);
-        Ok(if admitted {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        })
+        if self.account.is_none() {
+            return Ok(Auth::reject());
+        }
+        self.login.succeed();
+        Ok(Auth::Accept)
     }
 
     async fn channel_open_session(

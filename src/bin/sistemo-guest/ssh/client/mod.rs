@@ -7,7 +7,6 @@ mod handler;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use russh::ChannelId;
 use russh::keys::PublicKey;
@@ -18,6 +17,7 @@ pub use self::channels::{Inboxes, Wishes};
 use super::flow::Flow;
 use super::forward::Listening;
 use super::keys;
+use super::login::Login;
 use super::stage::{Stage, Stages};
 use super::start::{Asked, Start};
 use crate::accounts::{self, Account};
@@ -40,7 +40,7 @@ pub struct Client {
     shared: Arc<Shared>,
     flow: Arc<Flow>,
     account: Option<Account>,
-    authenticated: Arc<AtomicBool>,
+    login: Arc<Login>,
     peer: SocketAddr,
     local: SocketAddr,
     inboxes: Inboxes,
@@ -59,6 +59,7 @@ impl Client {
     pub fn new(
         shared: Arc<Shared>,
         flow: Arc<Flow>,
+        login: Arc<Login>,
         peer: SocketAddr,
         local: SocketAddr,
     ) -> Client {
@@ -66,18 +67,13 @@ impl Client {
             shared,
             flow,
             account: None,
-            authenticated: Arc::default(),
+            login,
             peer,
             local,
             inboxes: Inboxes::default(),
             sessions: HashMap::new(),
             listening: Listening::default(),
         }
-    }
-
-    /// Becomes true once the client has proved who it is.
-    pub fn authenticated(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.authenticated)
     }
 
     /// The account that `key` may enter as `user`. Waits for the image, whose users are meant.

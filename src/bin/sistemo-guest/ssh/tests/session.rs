@@ -62,3 +62,20 @@ async fn a_signal_reaches_the_process_and_its_death_is_told() {
     assert!(matches!(said.signal, Some(Sig::TERM)), "{said:?}");
     assert_eq!(said.status, None);
 }
+
+#[tokio::test]
+async fn the_server_s_own_limit_of_descriptors_is_not_its_programs() {
+    use nix::sys::resource::{Resource, getrlimit};
+
+    let (_handle, mut channel) = session().await;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    assert_eq!(soft, hard);
+    channel.exec(true, "ulimit -Sn; ulimit -Hn").await.unwrap();
+    let said = all_of(&mut channel).await;
+    let words: Vec<u64> = said
+        .out()
+        .lines()
+        .map(|line| line.parse().unwrap_or(u64::MAX))
+        .collect();
+    assert_eq!(words, [hard.min(1024), hard]);
+}
