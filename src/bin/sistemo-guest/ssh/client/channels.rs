@@ -12,6 +12,9 @@ use super::super::session::Writer;
 use super::super::start::Running;
 use crate::environment::Environment;
 
+/// Most channels of a connection; sshd has 10 (sshd_config(5), MaxSessions), too few for a browser behind a SOCKS proxy.
+pub const MOST_CHANNELS: usize = 1024;
+
 /// The inboxes of all channels of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Inboxes(Arc<Mutex<HashMap<ChannelId, Arc<Inbox>>>>);
@@ -25,18 +28,26 @@ impl Inboxes {
         self.map().get(&id).cloned()
     }
 
+    /// Whether something still runs for the channel.
+    pub(super) fn is_open(&self, id: ChannelId) -> bool {
+        self.get(id).is_some_and(|inbox| !inbox.is_closed())
+    }
+
     /// The connection is over: closes them all.
     pub(super) fn close(&self) {
         self.map().values().for_each(|inbox| inbox.close());
     }
 
-    /// Adds one for a new channel and forgets those that are done.
-    pub(super) fn add(&self, id: ChannelId, flow: &Arc<Flow>) -> Arc<Inbox> {
-        let inbox = Inbox::new(Arc::clone(flow));
+    /// Adds one for a new channel and forgets those that are done; `None` when there are [`MOST_CHANNELS`].
+    pub(super) fn add(&self, id: ChannelId, flow: &Arc<Flow>) -> Option<Arc<Inbox>> {
         let mut map = self.map();
         map.retain(|_, inbox| !inbox.is_closed());
+        if map.len() >= MOST_CHANNELS {
+            return None;
+        }
+        let inbox = Inbox::new(Arc::clone(flow));
         map.insert(id, Arc::clone(&inbox));
-        inbox
+        Some(inbox)
     }
 }
 

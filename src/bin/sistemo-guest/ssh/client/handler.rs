@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, Pty, Sig};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
 
 use super::super::forward::{self, Agent};
 use super::super::start::{Asked, Running};
@@ -52,7 +52,13 @@ impl Handler for Client {
     ) -> Result<(), Self::Error> {
         let (_, writer) = channel.split();
         let id = writer.id();
-        self.inboxes.add(id, &self.flow);
+        // russh says nothing of the client's close that answers its own: those that are done, and their terminals, go here.
+        let inboxes = &self.inboxes;
+        self.sessions.retain(|id, _| inboxes.is_open(*id));
+        if self.inboxes.add(id, &self.flow).is_none() {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
         let open = Open {
             writer: Some(writer),
             wishes: Wishes::default(),
@@ -74,7 +80,10 @@ impl Handler for Client {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         let (_, writer) = channel.split();
-        let inbox = self.inboxes.add(writer.id(), &self.flow);
+        let Some(inbox) = self.inboxes.add(writer.id(), &self.flow) else {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        };
         tokio::spawn(forward::tcp(host.to_owned(), port, writer, reply, inbox));
         Ok(())
     }
@@ -90,13 +99,17 @@ impl Handler for Client {
             return Ok(());
         };
         let (_, writer) = channel.split();
-        let inbox = self.inboxes.add(writer.id(), &self.flow);
+        let Some(inbox) = self.inboxes.add(writer.id(), &self.flow) else {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        };
         let path = PathBuf::from(path);
         tokio::spawn(forward::unix(account, path, writer, reply, inbox));
         Ok(())
     }
 
-    /// A channel that this server opened (a forwarded port, the agent): data may follow at once.
+    /// A channel that this server opened (a forwarded port, the agent): data may follow at once. One too many gets no
+    /// inbox, and is closed by who opened it.
     async fn channel_open_confirmation(
         &mut self,
         id: ChannelId,
@@ -272,7 +285,8 @@ impl Handler for Client {
         let group = self
             .sessions
             .get(&channel)
-            .filter(|_| self.runs(channel))
+            // Once it is over, its process group's number may be someone else's.
+            .filter(|_| self.inboxes.is_open(channel))
             .and_then(|open| open.running.group);
         let sent = match (exit::requested(&signal), group) {
             (Some(signal), Some(group)) => killpg(Pid::from_raw(group), signal).is_ok(),

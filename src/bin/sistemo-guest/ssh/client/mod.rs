@@ -13,7 +13,7 @@ use russh::keys::PublicKey;
 use russh::server::Session;
 
 use self::channels::Open;
-pub use self::channels::{Inboxes, Wishes};
+pub use self::channels::{Inboxes, MOST_CHANNELS, Wishes};
 use super::flow::Flow;
 use super::forward::Listening;
 use super::keys;
@@ -156,12 +156,5 @@ impl Client {
             open.running = running;
         }
         Ok(())
-    }
-
-    /// Whether what the channel started still runs; afterwards its process group's number may be someone else's.
-    fn runs(&self, channel: ChannelId) -> bool {
-        self.inboxes
-            .get(channel)
-            .is_some_and(|inbox| !inbox.is_closed())
     }
 }

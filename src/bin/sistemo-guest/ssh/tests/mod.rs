@@ -3,6 +3,7 @@
 mod flow;
 mod forward;
 mod login;
+mod many;
 mod session;
 mod terminal;
 
