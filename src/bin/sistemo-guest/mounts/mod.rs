@@ -13,7 +13,7 @@ pub use self::end::settle;
 pub use self::kernel::{cgroups, early, late};
 pub use self::modules::offer_modules;
 pub use self::root::{empty, hand_down, root, switch_root};
-pub use self::volume::volume;
+pub use self::volume::{stand_in, volume, volume_place};
 
 /// Why a file system is not where it should be.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use super::{MountError, make_folder};
 
 /// Mounts the root disk at `place`. The journal is replayed by the kernel; no fsck is needed for that.
 pub fn root(disk: &Path, read_only: bool, place: &Path) -> Result<(), MountError> {
-    ext4(disk, place, read_only)
+    ext4(disk, place, read_only, None)
 }
 
 /// Shows the kernel's file systems in the new root too. Not moved: the SSH server, on its way from the one root to the
