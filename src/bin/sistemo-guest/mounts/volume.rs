@@ -204,6 +204,44 @@ mod tests {
         });
     }
 
+    /// With a disk that is a file; not at all where the kernel offers none.
+    #[test]
+    fn a_damaged_file_system_is_refused_with_the_disk_and_the_place() {
+        use std::process::Command;
+
+        apart(|place| {
+            let image = tempfile::NamedTempFile::new().unwrap();
+            image.as_file().set_len(16 << 20).unwrap();
+            let made = Command::new("mkfs.ext4")
+                .arg("-q")
+                .arg(image.path())
+                .status();
+            assert!(made.unwrap().success());
+            let attached = Command::new("losetup")
+                .args(["--find", "--show"])
+                .arg(image.path())
+                .output();
+            let Some(attached) = attached.ok().filter(|output| output.status.success()) else {
+                return;
+            };
+            let disk = PathBuf::from(String::from_utf8(attached.stdout).unwrap().trim());
+            let whole = volume(&disk, place, false);
+            let _ = nix::mount::umount(place);
+            // The superblock's magic number (see `grow`).
+            let damage = std::fs::File::options().write(true).open(&disk).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&damage, &[0; 2], 1024 + 0x38).unwrap();
+            damage.sync_all().unwrap();
+            let damaged = volume(&disk, place, false);
+            let detached = Command::new("losetup").arg("--detach").arg(&disk).status();
+            assert!(detached.unwrap().success());
+            whole.unwrap();
+            let said = crate::console::report(&damaged.unwrap_err());
+            let wanted = format!("{} holds no ext4 file system", disk.display());
+            assert!(said.starts_with(&wanted), "{said}");
+            assert!(said.contains(place.to_str().unwrap()), "{said}");
+        });
+    }
+
     #[test]
     fn a_read_only_root_has_the_places_that_are_there_and_no_others() {
         apart(|root| {
