@@ -12,7 +12,7 @@ use crate::gate::Keeper;
 use crate::uevent::Uevents;
 use crate::{
     console, disks, grow, handover, identity, machine_id, modules, mounts, network, power, ssh,
-    supervise,
+    supervise, volumes,
 };
 
 /// Where the root file system is mounted until it becomes the root.
@@ -110,16 +110,12 @@ fn start() -> Result<ExitCode, BootError> {
         .filter(|command| command.instead_of_init);
     let hands_over = own.is_none() && handover::has_init();
     mounts::late(hands_over);
-    for volume in &config.volumes {
-        let disk = disks::find(&volume.disk, &uevents)?;
-        mounts::volume(&disk, volume)?;
-        if !volume.disk.read_only {
-            note(grow::to_disk(&disk, Path::new(&volume.path)));
-        }
-    }
+    volumes::mount_all(&config.volumes, &uevents);
     if let Some(disk) = &config.modules {
-        let disk = disks::find(disk, &uevents)?;
-        note(mounts::offer_modules(&disk));
+        match disks::find(disk, &uevents) {
+            Ok(disk) => note(mounts::offer_modules(&disk)),
+            Err(error) => note(Err(error)),
+        }
     }
     for failure in identity::write(&config, hands_over) {
         note(Err(failure));

@@ -34,6 +34,7 @@ mod ssh;
 mod supervise;
 mod text;
 mod uevent;
+mod volumes;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,65 +1,43 @@
-//! The requests, carried out on files and folders.
+//! The requests of the protocol itself, carried out on files and folders.
 
-use std::collections::HashMap;
-use std::fs::{File, ReadDir};
+use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use nix::sys::statvfs::{FsFlags, Statvfs, fstatvfs, statvfs};
 
 use super::attributes::{self, Attributes};
-use super::listing;
-use super::wire::{MAXIMUM_DATA, MAXIMUM_PACKET, Reader, Reply, Status};
-
-/// OpenSSH's extensions that are served, with their versions.
-pub const EXTENSIONS: [(&str, &str); 8] = [
-    ("posix-rename@openssh.com", "1"),
-    ("statvfs@openssh.com", "2"),
-    ("fstatvfs@openssh.com", "2"),
-    ("hardlink@openssh.com", "1"),
-    ("fsync@openssh.com", "1"),
-    ("lsetstat@openssh.com", "1"),
-    ("limits@openssh.com", "1"),
-    ("expand-path@openssh.com", "1"),
-];
+use super::handles::{Handle, Handles};
+use super::wire::{MAXIMUM_DATA, Reader, Reply, Status};
+use super::{extensions, listing};
 
 /// Packet types of replies.
 const HANDLE: u8 = 102;
 const DATA: u8 = 103;
 const NAME: u8 = 104;
 const ATTRS: u8 = 105;
-const EXTENDED_REPLY: u8 = 201;
 
-/// Most files that one session may hold open; below the usual limit of 1024 descriptors.
-const MAXIMUM_HANDLES: usize = 1000;
 /// Names of a folder in one reply; OpenSSH's number.
 const NAMES: u32 = 100;
 
-#[derive(Debug)]
-enum Handle {
-    File { file: File, append: bool },
-    Folder { path: PathBuf, entries: ReadDir },
-}
-
-/// The open files of a session.
+/// A session's way to files: what it asks for, done with what it holds open.
 #[derive(Debug, Default)]
-pub struct Files {
-    handles: HashMap<u32, Handle>,
-    next: u32,
-}
+pub struct Files(Handles);
 
-type Answer = Result<Reply, Status>;
+/// What a request comes to: a reply with data, or a status.
+pub(super) type Answer = Result<Reply, Status>;
 
 impl Files {
     /// Carries out a request of this type; types as in draft-ietf-secsh-filexfer-02 §3.
     pub fn handle(&mut self, kind: u8, id: u32, request: &mut Reader<'_>) -> Answer {
         match kind {
             3 => self.open(id, request),
-            4 => self.close(id, request),
+            4 => {
+                self.0.close(request)?;
+                Ok(Reply::status(id, &Status::OK))
+            }
             5 => self.read(id, request),
             6 => self.write(id, request),
             7 => attributes_of(id, request.path()?.symlink_metadata()?),
@@ -90,36 +68,16 @@ impl Files {
                 let (target, link) = (request.path()?, request.path()?);
                 done(id, std::os::unix::fs::symlink(target, link))
             }
-            200 => self.extended(id, request),
+            200 => extensions::answer(&mut self.0, id, request),
             _ => Err(Status::UNSUPPORTED),
         }
     }
 
-    fn add(&mut self, id: u32, handle: Handle) -> Answer {
-        if self.handles.len() >= MAXIMUM_HANDLES {
-            return Err(io::Error::from_raw_os_error(nix::libc::EMFILE).into());
-        }
-        let number = self.next;
-        self.next = self.next.wrapping_add(1);
-        self.handles.insert(number, handle);
+    fn opened(&mut self, id: u32, handle: Handle) -> Answer {
+        let number = self.0.add(handle)?;
         let mut reply = Reply::to(id, HANDLE);
         reply.string(&number.to_be_bytes());
         Ok(reply)
-    }
-
-    fn number(request: &mut Reader<'_>) -> Result<u32, Status> {
-        let bytes: [u8; 4] = request
-            .string()?
-            .try_into()
-            .map_err(|_| Status::BAD_HANDLE)?;
-        Ok(u32::from_be_bytes(bytes))
-    }
-
-    fn file(&self, request: &mut Reader<'_>) -> Result<(&File, bool), Status> {
-        match self.handles.get(&Self::number(request)?) {
-            Some(Handle::File { file, append }) => Ok((file, *append)),
-            _ => Err(Status::BAD_HANDLE),
-        }
     }
 
     fn open(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
@@ -139,18 +97,11 @@ impl Files {
             .mode(mode)
             .custom_flags(nix::libc::O_NOCTTY)
             .open(path)?;
-        self.add(id, Handle::File { file, append })
+        self.opened(id, Handle::File { file, append })
     }
 
-    fn close(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
-        self.handles
-            .remove(&Self::number(request)?)
-            .ok_or(Status::BAD_HANDLE)?;
-        Ok(Reply::status(id, &Status::OK))
-    }
-
-    fn read(&self, id: u32, request: &mut Reader<'_>) -> Answer {
-        let (file, _) = self.file(request)?;
+    fn read(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
+        let (file, _) = self.0.file(request)?;
         let offset = request.long()?;
         let length = request.number()?.min(MAXIMUM_DATA);
         let mut reply = Reply::to(id, DATA);
@@ -161,8 +112,8 @@ impl Files {
         Ok(reply)
     }
 
-    fn write(&self, id: u32, request: &mut Reader<'_>) -> Answer {
-        let (mut file, append) = self.file(request)?;
+    fn write(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
+        let (mut file, append) = self.0.file(request)?;
         let offset = request.long()?;
         let data = request.string()?;
         done(
@@ -175,33 +126,30 @@ impl Files {
         )
     }
 
-    fn metadata(&self, request: &mut Reader<'_>) -> Result<std::fs::Metadata, Status> {
-        match self.handles.get(&Self::number(request)?) {
-            Some(Handle::File { file, .. }) => Ok(file.metadata()?),
-            Some(Handle::Folder { path, .. }) => Ok(path.metadata()?),
-            None => Err(Status::BAD_HANDLE),
-        }
+    fn metadata(&mut self, request: &mut Reader<'_>) -> Result<std::fs::Metadata, Status> {
+        Ok(match self.0.get(request)? {
+            Handle::File { file, .. } => file.metadata()?,
+            Handle::Folder { path, .. } => path.metadata()?,
+        })
     }
 
-    fn set_attributes(&self, id: u32, request: &mut Reader<'_>) -> Answer {
-        let number = Self::number(request)?;
+    fn set_attributes(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
+        let handle = self.0.get(request)?;
         let attributes = Attributes::read(request)?;
-        match self.handles.get(&number) {
-            Some(Handle::File { file, .. }) => done(id, attributes.apply_to_file(file)),
-            Some(Handle::Folder { path, .. }) => done(id, attributes.apply(path)),
-            None => Err(Status::BAD_HANDLE),
+        match handle {
+            Handle::File { file, .. } => done(id, attributes.apply_to_file(file)),
+            Handle::Folder { path, .. } => done(id, attributes.apply(path)),
         }
     }
 
     fn open_folder(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
         let path = request.path()?;
         let entries = std::fs::read_dir(&path)?;
-        self.add(id, Handle::Folder { path, entries })
+        self.opened(id, Handle::Folder { path, entries })
     }
 
     fn read_folder(&mut self, id: u32, request: &mut Reader<'_>) -> Answer {
-        let Some(Handle::Folder { entries, .. }) = self.handles.get_mut(&Self::number(request)?)
-        else {
+        let Handle::Folder { entries, .. } = self.0.get(request)? else {
             return Err(Status::BAD_HANDLE);
         };
         let mut reply = Reply::to(id, NAME);
@@ -224,45 +172,10 @@ impl Files {
         reply.set_number(place, count);
         Ok(reply)
     }
-
-    /// OpenSSH PROTOCOL §4.
-    fn extended(&self, id: u32, request: &mut Reader<'_>) -> Answer {
-        match request.string()? {
-            b"posix-rename@openssh.com" => {
-                let (from, to) = (request.path()?, request.path()?);
-                done(id, std::fs::rename(from, to))
-            }
-            b"hardlink@openssh.com" => {
-                let (from, to) = (request.path()?, request.path()?);
-                done(id, std::fs::hard_link(from, to))
-            }
-            b"fsync@openssh.com" => done(id, self.file(request)?.0.sync_all()),
-            b"statvfs@openssh.com" => Ok(space(id, &statvfs(&request.path()?)?)),
-            b"fstatvfs@openssh.com" => Ok(space(id, &fstatvfs(self.file(request)?.0.as_fd())?)),
-            b"lsetstat@openssh.com" => {
-                let path = request.path()?;
-                done(id, Attributes::read(request)?.apply_to_link(&path))
-            }
-            b"limits@openssh.com" => {
-                let mut reply = Reply::to(id, EXTENDED_REPLY);
-                let handles = u64::try_from(MAXIMUM_HANDLES).unwrap_or(u64::MAX);
-                for limit in [
-                    MAXIMUM_PACKET.into(),
-                    MAXIMUM_DATA.into(),
-                    MAXIMUM_DATA.into(),
-                    handles,
-                ] {
-                    reply.long(limit);
-                }
-                Ok(reply)
-            }
-            b"expand-path@openssh.com" => one_name(id, &resolve(&expand(&request.path()?)?)?),
-            _ => Err(Status::UNSUPPORTED),
-        }
-    }
 }
 
-fn done(id: u32, result: io::Result<()>) -> Answer {
+/// The reply to a request that asks for nothing back.
+pub(super) fn done(id: u32, result: io::Result<()>) -> Answer {
     result?;
     Ok(Reply::status(id, &Status::OK))
 }
@@ -274,7 +187,7 @@ fn attributes_of(id: u32, meta: std::fs::Metadata) -> Answer {
 }
 
 /// A reply of one name, without attributes, as `realpath` and `readlink` want it.
-fn one_name(id: u32, path: &Path) -> Answer {
+pub(super) fn one_name(id: u32, path: &Path) -> Answer {
     let mut reply = Reply::to(id, NAME);
     reply.number(1);
     for _ in 0..2 {
@@ -285,7 +198,7 @@ fn one_name(id: u32, path: &Path) -> Answer {
 }
 
 /// The path without links and dots; its last part need not exist, so that a client may ask for what it will make.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
     match (path.canonicalize(), path.parent(), path.file_name()) {
         (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
             let folder = if folder.as_os_str().is_empty() {
@@ -298,18 +211,6 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         (resolved, ..) => resolved,
     }
 }
-
-/// `~` and `~/…` are below the user's home. Other users' homes are not looked up.
-fn expand(path: &Path) -> io::Result<PathBuf> {
-    match path.strip_prefix("~") {
-        Ok(rest) => {
-            let home = std::env::var_os("HOME").ok_or(io::ErrorKind::NotFound)?;
-            Ok(Path::new(&home).join(rest))
-        }
-        Err(_) => Ok(path.to_path_buf()),
-    }
-}
-
 /// Version 3 says that a rename replaces nothing. Where the file system cannot promise it, it is looked up first.
 fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
@@ -319,27 +220,4 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
         Err(nix::Error::EINVAL | nix::Error::ENOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
         result => Ok(result?),
     }
-}
-
-fn space(id: u32, space: &Statvfs) -> Reply {
-    let mut reply = Reply::to(id, EXTENDED_REPLY);
-    let flags = space.flags();
-    let read_only = u64::from(flags.contains(FsFlags::ST_RDONLY));
-    let no_setuid = u64::from(flags.contains(FsFlags::ST_NOSUID)) << 1;
-    for value in [
-        space.block_size(),
-        space.fragment_size(),
-        space.blocks(),
-        space.blocks_free(),
-        space.blocks_available(),
-        space.files(),
-        space.files_free(),
-        space.files_available(),
-        space.filesystem_id(),
-        read_only | no_setuid,
-        space.name_max(),
-    ] {
-        reply.long(value);
-    }
-    reply
 }

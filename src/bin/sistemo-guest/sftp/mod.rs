@@ -5,7 +5,9 @@
 //! system. It speaks on its standard streams, one request after the other, and knows nothing of SSH.
 
 mod attributes;
+mod extensions;
 mod files;
+mod handles;
 mod listing;
 mod wire;
 
@@ -79,7 +81,7 @@ fn serve(
     }
     let mut hello = Reply::new(VERSION_REPLY);
     hello.number(VERSION);
-    for (name, version) in files::EXTENSIONS {
+    for (name, version) in extensions::EXTENSIONS {
         hello.string(name.as_bytes());
         hello.string(version.as_bytes());
     }
@@ -130,94 +132,4 @@ fn answer(files: &mut Files, packet: &[u8]) -> Reply {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packet(kind: u8, id: u32, parts: &[&[u8]]) -> Vec<u8> {
-        let mut body = vec![kind];
-        body.extend(id.to_be_bytes());
-        parts.iter().for_each(|part| body.extend(*part));
-        let mut packet = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
-        packet.extend(body);
-        packet
-    }
-
-    fn string(bytes: &[u8]) -> Vec<u8> {
-        let mut text = u32::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
-        text.extend(bytes);
-        text
-    }
-
-    fn talk(requests: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let mut input = packet(INIT, VERSION, &[]);
-        requests.iter().for_each(|request| input.extend(request));
-        let mut output = Vec::new();
-        serve(BufReader::new(&input[..]), BufWriter::new(&mut output)).unwrap();
-        let mut rest = &output[..];
-        let mut replies = Vec::new();
-        while !rest.is_empty() {
-            let length = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
-            replies.push(rest[4..4 + length].to_vec());
-            rest = &rest[4 + length..];
-        }
-        replies.remove(0);
-        replies
-    }
-
-    fn status(reply: &[u8]) -> u32 {
-        assert_eq!(reply[0], 101);
-        u32::from_be_bytes(reply[5..9].try_into().unwrap())
-    }
-
-    #[test]
-    fn a_file_whose_name_is_no_text_is_written_beyond_four_gibibytes_and_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut path = dir.path().as_os_str().as_encoded_bytes().to_vec();
-        path.extend(b"/\xff\xfe name\n");
-        let (write_create, far, none) = (0x2 | 0x8 | 0x1_u32, 5_u64 << 30, 0_u32.to_be_bytes());
-        let handle = string(&0_u32.to_be_bytes());
-        let replies = talk(&[
-            packet(3, 1, &[&string(&path), &write_create.to_be_bytes(), &none]),
-            packet(6, 2, &[&handle, &far.to_be_bytes(), &string(b"far out")]),
-            packet(
-                5,
-                3,
-                &[&handle, &(far + 4).to_be_bytes(), &100_u32.to_be_bytes()],
-            ),
-            packet(
-                5,
-                4,
-                &[&handle, &(far + 7).to_be_bytes(), &100_u32.to_be_bytes()],
-            ),
-            packet(4, 5, &[&handle]),
-            packet(7, 6, &[&string(&path)]),
-        ]);
-        assert_eq!(replies[0][0], 102);
-        assert_eq!(status(&replies[1]), 0);
-        assert_eq!(replies[2][9..], *b"out");
-        assert_eq!(status(&replies[3]), 1);
-        assert_eq!(status(&replies[4]), 0);
-        assert_eq!(replies[5][9..17], (far + 7).to_be_bytes());
-    }
-
-    #[test]
-    fn what_is_not_there_and_what_is_nonsense_get_their_own_answers() {
-        let replies = talk(&[
-            packet(17, 1, &[&string(b"/nowhere/at/all")]),
-            packet(17, 2, &[&[0, 0, 0, 9, b'x']]),
-            packet(99, 3, &[]),
-            packet(200, 4, &[&string(b"no-such@extension")]),
-            packet(4, 5, &[&string(b"bogus")]),
-        ]);
-        let statuses: Vec<_> = replies.iter().map(|reply| status(reply)).collect();
-        assert_eq!(statuses, [2, 5, 8, 8, 4]);
-    }
-
-    #[test]
-    fn an_oversized_packet_ends_the_session() {
-        let mut input = packet(INIT, VERSION, &[]);
-        input.extend(u32::MAX.to_be_bytes());
-        let ended = serve(BufReader::new(&input[..]), BufWriter::new(Vec::new()));
-        assert!(matches!(ended, Err(SftpError::Packet(u32::MAX))));
-    }
-}
+mod tests;

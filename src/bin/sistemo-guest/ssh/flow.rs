@@ -28,6 +28,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::login::Deadline;
+
 /// Bytes that a client may send before any of them is acknowledged.
 pub const WINDOW: u32 = 1 << 20;
 /// Bytes in the queues of one connection above which the window is closed.
@@ -151,18 +153,20 @@ impl Inbox {
 }
 
 /// The client's connection, read with a buffer (russh asks for four bytes at a time) and held back for
-/// [`PROBE_INTERVAL`] after each step of a closed window.
+/// [`PROBE_INTERVAL`] after each step of a closed window. It fails when the client takes too long to log in.
 pub struct Connection {
     stream: BufReader<TcpStream>,
     flow: Arc<Flow>,
+    login: Deadline,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream, flow: Arc<Flow>) -> Connection {
+    pub fn new(stream: TcpStream, flow: Arc<Flow>, login: Deadline) -> Connection {
         Connection {
             stream: BufReader::with_capacity(64 * 1024, stream),
             flow,
+            login,
             pause: None,
         }
     }
@@ -174,6 +178,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
+        self.login.check(context)?;
         if self.flow.pause.swap(false, Ordering::Relaxed) {
             self.pause = Some(Box::pin(sleep_until(Instant::now() + PROBE_INTERVAL)));
         }
@@ -191,6 +196,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        self.login.check(context)?;
         Pin::new(&mut self.stream).poll_write(context, data)
     }
 

@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
 
+use super::client::{Inboxes, MOST_CHANNELS};
 use super::flow::Inbox;
-use super::handler::Inboxes;
 use super::privilege;
 use super::session::Writer;
 use crate::accounts::{self, Account};
@@ -155,6 +155,9 @@ impl Listening {
         if (1..PRIVILEGED).contains(&number) && account.uid != 0 {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
+        if self.0.len() >= MOST_CHANNELS {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         let listener = TcpListener::bind(SocketAddr::new(bind_address(address)?, number)).await?;
         let bound = u32::from(listener.local_addr()?.port());
         let told = address.to_owned();
@@ -204,9 +207,16 @@ fn carry(
 ) {
     // The handler made the inbox when the client confirmed the channel; the channel's own queue is not used.
     let (_, writer) = channel.split();
-    if let Some(inbox) = inboxes.get(writer.id()) {
-        tokio::spawn(relay(stream, writer, inbox));
-    }
+    let inbox = inboxes.get(writer.id());
+    tokio::spawn(async move {
+        match inbox {
+            Some(inbox) => relay(stream, writer, inbox).await,
+            // One channel too many.
+            None => {
+                let _ = writer.close().await;
+            }
+        }
+    });
 }
 
 /// A socket in the guest behind which the client's key agent answers; removed when dropped.

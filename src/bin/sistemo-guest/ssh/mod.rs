@@ -3,11 +3,13 @@
 //! One thread, and a process of its own: it goes on when PID 1 becomes the image's init. The host made the host key
 //! and pins it. Who holds the host's key may log in as any user of the image, since it owns the machine.
 
+mod client;
+mod descriptors;
 mod exit;
 mod flow;
 mod forward;
-mod handler;
 mod keys;
+mod login;
 mod privilege;
 mod process;
 mod pty;
@@ -22,7 +24,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::sys::socket::sockopt;
@@ -33,14 +34,13 @@ use sistemo::guest::words::{Config, SSH_PORT};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::client::{Client, Shared};
 use self::flow::{Connection, Flow, WINDOW};
-use self::handler::{Client, Shared};
+use self::login::{Deadline, Login, Logins};
 use self::stage::{Stage, Stages};
 use crate::gate::{Gate, GateError};
 use crate::power;
 
-/// Time that a client has to prove who it is.
-const LOGIN_GRACE: Duration = Duration::from_secs(120);
 /// How long the server outlives the request to end, in which connections go on.
 const FAREWELL: Duration = Duration::from_millis(250);
 /// Largest packet that a client may send, in bytes; russh warns beyond 65535.
@@ -85,6 +85,7 @@ pub fn serve_machine(
     let (sender, stages) = Stages::new(Stage::Waiting);
     let server = Server::new(config, stages, true)?;
     protect();
+    descriptors::extend();
     server.run(async |server| {
         let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
         let listener = listen(SocketAddr::from(([0, 0, 0, 0], SSH_PORT))).await?;
@@ -153,6 +154,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 struct Server {
     config: Arc<ServerConfig>,
     shared: Arc<Shared>,
+    logins: Logins,
 }
 
 impl Server {
@@ -175,6 +177,7 @@ impl Server {
                 machine,
                 environment,
             }),
+            logins: Logins::default(),
         })
     }
 
@@ -190,11 +193,16 @@ impl Server {
     }
 
     async fn accept(&self, listener: &TcpListener) {
+        descriptors::raise();
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    // No place: dropped. A client tries again; a stranger may.
+                    let Some(login) = self.logins.begin() else {
+                        continue;
+                    };
                     let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
-                    tokio::spawn(attend(config, shared, stream, peer));
+                    tokio::spawn(attend(config, shared, login, stream, peer));
                 }
                 // Out of descriptors or memory, or a client that left already: others may still be served.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -207,6 +215,7 @@ impl Server {
 async fn attend(
     config: Arc<ServerConfig>,
     shared: Arc<Shared>,
+    login: Arc<Login>,
     stream: TcpStream,
     peer: SocketAddr,
 ) {
@@ -216,32 +225,12 @@ async fn attend(
     let _ = stream.set_nodelay(true);
     let _ = nix::sys::socket::setsockopt(&stream, sockopt::KeepAlive, &true);
     let flow = Arc::new(Flow::default());
-    let client = Client::new(shared, Arc::clone(&flow), peer, local);
-    let authenticated = client.authenticated();
-    let connection = Connection::new(stream, flow);
-    let session = async {
-        // A client that breaks the protocol or vanishes is its own affair. One that does not even say what it speaks is
-        // waited for no longer than one that does not log in.
-        let begun = russh::server::run_stream(config, connection, client);
-        if let Ok(Ok(session)) = tokio::time::timeout(LOGIN_GRACE, begun).await {
-            let handle = session.handle();
-            let grace = async {
-                tokio::time::sleep(LOGIN_GRACE).await;
-                if !authenticated.load(Ordering::Relaxed) {
-                    let reason = russh::Disconnect::ByApplication;
-                    let _ = handle
-                        .disconnect(reason, "too slow to log in".into(), String::new())
-                        .await;
-                }
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                _ = session => {}
-                () = grace => {}
-            }
-        }
-    };
-    session.await;
+    let connection = Connection::new(stream, Arc::clone(&flow), Deadline::new(Arc::clone(&login)));
+    let client = Client::new(shared, flow, login, peer, local);
+    // A client that breaks the protocol or vanishes is its own affair.
+    if let Ok(session) = russh::server::run_stream(config, connection, client).await {
+        let _ = session.await;
+    }
     // The C library keeps what a busy client needed for the next one; a machine's memory has better uses.
     // SAFETY: gives free memory back and touches no other.
     unsafe { nix::libc::malloc_trim(0) };

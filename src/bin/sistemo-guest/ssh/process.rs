@@ -73,6 +73,7 @@ pub fn start(launch: Launch<'_>) -> io::Result<Child> {
         }
         restore_signals();
         restore_oom_score();
+        super::descriptors::restore();
         // SAFETY: marks descriptors of this process only; the standard three are kept.
         unsafe {
             libc::syscall(
