@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::support::{Image, Lab};
@@ -44,17 +45,31 @@ fn a_deploy_that_fails_at_any_step_undoes_itself() {
 fn an_interrupt_undoes_a_deploy() {
     let lab = Lab::new();
     let tiny = lab.image(Image::Tiny);
+    let line = format!("machine deploy {tiny} --name a");
+    let waiting = "waiting for the guest";
+    let (status, said) = signalled(lab.command(&line, &[]), waiting, Signal::SIGINT);
+    assert_eq!(status, Some(130), "{said}");
+    assert!(said.contains("cancelled"), "{said}");
+    lab.has_nothing_left();
+
     // Also in a step that does not ask, and where nothing is waited for afterwards.
-    for (options, moment) in [
-        ("", "waiting for the guest"),
-        ("--no-wait", "setting up the network"),
-    ] {
-        let line = format!("machine deploy {tiny} --name a {options}");
-        let (status, said) = signalled(lab.command(&line, &[]), moment, Signal::SIGINT);
-        assert_eq!(status, Some(130), "{said}");
-        assert!(said.contains("cancelled"), "{said}");
-        lab.has_nothing_left();
-    }
+    let fault = [("SISTEMO_FAULT", "stop:write-initramfs:before")];
+    let mut child = lab
+        .command(&format!("{line} --no-wait"), &fault)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+    assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
+    kill(pid, Signal::SIGINT).unwrap();
+    kill(pid, Signal::SIGCONT).unwrap();
+    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("cancelled"), "{said}");
+    lab.has_nothing_left();
 }
 
 #[test]

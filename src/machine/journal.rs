@@ -196,12 +196,15 @@ impl Operation<'_> {
     }
 }
 
-/// Lets tests kill or fail this process around a step: `SISTEMO_FAULT=kill:launch:after`. Not in release builds.
+/// Lets tests kill, stop or fail this process around a step: `SISTEMO_FAULT=kill:launch:after`. Not in release builds.
 fn fault(step: Step, when: &str) -> Result<()> {
     #[cfg(debug_assertions)]
     if let Ok(wish) = std::env::var("SISTEMO_FAULT") {
         if wish == format!("kill:{}:{when}", step.as_str()) {
             let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        }
+        if wish == format!("stop:{}:{when}", step.as_str()) {
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
         }
         if wish == format!("fail:{}:{when}", step.as_str()) {
             return Err(Error::Fault(step.as_str()).into());

@@ -11,8 +11,7 @@ use super::Error;
 const BLOCK: u64 = 4096;
 const INODE: u64 = 256;
 
-/// Makes `image` from the tree `root`, which becomes the image's top directory. The same tree gives the same bytes:
-/// nothing in the image is random, and its times are the files'.
+/// Makes `image` from the tree `root`, which becomes the image's top directory.
 pub(super) fn make(root: &Path, image: &Path) -> Result<(), Error> {
     let read = |source| Error::Read {
         path: root.into(),
@@ -30,21 +29,16 @@ pub(super) fn make(root: &Path, image: &Path) -> Result<(), Error> {
         tool: "mkfs.ext4",
         text,
     };
-    // No journal: it is never written. The identifiers are constants, so that the image is reproducible.
+    // No journal: it is never written.
     let output = Command::new("mkfs.ext4")
         .args(["-q", "-F", "-b", "4096", "-m", "0", "-L", "modules"])
         .args(["-O", "^has_journal,^resize_inode", "-I", &INODE.to_string()])
         .args(["-N", &need.inodes().to_string()])
-        .args(["-U", "5157e300-0000-4000-8000-000000000001"])
-        .args([
-            "-E",
-            "root_owner=0:0,hash_seed=5157e300-0000-4000-8000-000000000002",
-        ])
+        .args(["-E", "root_owner=0:0"])
         .arg("-d")
         .arg(root)
         .arg(image)
         .env("LC_ALL", "C")
-        .env("E2FSPROGS_FAKE_TIME", "1")
         .stdin(Stdio::null())
         .output()
         .map_err(|e| fail(e.to_string()))?;

@@ -86,26 +86,6 @@ fn a_distributions_kernel_becomes_one_that_boots_anywhere() {
 }
 
 #[test]
-fn the_image_of_modules_is_reproducible() {
-    let dir = tempfile::tempdir().unwrap();
-    let tree = dir.path().join("tree");
-    fs::create_dir_all(tree.join("kernel/fs")).unwrap();
-    for n in 0..300 {
-        fs::write(
-            tree.join(format!("kernel/fs/{n}.ko")),
-            vec![n as u8; n * 40],
-        )
-        .unwrap();
-    }
-    let images = ["one", "two"].map(|name| dir.path().join(name));
-    for image in &images {
-        super::modules_image::make(&tree, image).unwrap();
-    }
-    let [one, two] = images.map(|image| fs::read(image).unwrap());
-    assert!(one == two);
-}
-
-#[test]
 fn an_installation_that_fails_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let kernels = Kernels::new(dir.path());
