@@ -1,10 +1,12 @@
 //! A lab: a data directory and a network namespace of a test's own. Nothing of it touches the host's network, and
 //! nothing in it outlives the test.
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use serde_json::Value;
 
 use super::cache::{self, Image};
@@ -113,7 +115,8 @@ impl Lab {
         Going::start(line, self.command(line, variables), stdin)
     }
 
-    /// The command itself. Settings of whoever runs the tests do not reach it.
+    /// The command itself. Settings of whoever runs the tests do not reach it, nor that they run in the background, where
+    /// shells have interrupts ignored.
     pub fn command(&self, line: &str, variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&self.program);
         for (key, _) in std::env::vars_os() {
@@ -125,6 +128,15 @@ impl Lab {
             .environment
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()));
+        // SAFETY: signal(2) is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| {
+                for number in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+                    signal(number, SigHandler::SigDfl)?;
+                }
+                Ok(())
+            });
+        }
         command
             .args(shlex::split(line).expect("a shell line"))
             .envs(own.chain(variables.iter().copied()));
