@@ -75,6 +75,17 @@ enum Command {
     Image(image::Image),
 }
 
+impl Command {
+    /// Whether several things are computed side by side, as the layers of an image are.
+    fn has_much_to_do(&self) -> bool {
+        match self {
+            Command::Quickstart(_) | Command::Setup(_) | Command::Image(_) => true,
+            Command::Machine(machine::Machine::Deploy(_)) => true,
+            Command::Doctor(_) | Command::Machine(_) | Command::Volume(_) => false,
+        }
+    }
+}
+
 /// What every command is given.
 struct Context {
     format: Format,
@@ -117,10 +128,12 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     report::log_to_stderr();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .worker_threads(2)
-        .build();
+    let mut runtime = match cli.command.as_ref().is_some_and(Command::has_much_to_do) {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        // What waits for one thing at a time gains nothing from threads but the way between them.
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
