@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::operations::OperationRow;
-use super::{Error, Store, column};
+use super::{Error, Fields, Store, column};
 use crate::value::{ByteSize, MachineId, Name};
 
 /// What a machine was last seen to be. The drawing of its life is in [`crate::machine`].
@@ -111,34 +111,34 @@ const COLUMNS: &str = "id, name, status, spec, image, image_digest, network, ip,
      vmm, accelerator, pid, pid_started, boot_id, failure, created_at, started_at";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
-    let pid: Option<u32> = row.get("pid")?;
-    let started: Option<i64> = row.get("pid_started")?;
-    let boot_id: Option<String> = row.get("boot_id")?;
-    let spec: String = row.get("spec")?;
+    let mut fields = Fields::of(row);
+    // Fields are evaluated in the order in which they stand here, which is that of COLUMNS.
     Ok(MachineRow {
-        id: column(row, "id")?,
-        name: column(row, "name")?,
-        status: column(row, "status")?,
-        spec: serde_json::from_str(&spec).map_err(super::unreadable)?,
-        image: row.get("image")?,
-        image_digest: row.get("image_digest")?,
-        network: super::column_or_null(row, "network")?,
-        ip: super::column_or_null(row, "ip")?,
-        mac: row.get("mac")?,
-        host_key: row.get("host_key")?,
-        vmm: row.get("vmm")?,
-        accelerator: row.get("accelerator")?,
-        process: match (pid, started, boot_id) {
-            (Some(pid), Some(started), Some(boot_id)) => Some(ProcessRow {
-                pid,
-                started: started.cast_unsigned(),
-                boot_id,
-            }),
-            _ => None,
-        },
-        failure: row.get("failure")?,
-        created_at: row.get("created_at")?,
-        started_at: row.get("started_at")?,
+        id: fields.parsed()?,
+        name: fields.parsed()?,
+        status: fields.parsed()?,
+        spec: serde_json::from_str(fields.text()?.unwrap_or_default())
+            .map_err(super::unreadable)?,
+        image: fields.next()?,
+        image_digest: fields.next()?,
+        network: fields.parsed_or_null()?,
+        ip: fields.parsed_or_null()?,
+        mac: fields.next()?,
+        host_key: fields.next()?,
+        vmm: fields.next()?,
+        accelerator: fields.next()?,
+        process: process(fields.next()?, fields.next()?, fields.next()?),
+        failure: fields.next()?,
+        created_at: fields.next()?,
+        started_at: fields.next()?,
+    })
+}
+
+fn process(pid: Option<u32>, started: Option<i64>, boot_id: Option<String>) -> Option<ProcessRow> {
+    Some(ProcessRow {
+        pid: pid?,
+        started: started?.cast_unsigned(),
+        boot_id: boot_id?,
     })
 }
 

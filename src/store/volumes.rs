@@ -7,7 +7,7 @@ use std::str::FromStr;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Store, column, column_or_null};
+use super::{Error, Fields, Store};
 use crate::value::{ByteSize, MachineId, Name};
 
 /// What a volume is for.
@@ -65,16 +65,18 @@ const COLUMNS: &str =
     "id, name, role, size_bytes, path, machine_id, mount_path, image_digest, created_at";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
+    let mut fields = Fields::of(row);
+    // Fields are evaluated in the order in which they stand here, which is that of COLUMNS.
     Ok(VolumeRow {
-        id: row.get("id")?,
-        name: column(row, "name")?,
-        role: column(row, "role")?,
-        size: ByteSize::bytes(row.get::<_, i64>("size_bytes")?.cast_unsigned()),
-        path: row.get::<_, String>("path")?.into(),
-        machine: column_or_null(row, "machine_id")?,
-        mount_path: row.get("mount_path")?,
-        image_digest: row.get("image_digest")?,
-        created_at: row.get("created_at")?,
+        id: fields.next()?,
+        name: fields.parsed()?,
+        role: fields.parsed()?,
+        size: ByteSize::bytes(fields.next::<i64>()?.cast_unsigned()),
+        path: fields.next::<String>()?.into(),
+        machine: fields.parsed_or_null()?,
+        mount_path: fields.next()?,
+        image_digest: fields.next()?,
+        created_at: fields.next()?,
     })
 }
 
