@@ -72,6 +72,15 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
         ("machine ssh nosuch", 3, "there is no machine"),
         ("machine logs nosuch", 3, "there is no machine"),
         ("volume show nosuch", 3, "nosuch"),
+        ("config set default_memmory 1G", 2, "there is no setting"),
+        (
+            "config set default_memory lots",
+            2,
+            "setting default_memory is \"lots\"",
+        ),
+        ("config unset nosuch", 2, "there is no setting"),
+        ("completion tcsh", 2, "invalid value 'tcsh'"),
+        ("history --limit some", 2, "invalid value 'some'"),
         ("image show nosuch", 3, "nosuch"),
         ("-o yaml machine list", 2, "invalid value 'yaml'"),
     ] {

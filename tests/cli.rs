@@ -17,7 +17,7 @@ fn filters(lab: &Lab) -> Settings {
         (r"sistemo-[0-9a-f]{8}\b", "NAMESPACE"),
         (r"sha256:[0-9a-f]+", "DIGEST"),
         (r#""used_bytes": \d+"#, r#""used_bytes": "BYTES""#),
-        (r"[\d.]+ MiB used", "SIZE used"),
+        (r"[\d.]+ [KM]iB used", "SIZE used"),
         // What of the tiny root disk is written by now.
         (r"\b2\.\d MiB", "SIZE"),
         (r"(?m)\b\d+[smh]$", "AGE"),
@@ -145,4 +145,61 @@ fn a_closed_stderr_changes_no_exit_status() {
         let status = command.stderr(writer).status().unwrap();
         assert_eq!(status.code(), Some(3), "{line}: {status}");
     }
+}
+
+#[test]
+fn what_was_done_and_what_is_set() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run("volume create 16M --name data").ok();
+    lab.run(&format!(
+        "machine deploy {tiny} --name web --no-wait --attach data:/srv --expose 8080:80 --expose 53/udp"
+    ))
+    .ok();
+    lab.run("machine expose web --port 8081:80").ok();
+    lab.run("config set default_memory 1G").ok();
+    let mut filters = filters(&lab);
+    filters.add_filter(r"\d+\.\ds\b", "TOOK");
+    filters.add_filter(r#""duration_ms": \d+"#, r#""duration_ms": "MS""#);
+    // The lab's own settings, and columns as wide as its paths.
+    filters.add_filter(r"/run/netns/\S+", "NAMESPACE");
+    filters.add_filter(r" {2,}", "  ");
+    let _filters = filters.bind_to_scope();
+    insta::assert_snapshot!("list_ports", lab.run("machine list").ok());
+    insta::assert_snapshot!("status_ports", lab.run("machine status web").ok());
+    lab.run("machine delete web -y").ok();
+    lab.run("volume delete data -y").ok();
+    insta::assert_snapshot!("history", lab.run("history").ok());
+    let web = lab.run("history --machine web --limit 1 -o json");
+    insta::assert_snapshot!("history_json", web.ok());
+    insta::assert_snapshot!("config", lab.run("config").ok());
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_shell_is_offered_the_names_that_fit() {
+    let lab = Lab::bare();
+    for name in ["data", "dates", "photos"] {
+        lab.run(&format!("volume create 16M --name {name}")).ok();
+    }
+    let offered = |line: &str| {
+        let words = line.split(' ').count();
+        let index = (words - 1).to_string();
+        let variables = [
+            ("SISTEMO_COMPLETE", "bash"),
+            ("_CLAP_COMPLETE_INDEX", index.as_str()),
+            ("_CLAP_IFS", "\n"),
+        ];
+        lab.run_with(&format!("-- {line}''"), &variables).ok()
+    };
+    assert_eq!(offered("sistemo volume show da"), "data\ndates");
+    assert!(offered("sistemo config set default_m").contains("default_memory"));
+    assert!(offered("sistemo machine deploy deb").contains("debian"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = lab.run(&format!("completion {shell}")).ok();
+        assert!(script.contains("SISTEMO_COMPLETE"), "{shell}: {script}");
+    }
+    assert!(lab.run("man").ok().contains(".SH SYNOPSIS"));
+    lab.run("volume delete data dates photos -y").ok();
+    lab.has_nothing_left();
 }

@@ -70,6 +70,11 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "seconds a guest may take to power off",
     },
     Key {
+        name: "reconcile_interval",
+        default: "30",
+        meaning: "seconds between two walks of the daemon over everything",
+    },
+    Key {
         name: "max_vcpus",
         default: "64",
         meaning: "most virtual processors of one machine",

@@ -1,6 +1,7 @@
 //! Settings: defaults, then `/etc/sistemo/config.toml`, then `config.toml` in the data directory, then the environment
 //! (`SISTEMO_<KEY>`), then flags. Each value knows where it came from, so that a bad one can be traced.
 
+mod file;
 mod keys;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,8 @@ pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,
-    File(PathBuf),
+    /// A file, and the line in it, counted from 1.
+    File(PathBuf, usize),
     /// The environment variable of that name.
     Environment(String),
     /// The command line's flag of that name.
@@ -35,7 +37,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
-            Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
             Origin::Environment(name) => write!(f, "environment variable {name}"),
             Origin::Flag(name) => f.write_str(name),
         }
@@ -53,8 +55,15 @@ pub enum Error {
     #[error("the settings in {} are not TOML", path.display())]
     Toml {
         path: PathBuf,
-        source: Box<toml::de::Error>,
+        source: Box<toml_edit::TomlError>,
     },
+    #[error("cannot write the settings to {}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("there is no setting {0:?}")]
+    NoSuchKey(String),
     #[error("{origin} has a setting {key:?}, which does not exist")]
     Unknown { key: String, origin: Origin },
     #[error("setting {key} is {value:?} ({origin})")]
@@ -68,7 +77,10 @@ pub enum Error {
 
 impl Advice for Error {
     fn kind(&self) -> Kind {
-        Kind::Usage
+        match self {
+            Error::Write { .. } => Kind::Failed,
+            _ => Kind::Usage,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -77,10 +89,17 @@ impl Advice for Error {
                 Some(format!("make {} readable or remove it", path.display()))
             }
             Error::Toml { .. } => Some("a line reads: default_memory = \"1G\"".into()),
-            Error::Unknown { .. } => {
-                let keys: Vec<_> = KEYS.iter().map(|key| key.name).collect();
-                Some(format!("the settings are {}", keys.join(", ")))
-            }
+            Error::Write { path, .. } => Some(format!(
+                "run it as root (sudo), or make {} writable",
+                path.display()
+            )),
+            Error::Unknown { key, .. } | Error::NoSuchKey(key) => Some(match nearest(key) {
+                Some(near) => format!("did you mean {near}?"),
+                None => {
+                    let keys: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+                    format!("the settings are {}", keys.join(", "))
+                }
+            }),
             Error::Value { why, .. } => Some(why.clone()),
         }
     }
@@ -112,6 +131,7 @@ pub struct Config {
     pub default_storage: ByteSize,
     pub ssh_timeout: Duration,
     pub stop_timeout: Duration,
+    pub reconcile_interval: Duration,
     pub max_vcpus: u8,
     pub max_memory: Option<ByteSize>,
     pub min_disk_free: ByteSize,
@@ -135,10 +155,10 @@ impl Config {
             .iter()
             .map(|key| (key.name, (key.default.to_string(), Origin::Default)))
             .collect();
-        for path in [PathBuf::from(SYSTEM_FILE), data_dir.join("config.toml")] {
-            for (key, value) in read_file(&path)? {
-                let origin = Origin::File(path.clone());
-                match KEYS.iter().find(|known| known.name == key) {
+        for path in [PathBuf::from(SYSTEM_FILE), file_in(&data_dir)] {
+            for file::Entry { key, value, line } in file::read(&path)? {
+                let origin = Origin::File(path.clone(), line);
+                match known(&key) {
                     Some(known) => found.insert(known.name, (value, origin)),
                     None => return Err(Error::Unknown { key, origin }),
                 };
@@ -153,10 +173,59 @@ impl Config {
         Values(found).parse(data_dir, origin)
     }
 
+    /// Sets a key in the data directory's file, or without a value takes it out, once it is known to be right.
+    pub fn set(&self, key: &str, value: Option<&str>) -> Result<(), Error> {
+        let known = known(key).ok_or_else(|| Error::NoSuchKey(key.into()))?;
+        if let Some(value) = value {
+            let mut all: BTreeMap<_, _> = KEYS
+                .iter()
+                .map(|key| (key.name, (key.default.to_string(), Origin::Default)))
+                .collect();
+            let origin = Origin::Flag("the command line");
+            all.insert(known.name, (value.to_string(), origin));
+            Values(all).parse(self.data_dir.clone(), Origin::Default)?;
+        }
+        file::write(&self.file(), known.name, value)
+    }
+
+    /// The data directory's file of settings, which may not be there yet.
+    pub fn file(&self) -> PathBuf {
+        file_in(&self.data_dir)
+    }
+
+    /// The names of all settings that can be set.
+    pub fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+        KEYS.iter().map(|key| (key.name, key.meaning))
+    }
+
     /// Every setting with its value and origin, in a fixed order.
     pub fn shown(&self) -> &[Shown] {
         &self.shown
     }
+}
+
+/// The file of settings of the data directory that `flag` and the environment lead to, whatever is in it.
+pub fn file_of(flag: Option<PathBuf>, environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
+    let data_dir = flag
+        .or_else(|| filled(environment, "SISTEMO_DATA_DIR").map(PathBuf::from))
+        .unwrap_or_else(|| default_data_dir(environment));
+    file_in(&data_dir)
+}
+
+fn file_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("config.toml")
+}
+
+fn known(key: &str) -> Option<&'static keys::Key> {
+    KEYS.iter().find(|known| known.name == key)
+}
+
+/// The setting that somebody who wrote `key` is likely to have meant.
+fn nearest(key: &str) -> Option<&'static str> {
+    let alike = |name: &str| strsim::jaro_winkler(name, key);
+    let names = KEYS.iter().map(|known| known.name);
+    let best = names.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+    (alike(best) > 0.8).then_some(best)
 }
 
 /// The value of a variable. An empty one is as good as none.
@@ -176,44 +245,4 @@ fn default_data_dir(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
         (_, Some(home)) => Path::new(&home).join(".local/share/sistemo"),
         _ => "/var/lib/sistemo".into(),
     }
-}
-
-fn read_file(path: &Path) -> Result<Vec<(String, String)>, Error> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        // A data directory that is a file is for whoever makes it to say.
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(Vec::new());
-        }
-        Err(source) => {
-            return Err(Error::Read {
-                path: path.into(),
-                source,
-            });
-        }
-    };
-    let table: toml::Table = toml::from_str(&text).map_err(|source| Error::Toml {
-        path: path.into(),
-        source: Box::new(source),
-    })?;
-    let as_text = |value: toml::Value| match value {
-        toml::Value::String(text) => text,
-        toml::Value::Array(items) => {
-            let items: Vec<_> = items
-                .iter()
-                .map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_string))
-                .collect();
-            items.join(",")
-        }
-        other => other.to_string(),
-    };
-    Ok(table
-        .into_iter()
-        .map(|(key, value)| (key, as_text(value)))
-        .collect())
 }

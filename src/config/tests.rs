@@ -28,7 +28,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
             .origin
             .clone()
     };
-    assert_eq!(origin("default_memory"), Origin::File(file));
+    assert_eq!(origin("default_memory"), Origin::File(file, 1));
     assert_eq!(
         origin("default_vcpus"),
         Origin::Environment("SISTEMO_DEFAULT_VCPUS".into())
@@ -62,6 +62,39 @@ fn nonsense_names_the_key_and_where_it_stands() {
     }
     std::fs::write(dir.path().join("config.toml"), "colour = 1\n").unwrap();
     assert!(matches!(load(dir.path(), &[]), Err(Error::Unknown { .. })));
+    std::fs::write(
+        dir.path().join("config.toml"),
+        "# mine\n\ndefault_memmory = \"1G\"\n",
+    )
+    .unwrap();
+    let error = load(dir.path(), &[]).unwrap_err();
+    assert!(error.to_string().contains("config.toml:3 "), "{error}");
+    assert_eq!(error.hint().unwrap(), "did you mean default_memory?");
     std::fs::write(dir.path().join("config.toml"), "= =\n").unwrap();
     assert!(matches!(load(dir.path(), &[]), Err(Error::Toml { .. })));
+}
+
+#[test]
+fn a_setting_is_checked_before_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = load(dir.path(), &[]).unwrap();
+    config.set("default_memory", Some("1G")).unwrap();
+    config.set("stop_timeout", Some("5")).unwrap();
+    assert!(matches!(
+        config.set("default_vcpus", Some("0")),
+        Err(Error::Value { .. })
+    ));
+    assert!(matches!(
+        config.set("default_vcpu", Some("4")),
+        Err(Error::NoSuchKey(_))
+    ));
+    let config = load(dir.path(), &[]).unwrap();
+    assert_eq!(config.default_memory, ByteSize::gib(1));
+    assert_eq!(config.stop_timeout, std::time::Duration::from_secs(5));
+    assert_eq!(config.default_vcpus, 2);
+    config.set("default_memory", None).unwrap();
+    assert_eq!(
+        load(dir.path(), &[]).unwrap().default_memory,
+        ByteSize::mib(512)
+    );
 }

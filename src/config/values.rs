@@ -100,6 +100,7 @@ impl Values {
             default_storage: self.get("default_storage", "2G")?,
             ssh_timeout: Duration::from_secs(self.ranged("ssh_timeout", 1..=day)?),
             stop_timeout: Duration::from_secs(self.ranged("stop_timeout", 0..=day)?),
+            reconcile_interval: Duration::from_secs(self.ranged("reconcile_interval", 1..=day)?),
             max_vcpus: vcpus(self.ranged("max_vcpus", 1..=64)?),
             max_memory,
             min_disk_free: self.get("min_disk_free", "1G")?,

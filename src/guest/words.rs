@@ -113,11 +113,22 @@ pub struct Command {
     pub restart: Restart,
 }
 
-/// When an application is started again inside the guest.
+/// When what has ended by itself is started again: an application by the guest, a machine by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     No,
     OnFailure,
     Always,
+}
+
+impl Restart {
+    /// The word for it, as typed and as shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Restart::No => "no",
+            Restart::OnFailure => "on-failure",
+            Restart::Always => "always",
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! Runs programs of the host: nothing on their standard input, what they print kept, so that a failure can say why.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use crate::error::Advice;
 
@@ -24,7 +27,7 @@ pub enum Error {
     #[error("`{line}` failed ({status}):\n{last_lines}")]
     Failed {
         line: String,
-        status: std::process::ExitStatus,
+        status: ExitStatus,
         last_lines: String,
         log: Option<PathBuf>,
     },
@@ -79,6 +82,62 @@ impl CommandLine {
         CommandLine(words.into_iter().map(Into::into).collect())
     }
 
+    /// The same with more words.
+    #[must_use]
+    pub fn words<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.0.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same with a path as its next word.
+    #[must_use]
+    pub fn path(self, path: &Path) -> Self {
+        self.words([path.display().to_string()])
+    }
+
+    /// Runs it to its end whatever happens to this process: it has a process group of its own, so no signal from a
+    /// terminal reaches it, and it holds `lock` (a file locked by flock(2)) for as long as it runs. `good` are the
+    /// statuses that are no failure.
+    pub async fn run_to_the_end(&self, lock: BorrowedFd<'_>, good: &[i32]) -> Result<(), Error> {
+        let (program, arguments) = self.0.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
+        let start = |source| Error::Start {
+            program: program.into(),
+            source,
+        };
+        let lock = lock.try_clone_to_owned().map_err(start)?;
+        // Into a file: a pipe would break, and end it, when this process is killed.
+        let mut said = tempfile::tempfile().map_err(start)?;
+        let errors = said.try_clone().map_err(start)?;
+        let output = said.try_clone().map_err(start)?;
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(arguments)
+            .current_dir("/")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0);
+        // SAFETY: fcntl(2) is async-signal-safe, and the descriptor is open until the child has been made.
+        unsafe {
+            let lock = lock.as_raw_fd();
+            command.pre_exec(move || {
+                let lock = BorrowedFd::borrow_raw(lock);
+                // std opens every file with close-on-exec.
+                Ok(fcntl(lock, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)?)
+            });
+        }
+        let status = command.status().await.map_err(start)?;
+        if status.code().is_some_and(|code| good.contains(&code)) {
+            return Ok(());
+        }
+        let mut text = Vec::new();
+        said.rewind()
+            .and_then(|()| said.read_to_end(&mut text))
+            .map_err(start)?;
+        Err(self.failure(status, &String::from_utf8_lossy(&text), None))
+    }
+
     /// Runs it in `directory` and returns its standard output. What it prints is appended to `log`.
     pub async fn run(&self, directory: &Path, log: Option<&Path>) -> Result<String, Error> {
         let (program, arguments) = self.0.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
@@ -108,13 +167,18 @@ impl CommandLine {
         } else {
             &stderr
         };
+        Err(self.failure(output.status, said, log))
+    }
+
+    /// Why it failed, with the last lines of what it said.
+    fn failure(&self, status: ExitStatus, said: &str, log: Option<&Path>) -> Error {
         let lines: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
-        Err(Error::Failed {
+        Error::Failed {
             line: self.to_string(),
-            status: output.status,
+            status,
             last_lines: lines[lines.len().saturating_sub(SHOWN)..].join("\n"),
             log: log.map(Into::into),
-        })
+        }
     }
 
     /// A log that cannot be written does not stop the work that it tells of.
@@ -148,7 +212,29 @@ impl std::fmt::Display for CommandLine {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_runs_to_its_end_holds_the_lock_and_says_why_it_failed() {
+        let lock = tempfile::NamedTempFile::new().unwrap();
+        let name = lock
+            .path()
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let script = format!("ls -l /proc/$$/fd | grep -c {name}; exit 4");
+        let (lock, line) = (lock.as_file(), CommandLine::new(["sh", "-c", &script]));
+        let error = line.run_to_the_end(lock.as_fd(), &[0]).await.unwrap_err();
+        let Error::Failed { last_lines, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(last_lines, "1");
+        line.run_to_the_end(lock.as_fd(), &[0, 4]).await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_failure_shows_the_last_lines_and_keeps_them_all() {

@@ -42,7 +42,8 @@ impl Rooms {
         let uplink = self.config.uplink.as_deref();
         let mtu = self.home.uplink_mtu(uplink).await?;
         let network = network::plan_network(&network, mtu, uplink);
-        let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip));
+        let ports = self.store.ports_of(&row.id)?;
+        let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip), ports);
         Ok(Some((network, machine)))
     }
 }

@@ -86,7 +86,9 @@ async fn guest_config(rooms: &Rooms, row: &MachineRow, kernel: &Kernel) -> Resul
         }),
         None => None,
     };
-    let volumes = rooms.store.volumes_of(&row.id)?;
+    let mut volumes = rooms.store.volumes_of(&row.id)?;
+    // What is mounted below another volume comes after it.
+    volumes.sort_by(|a, b| a.mount_path.cmp(&b.mount_path));
     let mounts = volumes
         .iter()
         .filter(|volume| volume.role == Role::Data)

@@ -74,7 +74,7 @@ fn plain(text: &str) -> String {
 
 /// An inotify instance that the runtime can wait for.
 #[derive(Debug)]
-struct Watch(Inotify);
+pub(super) struct Watch(pub(super) Inotify);
 
 impl AsRawFd for Watch {
     fn as_raw_fd(&self) -> RawFd {

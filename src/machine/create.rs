@@ -8,9 +8,11 @@ use super::reserve::Source;
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
+use crate::guest::words::Restart;
 use crate::store::machines::Spec;
 use crate::store::operations::OperationKind;
-use crate::value::{ByteSize, MachineId, Name};
+use crate::value::{ByteSize, MachineId, Name, PortMapping};
+use crate::volume::Attachment;
 
 /// The least memory that a kernel with an init starts in.
 pub const LEAST_MEMORY: ByteSize = ByteSize::mib(128);
@@ -30,6 +32,14 @@ pub struct Request {
     pub storage: Option<ByteSize>,
     /// An existing root volume to boot.
     pub volume: Option<String>,
+    /// When it is started again after it ended by itself; by default an application when it failed, an OS never.
+    pub restart: Option<Restart>,
+    /// Ports of the host that are to lead into it.
+    pub expose: Vec<PortMapping>,
+    /// The network that it is on; the default one when absent.
+    pub network: Option<Name>,
+    /// Data volumes to mount.
+    pub attach: Vec<Attachment>,
     /// Whether to come back before the guest answers.
     pub no_wait: bool,
 }
@@ -46,6 +56,23 @@ impl Machines {
         let (vcpus, memory, storage) = rooms.check_resources(request)?;
         if let Some(name) = &request.name {
             rooms.check_free(name, request.volume.is_some())?;
+        }
+        if let Some(name) = &request.network {
+            // One that is not there is said before anything is fetched.
+            self.network(name.as_str())?;
+        }
+        for (index, port) in request.expose.iter().enumerate() {
+            let before = &request.expose[..index];
+            if before
+                .iter()
+                .any(|other| (other.host, other.protocol) == (port.host, port.protocol))
+            {
+                return Err(Error::PortTwice(*port).into());
+            }
+            rooms.refuse_port(port).await?;
+        }
+        for attachment in &request.attach {
+            rooms.free_data(attachment)?;
         }
         let source = match (&request.image, &request.volume) {
             (Some(image), None) => {
@@ -64,13 +91,23 @@ impl Machines {
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };
+        let mut command = source.command();
+        let restart = request.restart.unwrap_or(match &command {
+            Some(command) => command.restart,
+            None => Restart::No,
+        });
+        // Inside the guest the same holds for the application itself.
+        if let Some(command) = &mut command {
+            command.restart = restart;
+        }
         let spec = Spec {
             vcpus,
             memory,
-            command: source.command(),
+            command,
+            restart,
         };
         let id = MachineId::new();
-        let network = rooms.default_network().await?;
+        let network = rooms.network_for(request.network.as_ref()).await?;
         let lock = Lock::found(rooms, &id, "deploy")?;
         let reserved = rooms.reserve(id, request, &source, spec, storage, network);
         let (row, detail) = match reserved {
@@ -92,7 +129,7 @@ impl Machines {
         };
         let started = std::time::Instant::now();
         let outcome = operation.run().await;
-        rooms.note_history("deploy", &row.name, started, &outcome);
+        rooms.note_history("machine", "deploy", &row.name, started, &outcome);
         if outcome.is_err() && rooms.store.machine(&id)?.is_none() {
             lock.retire()?;
         }

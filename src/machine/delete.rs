@@ -40,7 +40,7 @@ impl Machines {
             no_wait: false,
         };
         let outcome = operation.run().await;
-        rooms.note_history("delete", &row.name, begun, &outcome);
+        rooms.note_history("machine", "delete", &row.name, begun, &outcome);
         outcome?;
         lock.retire()?;
         Ok(())

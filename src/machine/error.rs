@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use crate::error::{Advice, Error as Cause, Kind};
 use crate::store;
 use crate::store::machines::Status;
-use crate::value::{ByteSize, Name};
+use crate::store::volumes::Role;
+use crate::value::{ByteSize, Name, PortMapping, Protocol};
+use crate::volume::MountPath;
 
 /// A failure around a machine.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,47 @@ pub enum Error {
     #[error("volume {0} is not a root volume")]
     NotARoot(Name),
     #[error("volume {volume} belongs to machine {machine}")]
-    VolumeInUse { volume: Name, machine: String },
+    VolumeInUse {
+        volume: Name,
+        machine: String,
+        role: Role,
+    },
+    #[error("there is a volume {0} already")]
+    VolumeExists(Name),
+    #[error("a volume of {asked} was asked for, and one has {least} to {most}")]
+    VolumeSize {
+        asked: ByteSize,
+        least: ByteSize,
+        most: ByteSize,
+    },
+    #[error("volume {volume} has {has}, and {asked} is less")]
+    Shrink {
+        volume: Name,
+        has: ByteSize,
+        asked: ByteSize,
+    },
+    #[error("volume {volume} is {doing}")]
+    VolumeBusy { volume: Name, doing: &'static str },
+    #[error("volume {volume} is the root disk of machine {machine} and named after it")]
+    NamedAfter { volume: Name, machine: Name },
+    #[error("volume {0} is a root volume")]
+    NotAData(Name),
+    #[error("volume {volume} is not attached to machine {machine}")]
+    NotAttached { volume: Name, machine: Name },
+    #[error("volume {other} is mounted at {path} already")]
+    MountTaken { path: MountPath, other: Name },
+    #[error("port {port}/{protocol} of the host leads to machine {machine}")]
+    PortTaken {
+        port: u16,
+        protocol: Protocol,
+        machine: String,
+    },
+    #[error("no port {port} leads to machine {machine}")]
+    NotExposed { machine: Name, port: PortMapping },
+    #[error("port {0} of the host was asked for twice")]
+    PortTwice(PortMapping),
+    #[error("a machine has at most {0} data volumes")]
+    TooManyVolumes(usize),
     #[error("{asked} virtual processors were asked for, and a machine may have 1 to {most}")]
     Vcpus { asked: u8, most: u8 },
     #[error("{asked} of memory was asked for, and a machine may have {least} to {most}")]
@@ -54,6 +96,12 @@ pub enum Error {
     NoKernel,
     #[error("the guest program {} is missing", .0.display())]
     NoGuestProgram(PathBuf),
+    #[error("the default network cannot be deleted")]
+    DefaultNetwork,
+    #[error("none of {0} subnets is free")]
+    NoSubnet(usize),
+    #[error("process {0} watches over these machines already")]
+    Supervised(u32),
     #[error("the guest did not answer within {0} s")]
     Silent(u64),
     #[error("the hypervisor ended before the guest answered{}", because(.0))]
@@ -92,17 +140,31 @@ fn because(why: &Option<String>) -> String {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unknown(_) => Kind::NotFound,
+            Error::Unknown(_) | Error::NotExposed { .. } => Kind::NotFound,
             Error::Ambiguous(_)
             | Error::NothingToBoot
             | Error::TwoToBoot
             | Error::Vcpus { .. }
             | Error::Memory { .. }
-            | Error::Storage { .. } => Kind::Usage,
+            | Error::Storage { .. }
+            | Error::PortTwice(_)
+            | Error::VolumeSize { .. }
+            | Error::Shrink { .. } => Kind::Usage,
             Error::NameTaken(_)
             | Error::VolumeTaken(_)
             | Error::NotARoot(_)
             | Error::VolumeInUse { .. }
+            | Error::Supervised(_)
+            | Error::DefaultNetwork
+            | Error::NoSubnet(_)
+            | Error::PortTaken { .. }
+            | Error::VolumeExists(_)
+            | Error::VolumeBusy { .. }
+            | Error::NamedAfter { .. }
+            | Error::NotAData(_)
+            | Error::NotAttached { .. }
+            | Error::MountTaken { .. }
+            | Error::TooManyVolumes(_)
             | Error::MemoryShort { .. }
             | Error::State { .. } => Kind::Refused,
             Error::Step { cause, .. } => cause.kind(),
@@ -132,6 +194,42 @@ impl Advice for Error {
             Error::NothingToBoot => "for example: sistemo machine deploy debian".into(),
             Error::TwoToBoot => "leave out the image to boot from the volume".into(),
             Error::NotARoot(_) => "see the roles: sistemo volume list".into(),
+            Error::VolumeInUse {
+                machine,
+                volume,
+                role: Role::Data,
+            } => format!(
+                "stop the machine, then: sistemo machine volume detach {machine} {volume}"
+            ),
+            Error::DefaultNetwork => {
+                "its addresses can be changed: bridge_subnet in the settings (sistemo config)".into()
+            }
+            Error::NoSubnet(_) => "name one: --subnet 172.20.0.0/24".into(),
+            Error::Supervised(_) => "the daemon is up; to end it: sistemo down".into(),
+            Error::PortTaken { machine, port, .. } => format!(
+                "choose another port of the host, or: sistemo machine unexpose {machine} --port {port}"
+            ),
+            Error::NotExposed { machine, .. } => {
+                format!("see which do: sistemo machine show {machine}")
+            }
+            Error::PortTwice(_) => "each port of the host leads to one port of a machine: 8080:80".into(),
+            Error::VolumeExists(_) => "choose another name".into(),
+            Error::VolumeSize { .. } => "for example: sistemo volume create 10G --name data".into(),
+            Error::Shrink { .. } => {
+                "volumes only grow; for a smaller one, make a new volume and copy what is in it".into()
+            }
+            Error::VolumeBusy { .. } => "try again in a moment".into(),
+            Error::NamedAfter { machine, .. } => {
+                format!("rename the machine: sistemo machine rename {machine} NEW")
+            }
+            Error::NotAData(name) => {
+                format!("boot a machine from it: sistemo machine deploy --volume {name}")
+            }
+            Error::NotAttached { machine, .. } => {
+                format!("see which volumes it has: sistemo machine show {machine}")
+            }
+            Error::MountTaken { .. } => "say another place: VOLUME:/path".into(),
+            Error::TooManyVolumes(_) => "put more into fewer, larger volumes".into(),
             Error::VolumeInUse { machine, .. } => {
                 format!("delete the machine and keep its disk: sistemo machine delete {machine} --preserve-storage")
             }

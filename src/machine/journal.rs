@@ -6,6 +6,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::fault::fault;
 use super::steps::{Step, act, steps_of, undo};
 use super::{Error, Rooms};
 use crate::error::{Error as Cause, Kind, Result};
@@ -73,10 +74,10 @@ impl Operation<'_> {
             let acted = async {
                 self.write(index, false)?;
                 self.heed_cancel()?;
-                fault(*step, "before")?;
+                fault(step.as_str(), "before")?;
                 self.progress.step(step.says());
                 act(*step, self).await?;
-                fault(*step, "after")
+                fault(step.as_str(), "after")
             };
             let acted = acted.await;
             if let Err(cause) = acted {
@@ -194,22 +195,4 @@ impl Operation<'_> {
             undoing,
         }
     }
-}
-
-/// Lets tests kill, stop or fail this process around a step: `SISTEMO_FAULT=kill:launch:after`. Not in release builds.
-fn fault(step: Step, when: &str) -> Result<()> {
-    #[cfg(debug_assertions)]
-    if let Ok(wish) = std::env::var("SISTEMO_FAULT") {
-        if wish == format!("kill:{}:{when}", step.as_str()) {
-            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
-        }
-        if wish == format!("stop:{}:{when}", step.as_str()) {
-            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
-        }
-        if wish == format!("fail:{}:{when}", step.as_str()) {
-            return Err(Error::Fault(step.as_str()).into());
-        }
-    }
-    let _ = (step, when);
-    Ok(())
 }

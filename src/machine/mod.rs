@@ -21,6 +21,7 @@
 //!
 //! This is the only room that knows all the others.
 
+mod attach;
 mod boot;
 mod configure;
 mod console;
@@ -28,9 +29,13 @@ mod create;
 mod delete;
 mod enter;
 mod error;
+mod expose;
+mod fault;
 mod find;
+mod history;
 mod journal;
 mod lock;
+mod networks;
 mod paths;
 mod ready;
 mod recover;
@@ -39,7 +44,10 @@ mod root_disk;
 mod start;
 mod steps;
 mod stop;
+mod supervise;
 mod view;
+mod volumes;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,7 +56,9 @@ pub use console::Console;
 pub use create::Request;
 pub use enter::Session;
 pub use error::Error;
+pub use networks::Network;
 pub use paths::Paths;
+pub use supervise::Supervisor;
 pub use view::{Machine, Port};
 
 use crate::config::Config;

@@ -1,5 +1,7 @@
 //! The step that waits until a guest answers.
 
+use std::time::Duration;
+
 use super::console::{self, Console};
 use super::journal::Operation;
 use super::{Error, Rooms};
@@ -42,14 +44,17 @@ async fn ended(process: Option<vmm::Process>) {
 /// Comes back when the guest's SSH server has handed over to the image's init. Attempts follow what the guest writes
 /// to its console: a network that is not up yet does not answer, and says nothing of when to ask again.
 async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
-    const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+    const AGAIN: Duration = Duration::from_millis(500);
+    // A connection that was lost while the guest's network came up is not waited for until it is given up: asking anew
+    // is cheap, and a guest that is not ready says so again.
+    const ANSWER: Duration = Duration::from_secs(15);
     let mut console = Console::open(rooms.paths.console(&row.id))?;
     let mut seen = Vec::new();
     let line = words::READY_LINE.as_bytes();
     loop {
         seen.extend(console.read()?);
         let listening = seen.windows(line.len()).any(|window| window == line);
-        if listening && rooms.ask_ready(row).await.is_ok() {
+        if listening && let Ok(Ok(())) = tokio::time::timeout(ANSWER, rooms.ask_ready(row)).await {
             return Ok(());
         }
         seen.drain(

@@ -15,11 +15,12 @@ use crate::error::Result;
 use crate::event::Progress;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::{OperationKind, OperationRow};
+use crate::value::MachineId;
 use crate::vmm::{self, console::Ending};
 
 /// What is known of a machine that is said to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sighting {
+pub(super) enum Sighting {
     Alive,
     /// The host has restarted since.
     HostRestarted,
@@ -42,8 +43,14 @@ impl Machines {
                 Err(error) => left.push(error.to_string()),
             }
         }
+        for found in rooms.store.unfinished_volumes()? {
+            match rooms.tend_volume(&found, progress).await {
+                Ok(remains) => left.extend(remains),
+                Err(error) => left.push(format!("volume {}: {error}", found.name)),
+            }
+        }
         Lock::sweep(rooms)?;
-        for row in rooms.store.machines_that_are(Status::Running)? {
+        for row in rooms.store.machines_to_watch()? {
             if rooms.sight(&row) != Sighting::Alive
                 && let Err(error) = rooms.bury(&row, progress).await
             {
@@ -135,34 +142,57 @@ impl Rooms {
         }
     }
 
-    /// Takes the network of a machine down whose hypervisor has ended, and says what became of it.
+    /// Says what became of a machine whose hypervisor has ended, and takes its network down. Whoever is at the machine is
+    /// left to it.
     async fn bury(&self, found: &MachineRow, progress: &Progress) -> Result<()> {
-        let Some(_lock) = Lock::try_take(self, &found.id, "recovery")? else {
-            return Ok(());
-        };
-        let Some(row) = self.store.machine(&found.id)? else {
-            return Ok(());
+        match Lock::try_take(self, &found.id, "recovery")? {
+            Some(lock) => self.bury_locked(&found.id, &lock, progress).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The same under the machine's lock. Comes back with how it was found, if it was said to run.
+    ///
+    /// What became of it is written first, since that is what others wait for; that its process is still written down
+    /// afterwards is how an interrupted clean-up is known.
+    pub(super) async fn bury_locked(
+        &self,
+        id: &MachineId,
+        _lock: &Lock,
+        progress: &Progress,
+    ) -> Result<Option<Sighting>> {
+        let Some(row) = self.store.machine(id)? else {
+            return Ok(None);
         };
         let sighting = self.sight(&row);
-        if row.status != Status::Running || sighting == Sighting::Alive {
-            return Ok(());
+        let said_to_run = row.status == Status::Running;
+        if sighting == Sighting::Alive || (!said_to_run && row.process.is_none()) {
+            return Ok(None);
         }
+        if said_to_run {
+            self.note_end(&row, sighting, progress)?;
+        }
+        end_processes(self, &row).await?;
+        detach(self, &row).await?;
+        self.store.set_process(&row.id, None)?;
+        Ok(said_to_run.then_some(sighting))
+    }
+
+    fn note_end(&self, row: &MachineRow, sighting: Sighting, progress: &Progress) -> Result<()> {
         let (status, why) = match sighting {
-            Sighting::HostRestarted => (Status::Stopped, Some("the host restarted".to_string())),
+            Sighting::HostRestarted => {
+                self.store.set_resume(&row.id, true)?;
+                (Status::Stopped, Some("the host restarted".to_string()))
+            }
             Sighting::PoweredOff => (Status::Stopped, None),
             Sighting::Alive | Sighting::Crashed => {
                 let console = self.paths.console(&row.id);
                 let why = console::last_words(&console)
                     .map_or_else(String::new, |words| format!(": {words}"));
-                (
-                    Status::Failed,
-                    Some(format!("the hypervisor ended unexpectedly{why}")),
-                )
+                let why = format!("the hypervisor ended unexpectedly{why}");
+                (Status::Failed, Some(why))
             }
         };
-        end_processes(self, &row).await?;
-        detach(self, &row).await?;
-        self.store.set_process(&row.id, None)?;
         self.store.set_status(&row.id, status, why.as_deref())?;
         if status == Status::Failed {
             progress.note(format!("machine {} has failed", row.name));

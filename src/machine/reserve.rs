@@ -77,6 +77,7 @@ impl Rooms {
             return Err(Error::VolumeInUse {
                 volume: row.name,
                 machine,
+                role: Role::Root,
             }
             .into());
         }
@@ -148,6 +149,8 @@ impl Rooms {
         self.add_named(&mut row, &begins, request.name.as_ref(), source)?;
         let reserved = (|| -> Result<()> {
             self.reserve_root(&row, source, storage)?;
+            self.claim_data(&id, &request.attach)?;
+            self.claim_ports(&id, &request.expose)?;
             let ip = self.store.allocate_address(&network.name, &id)?;
             self.store
                 .set_address(&id, ip, &network::mac_for(ip).to_string())?;
@@ -201,6 +204,7 @@ impl Rooms {
                     return Err(Error::VolumeInUse {
                         volume: volume.name.clone(),
                         machine,
+                        role: Role::Root,
                     }
                     .into());
                 }
@@ -217,6 +221,7 @@ impl Rooms {
                     machine: Some(row.id),
                     mount_path: Some("/".into()),
                     image_digest: Some(image.digest.clone()),
+                    doing: None,
                     created_at: store::now(),
                 })?;
                 if !added {

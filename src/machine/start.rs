@@ -69,6 +69,10 @@ impl Machines {
             &[Status::Stopped, Status::Failed],
             &stop::unfinished(row),
         )?;
+        rooms.refuse_busy_volumes(&row.id)?;
+        for port in rooms.store.ports_of(&row.id)? {
+            rooms.home.refuse_busy(&port).await?;
+        }
         rooms.check_boot_parts()?;
         let host = crate::host::memory()?;
         if row.spec.memory > host.available {
@@ -87,7 +91,7 @@ impl Machines {
             no_wait,
         };
         let outcome = operation.run().await;
-        rooms.note_history(action, &row.name, begun, &outcome);
+        rooms.note_history("machine", action, &row.name, begun, &outcome);
         outcome
     }
 }

@@ -58,10 +58,6 @@ pub(super) fn steps_of(kind: OperationKind) -> &'static [Step] {
 
 impl Step {
     /// The step's name in the journal and in tests.
-    #[cfg_attr(
-        not(debug_assertions),
-        expect(dead_code, reason = "only tests name steps")
-    )]
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Step::CloneRoot => "clone-root",

@@ -9,11 +9,9 @@ use super::lock::Lock;
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::store::history::HistoryRow;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
-use crate::value::Name;
-use crate::{network, store, vmm};
+use crate::{network, vmm};
 
 /// How long a guest may take to hear that it shall power off, before its power button is pressed.
 const HEARING: Duration = Duration::from_secs(10);
@@ -74,7 +72,7 @@ impl Machines {
             no_wait: false,
         };
         let outcome = operation.run().await;
-        rooms.note_history("stop", &row.name, begun, &outcome);
+        rooms.note_history("machine", "stop", &row.name, begun, &outcome);
         outcome
     }
 }
@@ -197,34 +195,9 @@ pub(super) async fn detach(rooms: &Rooms, row: &MachineRow) -> Result<()> {
     if let (Some(name), Some(ip)) = (&row.network, row.ip) {
         // Taking down asks nothing of the uplink, which may be gone.
         let network = network::plan_network(&rooms.store.network(name)?, 0, None);
-        let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip));
+        let machine =
+            network::plan_machine(&row.id, &network, ip, network::mac_for(ip), Vec::new());
         rooms.home.detach(&machine).await?;
     }
     Ok(())
-}
-
-impl Rooms {
-    /// Writes down what was done to a machine. History that cannot be written stops nothing.
-    pub(super) fn note_history(
-        &self,
-        action: &str,
-        name: &Name,
-        begun: std::time::Instant,
-        outcome: &Result<()>,
-    ) {
-        let took = begun.elapsed();
-        let row = HistoryRow {
-            id: 0,
-            at: store::ago(took),
-            action: action.into(),
-            target: "machine".into(),
-            name: name.to_string(),
-            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            ok: outcome.is_ok(),
-            error: outcome.as_ref().err().map(ToString::to_string),
-        };
-        if let Err(error) = self.store.add_history(&row) {
-            tracing::warn!(%error, "history was not written");
-        }
-    }
 }

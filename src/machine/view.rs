@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::{Console, Error, Machines};
 use crate::error::Result;
+use crate::guest::words::Restart;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::volumes::VolumeRow;
-use crate::value::MachineId;
+use crate::value::{MachineId, PortMapping, Protocol};
 use crate::volume::{self, Volume};
 
 /// A machine. The field names are the keys of `-o json`; they are only ever added to.
@@ -28,7 +29,7 @@ pub struct Machine {
     pub vcpus: u8,
     pub memory_bytes: u64,
     /// When the machine is started again by itself: `no`, `on-failure` or `always`.
-    pub restart: String,
+    pub restart: Restart,
     pub vmm: Option<String>,
     pub accelerator: Option<String>,
     pub pid: Option<u32>,
@@ -45,7 +46,17 @@ pub struct Machine {
 pub struct Port {
     pub host_port: u16,
     pub machine_port: u16,
-    pub protocol: String,
+    pub protocol: Protocol,
+}
+
+impl From<&PortMapping> for Port {
+    fn from(port: &PortMapping) -> Self {
+        Port {
+            host_port: port.host,
+            machine_port: port.machine,
+            protocol: port.protocol,
+        }
+    }
 }
 
 impl Machines {
@@ -58,10 +69,17 @@ impl Machines {
                 volumes.entry(machine).or_default().push(volume);
             }
         }
+        let mut ports: HashMap<MachineId, Vec<PortMapping>> = HashMap::new();
+        for (machine, port) in rooms.store.ports()? {
+            ports.entry(machine).or_default().push(port);
+        }
         let rows = rooms.store.machines()?;
         Ok(rows
             .iter()
-            .map(|row| view(row, volumes.get(&row.id).into_iter().flatten()))
+            .map(|row| {
+                let volumes = volumes.get(&row.id).into_iter().flatten();
+                view(row, volumes, ports.get(&row.id).map_or(&[], Vec::as_slice))
+            })
             .collect())
     }
 
@@ -69,7 +87,8 @@ impl Machines {
     pub fn show(&self, name: &str) -> Result<Machine> {
         let row = self.0.find(name)?;
         let volumes = self.0.store.volumes_of(&row.id)?;
-        Ok(view(&row, volumes.iter()))
+        let ports = self.0.store.ports_of(&row.id)?;
+        Ok(view(&row, volumes.iter(), &ports))
     }
 
     /// The boot log of a machine, whatever its state.
@@ -118,7 +137,11 @@ impl Machines {
     }
 }
 
-fn view<'a>(row: &MachineRow, volumes: impl Iterator<Item = &'a VolumeRow>) -> Machine {
+fn view<'a>(
+    row: &MachineRow,
+    volumes: impl Iterator<Item = &'a VolumeRow>,
+    ports: &[PortMapping],
+) -> Machine {
     let runs = matches!(
         row.status,
         Status::Creating | Status::Starting | Status::Running | Status::Stopping
@@ -138,7 +161,7 @@ fn view<'a>(row: &MachineRow, volumes: impl Iterator<Item = &'a VolumeRow>) -> M
         network: row.network.as_ref().map(ToString::to_string),
         vcpus: row.spec.vcpus,
         memory_bytes: row.spec.memory.as_u64(),
-        restart: "no".into(),
+        restart: row.spec.restart,
         vmm: row.vmm.clone(),
         accelerator: row.accelerator.clone(),
         pid: row
@@ -152,7 +175,7 @@ fn view<'a>(row: &MachineRow, volumes: impl Iterator<Item = &'a VolumeRow>) -> M
         volumes: volumes
             .map(|volume| volume_view(volume, Some(row)))
             .collect(),
-        ports: Vec::new(),
+        ports: ports.iter().map(Port::from).collect(),
     }
 }
 

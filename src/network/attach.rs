@@ -61,7 +61,7 @@ impl Home {
             .work(async move |links| {
                 let bridge = links.get(&machine.bridge).await?;
                 let up = nft::apply("add the machine's rules", &rules::machine_up(&machine));
-                up.map_err(|error| whose_address(&machine, error))?;
+                up.map_err(|error| whose(&machine, error))?;
                 // A port whose other end is not where it should be leads into a namespace that is gone.
                 if !has_peer {
                     links.remove(&machine.port).await?;
@@ -103,8 +103,13 @@ async fn furnish(links: &Links, machine: &MachinePlan, mark: &str) -> Result<(),
         .await
 }
 
-/// If nft refused because the address is another port's, says so.
-fn whose_address(machine: &MachinePlan, error: Error) -> Error {
+/// If nft refused because the address, or a published port, is another machine's, says so.
+fn whose(machine: &MachinePlan, error: Error) -> Error {
+    if let Ok(Some(listing)) = nft::list_table("inet", rules::TABLE)
+        && let Some((protocol, port, ip)) = rules::taken_port(machine, &listing)
+    {
+        return Error::PortTaken { port, protocol, ip };
+    }
     let Ok(Some(listing)) = nft::list_table("bridge", rules::TABLE) else {
         return error;
     };

@@ -37,10 +37,14 @@ impl Home {
 }
 
 fn remove_rules(machine: &MachinePlan) -> Result<(), Error> {
-    let Some(listing) = nft::list_table("bridge", rules::TABLE)? else {
-        return Ok(());
-    };
-    let elements = rules::elements_of(&machine.port, &listing);
+    let mut elements = Vec::new();
+    if let Some(listing) = nft::list_table("inet", rules::TABLE)? {
+        let ip = machine.ip.to_string();
+        elements.extend(rules::published_to(&ip, &listing, |_, _| true));
+    }
+    if let Some(listing) = nft::list_table("bridge", rules::TABLE)? {
+        elements.extend(rules::elements_of(&machine.port, &listing));
+    }
     if elements.is_empty() {
         return Ok(());
     }

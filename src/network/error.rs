@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use crate::error::{Advice, Kind};
+use crate::value::Protocol;
 
 /// A failure of the network.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,20 @@ pub enum Error {
     /// A machine that this data directory does not know has the address.
     #[error("the address {ip} belongs to another machine in this network home ({port})")]
     AddressTaken { ip: Ipv4Addr, port: String },
+    /// A program of the home listens on the port.
+    #[error("port {port}/{protocol} is taken{}", by(owner))]
+    PortBusy {
+        port: u16,
+        protocol: Protocol,
+        owner: Option<String>,
+    },
+    /// The port leads to a machine that this data directory does not know.
+    #[error("port {port}/{protocol} leads to another machine in this network home ({ip})")]
+    PortTaken {
+        port: u64,
+        protocol: String,
+        ip: String,
+    },
     /// The network still has machines.
     #[error("the bridge {bridge} still has {} on it", ports.join(", "))]
     BridgeInUse { bridge: String, ports: Vec<String> },
@@ -79,6 +94,13 @@ pub enum Error {
         namespace: String,
         failures: Vec<Error>,
     },
+}
+
+fn by(owner: &Option<String>) -> String {
+    owner
+        .as_ref()
+        .map(|owner| format!(" by {owner}"))
+        .unwrap_or_default()
 }
 
 fn list(failures: &[Error]) -> String {
@@ -113,6 +135,8 @@ impl Advice for Error {
             | Error::SubnetTaken { .. }
             | Error::BridgeTaken { .. }
             | Error::AddressTaken { .. }
+            | Error::PortBusy { .. }
+            | Error::PortTaken { .. }
             | Error::BridgeInUse { .. } => Kind::Refused,
             _ => Kind::Failed,
         }
@@ -136,7 +160,10 @@ impl Advice for Error {
             Error::SubnetTaken { .. } => {
                 "choose addresses that nothing else uses: bridge_subnet = \"10.201.0.0/16\" in the settings".into()
             }
-            Error::BridgeTaken { .. } | Error::AddressTaken { .. } => {
+            Error::PortBusy { port, .. } => {
+                format!("choose another port of the host, such as {0}:GUEST, or end that program", port.wrapping_add(10_000).max(1024))
+            }
+            Error::BridgeTaken { .. } | Error::AddressTaken { .. } | Error::PortTaken { .. } => {
                 "another data directory seems to use this network home: give this one a network_home of its own in the settings"
                     .into()
             }

@@ -37,6 +37,7 @@ mod namespace;
 mod nft;
 mod obstacles;
 mod plan;
+mod publish;
 mod resolver;
 mod rules;
 mod seen;

@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use super::mac::Mac;
 use super::namespace;
 use crate::store::networks::Network;
-use crate::value::MachineId;
+use crate::value::{MachineId, PortMapping};
 
 /// Inside every machine's namespace: the hub, the tap that the hypervisor opens, and the veth end that leads out.
 const HUB: &str = "br0";
@@ -58,6 +58,8 @@ pub struct MachinePlan {
     pub mac: Mac,
     /// In bytes.
     pub mtu: u32,
+    /// Ports of the home's own addresses that lead to the guest.
+    pub published: Vec<PortMapping>,
 }
 
 impl MachinePlan {
@@ -87,8 +89,14 @@ pub fn plan_network(network: &Network, mtu: u32, uplink: Option<&str>) -> Networ
     }
 }
 
-/// What the place of machine `id` shall be in `network`, with an address that the store gave it.
-pub fn plan_machine(id: &MachineId, network: &NetworkPlan, ip: Ipv4Addr, mac: Mac) -> MachinePlan {
+/// What the place of machine `id` shall be in `network`, with an address and ports of the home that the store gave it.
+pub fn plan_machine(
+    id: &MachineId,
+    network: &NetworkPlan,
+    ip: Ipv4Addr,
+    mac: Mac,
+    published: Vec<PortMapping>,
+) -> MachinePlan {
     let short = id.short();
     MachinePlan {
         namespace: namespace::name(&short),
@@ -102,6 +110,7 @@ pub fn plan_machine(id: &MachineId, network: &NetworkPlan, ip: Ipv4Addr, mac: Ma
         gateway: network.gateway,
         mac,
         mtu: network.mtu,
+        published,
     }
 }
 

@@ -1,11 +1,13 @@
 //! What of Sistemo's network is there, whoever made it: for recovery and for the doctor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::error::Error;
 use super::home::Home;
 use super::namespace::{self, Namespace};
+use super::plan::MachinePlan;
 use super::{nft, plan, rules};
+use crate::value::PortMapping;
 
 /// Everything of Sistemo's that a home holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +80,30 @@ impl Home {
             }
         }
         Ok(seen)
+    }
+
+    /// The ports (links on the bridge) of those machines whose rules are not all there.
+    pub async fn lacking(&self, machines: Vec<MachinePlan>) -> Result<HashSet<String>, Error> {
+        self.namespace
+            .blocking(move || {
+                let list = |family| nft::list_table(family, rules::TABLE);
+                let (bridge, inet) = (list("bridge")?, list("inet")?);
+                let ports: HashSet<&str> = bridge.iter().flat_map(rules::ports_of).collect();
+                let published = inet.as_ref().map(rules::published).unwrap_or_default();
+                let whole = |machine: &MachinePlan| {
+                    let ip = machine.ip.to_string();
+                    let leads = |port: &PortMapping| {
+                        let key = (port.protocol.as_str(), u64::from(port.host));
+                        published.get(&key).is_some_and(|to| **to == ip)
+                    };
+                    inet.is_some()
+                        && ports.contains(machine.port.as_str())
+                        && machine.published.iter().all(leads)
+                };
+                let lacking = machines.into_iter().filter(|machine| !whole(machine));
+                Ok(lacking.map(|machine| machine.port).collect())
+            })
+            .await
     }
 
     /// Whether the namespace bears this home's mark.

@@ -15,6 +15,15 @@ pub(super) fn forward() -> Result<(), Error> {
     write(path, "1")
 }
 
+/// Lets packets from and to 127.0.0.0/8 pass by an interface of this thread's namespace, so that a published port answers
+/// on localhost. The rules see to it that no guest reaches such an address of the home.
+pub(super) fn route_localhost(interface: &str) -> Result<(), Error> {
+    let path = PathBuf::from(format!(
+        "/proc/sys/net/ipv4/conf/{interface}/route_localnet"
+    ));
+    write(path, "1")
+}
+
 /// Takes IPv6 off an interface of this thread's namespace; `all` and `default` mean every one. Nothing to do in a
 /// kernel without IPv6.
 pub(super) fn without_ipv6(interface: &str) -> Result<(), Error> {

@@ -3,5 +3,6 @@
 mod apply;
 mod lab;
 mod plans;
+mod publish;
 mod refusals;
 mod traffic;

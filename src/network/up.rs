@@ -74,6 +74,13 @@ impl Home {
             .await
     }
 
+    /// A route of the home into `subnet`, and the interface it leads by. The default route does not count.
+    pub async fn route_into(&self, subnet: Ipv4Net) -> Result<Option<(Ipv4Net, String)>, Error> {
+        self.namespace
+            .work(async move |links| route_into(&links, subnet, None).await)
+            .await
+    }
+
     /// The MTU of `uplink`, or without one of the interface of the default route; 1500 when there is neither. In bytes.
     /// Guests must not send larger packets than can leave, so every link of a network gets it.
     pub async fn uplink_mtu(&self, uplink: Option<&str>) -> Result<u32, Error> {
@@ -104,23 +111,35 @@ impl Home {
 
 /// A bridge in front of a subnet that is reached by another interface would hide that from the host.
 async fn refuse_overlap(links: &Links, network: &NetworkPlan) -> Result<(), Error> {
+    match route_into(links, network.subnet, Some(&network.bridge)).await? {
+        None => Ok(()),
+        Some((route, device)) => Err(Error::SubnetTaken {
+            network: network.name.clone(),
+            subnet: network.subnet,
+            route,
+            device,
+        }),
+    }
+}
+
+/// A route into `subnet`, narrower or wider, by another interface than `own`.
+async fn route_into(
+    links: &Links,
+    subnet: Ipv4Net,
+    own: Option<&str>,
+) -> Result<Option<(Ipv4Net, String)>, Error> {
     let names = links.names().await?;
-    let overlaps = |other: &Ipv4Net| {
-        other.contains(&network.subnet.network()) || network.subnet.contains(&other.network())
-    };
+    let overlaps =
+        |other: &Ipv4Net| other.contains(&subnet.network()) || subnet.contains(&other.network());
     for route in links.routes().await? {
         let device = route.device.and_then(|index| names.get(&index));
-        let other = device.is_none_or(|name| *name != network.bridge);
+        let other = own.is_none() || device.map(String::as_str) != own;
         if route.to.prefix_len() > 0 && other && overlaps(&route.to) {
-            return Err(Error::SubnetTaken {
-                network: network.name.clone(),
-                subnet: network.subnet,
-                route: route.to,
-                device: device.cloned().unwrap_or_else(|| "no interface".into()),
-            });
+            let device = device.cloned().unwrap_or_else(|| "no interface".into());
+            return Ok(Some((route.to, device)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn raise(links: &Links, network: &NetworkPlan) -> Result<(), Error> {
@@ -152,6 +171,7 @@ async fn raise(links: &Links, network: &NetworkPlan) -> Result<(), Error> {
         return Err(taken());
     }
     sysctl::without_ipv6(&network.bridge)?;
+    sysctl::route_localhost(&network.bridge)?;
     links
         .ensure_address(&link, network.gateway, network.subnet.prefix_len())
         .await?;

@@ -40,14 +40,14 @@ impl Store {
         Ok(())
     }
 
-    /// The latest `limit` entries, newest first.
-    pub fn history(&self, limit: u32) -> Result<Vec<HistoryRow>, Error> {
+    /// The latest `limit` entries, newest first; with `machine` those of the machines that had that name.
+    pub fn history(&self, machine: Option<&str>, limit: u32) -> Result<Vec<HistoryRow>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(
             "SELECT id, at, action, target, name, duration_ms, ok, error FROM history \
-             ORDER BY id DESC LIMIT ?1",
+             WHERE ?2 IS NULL OR (target = 'machine' AND name = ?2) ORDER BY id DESC LIMIT ?1",
         )?;
-        let rows = query.query_map([limit], |row| {
+        let rows = query.query_map(params![limit, machine], |row| {
             Ok(HistoryRow {
                 id: row.get(0)?,
                 at: row.get(1)?,

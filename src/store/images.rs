@@ -98,6 +98,14 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Every name that means an image, in order.
+    pub fn image_names(&self) -> Result<Vec<String>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached("SELECT name FROM image_names ORDER BY name")?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Takes a name away.
     pub fn remove_image_name(&self, name: &str) -> Result<(), Error> {
         self.lock()

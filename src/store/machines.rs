@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operations::OperationRow;
 use super::{Error, Fields, Store, column};
+use crate::guest::words::{Command, Restart};
 use crate::value::{ByteSize, MachineId, Name};
 
 /// What a machine was last seen to be. The drawing of its life is in [`crate::machine`].
@@ -72,7 +73,14 @@ pub struct Spec {
     pub vcpus: u8,
     pub memory: ByteSize,
     /// What runs instead of an init, from the image's configuration; absent for an OS image.
-    pub command: Option<crate::guest::words::Command>,
+    pub command: Option<Command>,
+    /// When the machine is started again after its hypervisor has ended by itself.
+    #[serde(default = "never")]
+    pub restart: Restart,
+}
+
+fn never() -> Restart {
+    Restart::No
 }
 
 /// Which hypervisor process runs a machine. A pid alone proves nothing: it is reused.
@@ -185,14 +193,35 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Every machine that was last seen to be so, by name.
-    pub fn machines_that_are(&self, status: Status) -> Result<Vec<MachineRow>, Error> {
+    /// Every machine that is said to run, or whose hypervisor has ended and was not cleaned up after, and to which nothing
+    /// is being done; by name.
+    pub fn machines_to_watch(&self) -> Result<Vec<MachineRow>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM machines WHERE status = ?1 ORDER BY name"
+            "SELECT {COLUMNS} FROM machines WHERE (status = 'running' OR pid IS NOT NULL) \
+             AND id NOT IN (SELECT machine_id FROM operations) ORDER BY name"
         ))?;
-        let rows = query.query_map([status.as_str()], from_row)?;
+        let rows = query.query_map([], from_row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Machines that ran when the host went down and are to come up again.
+    pub fn machines_to_resume(&self) -> Result<Vec<MachineRow>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM machines WHERE resume AND status = 'stopped' ORDER BY name"
+        ))?;
+        let rows = query.query_map([], from_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Says whether a machine is to come up again because the host took it down.
+    pub fn set_resume(&self, id: &MachineId, resume: bool) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET resume = ?2 WHERE id = ?1",
+            params![id.to_string(), resume],
+        )?;
+        Ok(())
     }
 
     /// The identifiers of all machines.

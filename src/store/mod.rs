@@ -13,6 +13,7 @@ pub mod images;
 pub mod machines;
 pub mod networks;
 pub mod operations;
+pub mod ports;
 pub mod volumes;
 
 use std::fs::{self, File, Permissions};
@@ -32,8 +33,14 @@ use crate::error::Advice;
 /// How long a query waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
 
-static MIGRATIONS: LazyLock<Migrations<'static>> =
-    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("migrations/0001_first.sql"))]));
+static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![
+        M::up(include_str!("migrations/0001_first.sql")),
+        M::up(include_str!("migrations/0002_volumes.sql")),
+        M::up(include_str!("migrations/0003_ports.sql")),
+        M::up(include_str!("migrations/0004_supervisor.sql")),
+    ])
+});
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]

@@ -47,6 +47,47 @@ impl fmt::Display for Role {
     }
 }
 
+/// What is being done to a volume's file. Written down before it begins, so that another process can end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It is being made.
+    Create,
+    /// It and its file system are being grown.
+    Resize,
+    /// It is being removed.
+    Delete,
+}
+
+impl Doing {
+    /// The word for it, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Doing::Create => "create",
+            Doing::Resize => "resize",
+            Doing::Delete => "delete",
+        }
+    }
+
+    /// What is being done, for a person.
+    pub fn says(self) -> &'static str {
+        match self {
+            Doing::Create => "being made",
+            Doing::Resize => "being resized",
+            Doing::Delete => "being deleted",
+        }
+    }
+}
+
+impl FromStr for Doing {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Doing::Create, Doing::Resize, Doing::Delete]
+            .into_iter()
+            .find(|doing| doing.as_str() == text)
+            .ok_or_else(|| format!("unknown operation {text:?}"))
+    }
+}
+
 /// A volume as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeRow {
@@ -58,11 +99,12 @@ pub struct VolumeRow {
     pub machine: Option<MachineId>,
     pub mount_path: Option<String>,
     pub image_digest: Option<String>,
+    pub doing: Option<Doing>,
     pub created_at: String,
 }
 
 const COLUMNS: &str =
-    "id, name, role, size_bytes, path, machine_id, mount_path, image_digest, created_at";
+    "id, name, role, size_bytes, path, machine_id, mount_path, image_digest, doing, created_at";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
     let mut fields = Fields::of(row);
@@ -76,6 +118,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
         machine: fields.parsed_or_null()?,
         mount_path: fields.next()?,
         image_digest: fields.next()?,
+        doing: fields.parsed_or_null()?,
         created_at: fields.next()?,
     })
 }
@@ -85,7 +128,7 @@ impl Store {
     pub fn add_volume(&self, row: &VolumeRow) -> Result<bool, Error> {
         let added = self.lock().execute(
             "INSERT INTO volumes (id, name, role, size_bytes, path, machine_id, mount_path, \
-             image_digest, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+             image_digest, doing, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
              ON CONFLICT (name) DO NOTHING",
             params![
                 row.id,
@@ -96,6 +139,7 @@ impl Store {
                 row.machine.map(|id| id.to_string()),
                 row.mount_path,
                 row.image_digest,
+                row.doing.map(Doing::as_str),
                 row.created_at,
             ],
         )?;
@@ -136,7 +180,25 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Gives a free volume to a machine, which mounts it at `mount_path`. `false` when another machine has it.
+    /// One volume.
+    pub fn volume(&self, id: &str) -> Result<Option<VolumeRow>, Error> {
+        let connection = self.lock();
+        let mut query =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM volumes WHERE id = ?1"))?;
+        Ok(query.query_row([id], from_row).optional()?)
+    }
+
+    /// Volumes to which something is being done.
+    pub fn unfinished_volumes(&self) -> Result<Vec<VolumeRow>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM volumes WHERE doing IS NOT NULL"
+        ))?;
+        let rows = query.query_map([], from_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Gives a free volume to which nothing is being done to a machine. `false` when that is not what it is.
     pub fn claim_volume(
         &self,
         id: &str,
@@ -145,10 +207,43 @@ impl Store {
     ) -> Result<bool, Error> {
         let claimed = self.lock().execute(
             "UPDATE volumes SET machine_id = ?2, mount_path = ?3 \
-             WHERE id = ?1 AND (machine_id IS NULL OR machine_id = ?2)",
+             WHERE id = ?1 AND (machine_id IS NULL OR machine_id = ?2) AND doing IS NULL",
             params![id, machine.to_string(), mount_path],
         )?;
         Ok(claimed == 1)
+    }
+
+    /// Something begins to be done to a volume that belongs to `machine`, or to none. `false` when it belongs to
+    /// another, or something is being done to it already.
+    pub fn begin_on_volume(
+        &self,
+        id: &str,
+        doing: Doing,
+        machine: Option<&MachineId>,
+    ) -> Result<bool, Error> {
+        let begun = self.lock().execute(
+            "UPDATE volumes SET doing = ?2 WHERE id = ?1 AND doing IS NULL AND machine_id IS ?3",
+            params![id, doing.as_str(), machine.map(ToString::to_string)],
+        )?;
+        Ok(begun == 1)
+    }
+
+    /// What was being done to a volume has ended, and left it so large.
+    pub fn end_on_volume(&self, id: &str, size: ByteSize) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE volumes SET doing = NULL, size_bytes = ?2 WHERE id = ?1",
+            params![id, size.as_u64().cast_signed()],
+        )?;
+        Ok(())
+    }
+
+    /// Gives a volume another name. `false` when that is taken.
+    pub fn rename_volume(&self, id: &str, name: &Name) -> Result<bool, Error> {
+        let renamed = self.lock().execute(
+            "UPDATE OR IGNORE volumes SET name = ?2 WHERE id = ?1",
+            params![id, name.as_str()],
+        )?;
+        Ok(renamed == 1)
     }
 
     /// Frees a volume.
@@ -156,15 +251,6 @@ impl Store {
         self.lock().execute(
             "UPDATE volumes SET machine_id = NULL, mount_path = NULL WHERE id = ?1",
             [id],
-        )?;
-        Ok(())
-    }
-
-    /// Writes down a volume's size.
-    pub fn set_volume_size(&self, id: &str, size: ByteSize) -> Result<(), Error> {
-        self.lock().execute(
-            "UPDATE volumes SET size_bytes = ?2 WHERE id = ?1",
-            params![id, size.as_u64().cast_signed()],
         )?;
         Ok(())
     }

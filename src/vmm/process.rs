@@ -67,6 +67,11 @@ impl Process {
         self.wait_exit().await
     }
 
+    /// Asks it to end, with SIGTERM. Does nothing when it has.
+    pub fn terminate(&self) -> io::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
     /// Sends `signal` unless the process has ended.
     fn signal(&self, signal: Signal) -> io::Result<()> {
         let Some(handle) = self.open()? else {

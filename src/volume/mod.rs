@@ -4,6 +4,8 @@
 //! [`crate::machine`].
 
 mod clone;
+mod filesystem;
+mod place;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +13,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use clone::{Clone, clone_image, partial};
+pub use filesystem::{LEAST, grow, make};
+pub use place::{Attachment, BadPath, MountPath};
 
 use crate::error::{Advice, Kind};
+use crate::host::command;
 use crate::store::volumes::VolumeRow;
 use crate::store::{self, Store};
 use crate::value::ByteSize;
@@ -30,6 +35,18 @@ pub enum Error {
         to: PathBuf,
         source: std::io::Error,
     },
+    #[error("cannot make the volume {}", path.display())]
+    Make {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot grow the volume {}", path.display())]
+    Grow {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Tool(#[from] command::Error),
     #[error("cannot remove the disk {}", path.display())]
     Remove {
         path: PathBuf,
@@ -65,7 +82,10 @@ impl Advice for Error {
             Error::Full { .. } => Some(
                 "free some space (sistemo image list, sistemo volume list), or lower the setting min_disk_free".into(),
             ),
-            Error::Copy { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
+            Error::Tool(error) => error.hint(),
+            Error::Copy { source, .. } | Error::Make { source, .. } | Error::Grow { source, .. }
+                if source.raw_os_error() == Some(nix::libc::ENOSPC) =>
+            {
                 Some("free some space: sistemo image list, sistemo volume list".into())
             }
             _ => None,

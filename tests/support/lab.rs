@@ -1,10 +1,12 @@
 //! A lab: a data directory and a network namespace of a test's own. Nothing of it touches the host's network, and
 //! nothing in it outlives the test.
 
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use serde_json::Value;
@@ -149,6 +151,12 @@ impl Lab {
         self.run(&format!("machine status {name} -o json")).json()
     }
 
+    /// A volume as `volume show -o json` has it.
+    #[track_caller]
+    pub fn volume(&self, name: &str) -> Value {
+        self.run(&format!("volume show {name} -o json")).json()
+    }
+
     /// One field of a machine as text.
     #[track_caller]
     pub fn field(&self, name: &str, key: &str) -> String {
@@ -156,6 +164,44 @@ impl Lab {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         }
+    }
+
+    /// A field of a machine as the database has it; no command looks at the machine.
+    pub fn stored(&self, name: &str, column: &str) -> String {
+        left::field(self, name, column)
+    }
+
+    /// Changes the database as no command would.
+    pub fn store(&self, statement: &str) {
+        let path = self.data_dir().join("sistemo.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.busy_timeout(Duration::from_secs(10)).unwrap();
+        database.execute(statement, []).unwrap();
+    }
+
+    /// What the daemon has said.
+    pub fn daemon_log(&self) -> String {
+        std::fs::read_to_string(self.data_dir().join("daemon.log")).unwrap_or_default()
+    }
+
+    /// Whether nothing of any machine is alive.
+    pub fn nothing_runs_but_the_daemon(&self) -> bool {
+        let found = left::running(self);
+        found
+            .iter()
+            .filter(|what| !what.starts_with("process "))
+            .count()
+            == 0
+    }
+
+    /// Listens on a TCP port in the lab's namespace.
+    pub fn listen(&self, port: u16) -> TcpListener {
+        let home = std::fs::File::open(format!("/run/netns/{}", self.namespace)).unwrap();
+        let listening = std::thread::spawn(move || {
+            nix::sched::setns(home, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            TcpListener::bind(("0.0.0.0", port)).unwrap()
+        });
+        listening.join().unwrap()
     }
 
     /// Runs a program in the lab's namespace.
@@ -188,6 +234,7 @@ impl Drop for Lab {
         if std::thread::panicking() {
             left::show(self);
         }
+        let _ = self.run("down");
         let _ = self.run("machine list");
         for id in left::machines(self) {
             let _ = self.run(&format!("machine delete {id} -y"));

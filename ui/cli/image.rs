@@ -7,6 +7,7 @@ use clap::Subcommand;
 use sistemo::image::Image as Record;
 
 use super::Context;
+use super::complete;
 use super::output::{self, Format, age, details};
 use super::progress::Display;
 use super::report::{self, Failure};
@@ -20,6 +21,7 @@ pub(crate) enum Image {
     /// Fetch an image, also when it is here already
     Pull {
         /// A container image, a recipe or a URL
+        #[arg(add = complete::images())]
         reference: String,
     },
     /// Build an image with an operating system from a recipe
@@ -39,13 +41,14 @@ pub(crate) enum Image {
     #[command(visible_alias = "info")]
     Show {
         /// Name or digest
+        #[arg(add = complete::images())]
         name: String,
     },
     /// Delete images; machines keep their disks
     #[command(visible_alias = "rm")]
     Delete {
         /// Names or digests
-        #[arg(required = true, value_name = "NAME")]
+        #[arg(required = true, value_name = "NAME", add = complete::images())]
         names: Vec<String>,
         /// Do not ask
         #[arg(short, long)]

@@ -1,13 +1,19 @@
 //! The scripted subcommands: one file per group, an arguments struct whose comments are the help text, and a function.
 
+mod complete;
+mod config;
+mod daemon;
 mod doctor;
+mod history;
 mod image;
 mod machine;
+mod network;
 mod output;
 mod progress;
 mod quickstart;
 mod report;
 mod setup;
+mod shell;
 mod terminal;
 mod volume;
 
@@ -18,6 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use sistemo::config::Config;
 use sistemo::engine::Engine;
 use sistemo::error::Result;
+use tokio::signal::unix::SignalKind;
 use tokio_util::sync::CancellationToken;
 
 use output::Format;
@@ -70,19 +77,39 @@ enum Command {
     /// Look at disks
     #[command(subcommand)]
     Volume(volume::Volume),
+    /// Make, look at and delete networks
+    #[command(subcommand)]
+    Network(network::Network),
     /// Fetch, build and remove images
     #[command(subcommand)]
     Image(image::Image),
+    /// Run the daemon: machines that crash are noticed, and start again as they are to
+    Up(daemon::Up),
+    /// End the daemon; machines go on running
+    Down(daemon::Down),
+    /// Show what was done, when and how it ended
+    History(history::History),
+    /// Show and change settings
+    Config {
+        #[command(subcommand)]
+        command: Option<config::Config>,
+    },
+    /// Print what makes a shell complete commands and names
+    Completion(shell::Completion),
+    /// Print the manual
+    Man(shell::Man),
 }
 
 impl Command {
     /// Whether several things are computed side by side, as the layers of an image are.
     fn has_much_to_do(&self) -> bool {
-        match self {
-            Command::Quickstart(_) | Command::Setup(_) | Command::Image(_) => true,
-            Command::Machine(machine::Machine::Deploy(_)) => true,
-            Command::Doctor(_) | Command::Machine(_) | Command::Volume(_) => false,
-        }
+        matches!(
+            self,
+            Command::Quickstart(_)
+                | Command::Setup(_)
+                | Command::Image(_)
+                | Command::Machine(machine::Machine::Deploy(_))
+        )
     }
 }
 
@@ -119,6 +146,10 @@ fn guest_program() -> PathBuf {
 
 /// Runs the command line and gives the exit status.
 pub(crate) fn main() -> ExitCode {
+    // A shell that wants words gets them here, and the program ends.
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .var(shell::VARIABLE)
+        .complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -152,10 +183,15 @@ pub(crate) fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let mut endings = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    // To a daemon a hang-up means to read its settings again.
+    if !matches!(cli.command, Some(Command::Up(_))) {
+        endings.push(SignalKind::hangup());
+    }
     let context = Context {
         format: cli.output,
         data_dir: cli.data_dir,
-        cancel: terminal::cancel_on_signals(),
+        cancel: terminal::cancel_on_signals(&endings),
     };
     match cli.command {
         None => {
@@ -167,6 +203,13 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Doctor(args)) => doctor::run(&context, &args).await,
         Some(Command::Machine(args)) => machine::run(&context, args).await,
         Some(Command::Volume(args)) => volume::run(&context, args).await,
+        Some(Command::Network(args)) => network::run(&context, args).await,
         Some(Command::Image(args)) => image::run(&context, args).await,
+        Some(Command::Up(args)) => daemon::up(&context, &args).await,
+        Some(Command::Down(_)) => daemon::down(&context).await,
+        Some(Command::History(args)) => history::run(&context, &args).await,
+        Some(Command::Config { command }) => config::run(&context, command),
+        Some(Command::Completion(args)) => shell::completion(&args),
+        Some(Command::Man(args)) => shell::man(&args),
     }
 }

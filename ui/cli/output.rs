@@ -35,6 +35,16 @@ pub(crate) fn json(value: &impl Serialize) {
     }
 }
 
+/// Writes the things that a command of `asked` names made or changed as JSON: one name gives one thing, several give a
+/// list. Nothing in other formats.
+pub(crate) fn things<T: Serialize>(format: Format, asked: usize, things: &[T]) {
+    match (format, asked, things) {
+        (Format::Table, ..) | (Format::Json, 1, []) => {}
+        (Format::Json, 1, [thing, ..]) => json(thing),
+        (Format::Json, ..) => json(&things),
+    }
+}
+
 /// Rows under headings, columns two spaces apart, as `docker` and `kubectl` write them. Lines are never wrapped: a row
 /// is a line to the tools it is piped to.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {

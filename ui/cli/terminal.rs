@@ -10,16 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::output::complain;
 use super::report::Failure;
 
-/// A token that is cancelled by the first interrupt, termination or hang-up. A second one ends the process at once;
+/// A token that is cancelled by the first signal of these kinds. A second one ends the process at once;
 /// what it leaves is put right by the next command.
-pub(crate) fn cancel_on_signals() -> CancellationToken {
+pub(crate) fn cancel_on_signals(kinds: &[SignalKind]) -> CancellationToken {
     let token = CancellationToken::new();
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        let Some(mut signals) = signals(kind) else {
+    for kind in kinds {
+        let Some(mut signals) = signals(*kind) else {
             continue;
         };
         let token = token.clone();

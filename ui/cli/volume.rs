@@ -1,16 +1,32 @@
-//! `sistemo volume`: look at disks.
+//! `sistemo volume`: make, look at, grow and delete disks.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use sistemo::value::ByteSize;
+use serde_json::json;
+use sistemo::machine::Machines;
+use sistemo::value::{ByteSize, Name};
 
 use super::Context;
+use super::complete;
 use super::output::{self, Format, age, details};
-use super::report::Failure;
+use super::progress::Display;
+use super::report::{self, Failure};
+use super::terminal;
 
 #[derive(Subcommand)]
 pub(crate) enum Volume {
+    /// Make an empty data volume
+    ///
+    /// Attach it to a machine when that is deployed (--attach) or stopped (machine volume attach).
+    #[command(visible_alias = "add")]
+    Create {
+        /// How large, such as 64M or 10G
+        size: ByteSize,
+        /// Its name [default: the beginning of its identifier]
+        #[arg(long)]
+        name: Option<Name>,
+    },
     /// List volumes
     #[command(visible_alias = "ls")]
     List,
@@ -18,17 +34,75 @@ pub(crate) enum Volume {
     #[command(visible_alias = "info")]
     Show {
         /// Name or identifier
+        #[arg(add = complete::volumes())]
         name: String,
+    },
+    /// Grow a volume and its file system; its machine must be stopped
+    Resize {
+        /// Name or identifier
+        #[arg(add = complete::volumes())]
+        name: String,
+        /// How large it is to be
+        size: ByteSize,
+    },
+    /// Give a volume another name
+    Rename {
+        /// Name or identifier
+        #[arg(add = complete::volumes())]
+        name: String,
+        /// The new name
+        new: Name,
+    },
+    /// Delete volumes that belong to no machine
+    #[command(visible_aliases = ["rm", "remove"])]
+    Delete {
+        /// Names or identifiers
+        #[arg(required = true, value_name = "NAME", add = complete::volumes())]
+        names: Vec<String>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
 pub(crate) async fn run(context: &Context, command: Volume) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
+    let machines = engine.machines();
+    let (display, cancel) = (Display::new(context.format), &context.cancel);
+    let progress = display.progress();
     match command {
-        Volume::List => list(context, &engine.machines().volumes()?),
-        Volume::Show { name } => show(context, &engine.machines().volume(&name)?),
+        Volume::List => list(context, &machines.volumes()?),
+        Volume::Show { name } => show(context, &machines.volume(&name)?),
+        Volume::Create { size, name } => {
+            let made = machines
+                .create_volume(name.as_ref(), size, &progress, cancel)
+                .await;
+            display.finish();
+            let made = made?;
+            done(context, &made, &format!("{} created", made.name));
+        }
+        Volume::Resize { name, size } => {
+            let grown = machines.resize_volume(&name, size, &progress, cancel).await;
+            display.finish();
+            let grown = grown?;
+            let size = ByteSize::bytes(grown.size_bytes);
+            done(context, &grown, &format!("{} has {size} now", grown.name));
+        }
+        Volume::Rename { name, new } => {
+            let renamed = machines.rename_volume(&name, &new).await?;
+            done(context, &renamed, &format!("{name} is {new} now"));
+        }
+        Volume::Delete { names, yes } => return delete(context, machines, names, yes).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a command that changed a volume says.
+fn done(context: &Context, volume: &sistemo::volume::Volume, text: &str) {
+    match context.format {
+        Format::Json => output::json(volume),
+        Format::Table => output::say(&format!("{text}\n")),
+    }
 }
 
 fn list(context: &Context, volumes: &[sistemo::volume::Volume]) {
@@ -78,4 +152,57 @@ fn show(context: &Context, volume: &sistemo::volume::Volume) {
         ("File", volume.path.display().to_string()),
         ("Created", volume.created_at.clone()),
     ]));
+}
+
+async fn delete(
+    context: &Context,
+    machines: &Machines,
+    names: Vec<String>,
+    yes: bool,
+) -> Result<ExitCode, Failure> {
+    let mut gone = Vec::new();
+    let mut failed = None;
+    for name in &names {
+        let deleted = async {
+            let volume = machines.volume(name)?;
+            let size = ByteSize::bytes(volume.size_bytes);
+            let question = format!(
+                "Delete volume {} ({size}) and all that is on it?",
+                volume.name
+            );
+            // What cannot be deleted anyway is not worth a question.
+            let free = volume.machine.is_none();
+            if free && !yes && !terminal::confirm(&question, &context.cancel).await? {
+                return Err(Failure::Refused {
+                    message: format!("volume {} was not deleted", volume.name),
+                    hint: "answer y, or say -y".into(),
+                });
+            }
+            let display = Display::new(context.format);
+            let outcome = machines
+                .delete_volume(&volume.id, &display.progress(), &context.cancel)
+                .await;
+            display.finish();
+            outcome.map(|()| volume).map_err(Failure::from)
+        };
+        match deleted.await {
+            Ok(volume) => {
+                if context.format == Format::Table {
+                    output::say(&format!("{} deleted\n", volume.name));
+                }
+                gone.push(json!({"id": volume.id, "name": volume.name}));
+            }
+            Err(failure) => {
+                failed.get_or_insert(report::failure(&failure, context.format));
+                if context.cancel.is_cancelled() {
+                    break;
+                }
+            }
+        }
+    }
+    output::things(context.format, names.len(), &gone);
+    match failed {
+        Some(code) => Err(Failure::Reported(code)),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }

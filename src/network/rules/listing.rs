@@ -1,9 +1,12 @@
 //! Reading what `nft -j list table` answers: which of the sets' elements are whose.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
+use super::super::plan::MachinePlan;
 use super::words::element;
-use super::{BRIDGE, BRIDGES, OWNERS, PORTS};
+use super::{BRIDGE, BRIDGES, INET, OWNERS, PORTS, PUBLISHED, PUBLISHED_AS};
 
 /// The elements that name `port`, in the answer to `nft -j list table bridge sistemo`: what is to be deleted for the
 /// machine to be gone, whatever plan they were made by.
@@ -20,6 +23,64 @@ pub(in crate::network) fn elements_of(port: &str, listing: &Value) -> Vec<Value>
         }
     }
     found
+}
+
+/// The elements of published ports that lead to `ip`, in the answer to `nft -j list table inet sistemo`; of those ports
+/// only that `wanted` names, by protocol and number.
+pub(in crate::network) fn published_to(
+    ip: &str,
+    listing: &Value,
+    wanted: impl Fn(&str, u64) -> bool,
+) -> Vec<Value> {
+    let pairs = |name: &'static str| {
+        let found = sets(listing).filter(move |(set, _)| *set == name);
+        found.flat_map(|(_, elements)| elements)
+    };
+    let mine = |key: &Value| {
+        let part = |index: usize| key["concat"].get(index);
+        let (protocol, port) = (
+            part(0).and_then(Value::as_str),
+            part(1).and_then(Value::as_u64),
+        );
+        matches!((protocol, port), (Some(protocol), Some(port)) if wanted(protocol, port))
+    };
+    let keys: Vec<&Value> = pairs(PUBLISHED)
+        .filter(|pair| pair.get(1).is_some_and(|to| to == ip))
+        .filter_map(|pair| pair.get(0))
+        .filter(|key| mine(key))
+        .collect();
+    let mut found = Vec::new();
+    for map in [PUBLISHED, PUBLISHED_AS] {
+        for pair in pairs(map).filter(|pair| pair.get(0).is_some_and(|key| keys.contains(&key))) {
+            found.push(element(INET, map, pair.clone()));
+        }
+    }
+    found
+}
+
+/// Every published port, protocol and number, and the address that it leads to.
+pub(in crate::network) fn published(listing: &Value) -> HashMap<(&str, u64), &str> {
+    let pairs = sets(listing).filter(|(name, _)| *name == PUBLISHED);
+    let pairs = pairs.flat_map(|(_, elements)| elements);
+    pairs
+        .filter_map(|pair| {
+            let (key, ip) = (pair.get(0)?["concat"].as_array()?, pair.get(1)?.as_str()?);
+            Some(((key.first()?.as_str()?, key.get(1)?.as_u64()?), ip))
+        })
+        .collect()
+}
+
+/// A port that the machine is to have and that leads to another address: protocol, number and that address.
+pub(in crate::network) fn taken_port(
+    machine: &MachinePlan,
+    listing: &Value,
+) -> Option<(String, u64, String)> {
+    let (own, published) = (machine.ip.to_string(), published(listing));
+    machine.published.iter().find_map(|port| {
+        let key = (port.protocol.as_str(), u64::from(port.host));
+        let ip = published.get(&key).filter(|ip| **ip != own)?;
+        Some((key.0.to_owned(), key.1, (*ip).to_owned()))
+    })
 }
 
 /// The ports that the listing has elements for.

@@ -10,13 +10,18 @@ mod listing;
 mod tables;
 mod words;
 
+use std::net::Ipv4Addr;
+
 use serde_json::{Value, json};
 
 use self::tables::tables;
 use self::words::{element, table};
 use super::plan::{MachinePlan, NetworkPlan};
+use crate::value::PortMapping;
 
-pub(super) use self::listing::{elements_of, has_bridges, owner_of, ports_of};
+pub(super) use self::listing::{
+    elements_of, has_bridges, owner_of, ports_of, published, published_to, taken_port,
+};
 
 /// The name of both tables.
 pub(super) const TABLE: &str = "sistemo";
@@ -54,17 +59,30 @@ pub(super) fn no_tables() -> Value {
 pub(super) fn machine_up(machine: &MachinePlan) -> Value {
     let (port, ip) = (&machine.port, machine.ip.to_string());
     let guest = json!({ "concat": [port, machine.mac.to_string(), ip] });
-    let commands = [
+    let mut commands = vec![
         element(BRIDGE, OWNERS, json!([ip, port])),
         element(BRIDGE, GUESTS, guest),
         element(BRIDGE, PORTS, json!(port)),
     ];
+    for mapping in &machine.published {
+        commands.extend(leads_to(machine.ip, mapping));
+    }
     transaction(
         commands
             .into_iter()
             .map(|element| json!({ "add": element }))
             .collect(),
     )
+}
+
+/// The elements by which a port of the home leads to a guest: its address and its port, each in a map of its own, since
+/// nft's JSON knows no map to both at once.
+fn leads_to(ip: Ipv4Addr, mapping: &PortMapping) -> [Value; 2] {
+    let key = json!({ "concat": [mapping.protocol.as_str(), mapping.host] });
+    [
+        element(INET, PUBLISHED, json!([key, ip.to_string()])),
+        element(INET, PUBLISHED_AS, json!([key, mapping.machine])),
+    ]
 }
 
 /// Removes the elements that [`elements_of`] found.
@@ -83,6 +101,9 @@ const BRIDGES: &str = "bridges";
 const WITHIN: &str = "within";
 const GATEWAYS: &str = "gateways";
 const SUBNETS: &str = "subnets";
+// Its maps: from protocol and port of the home to the guest's address, and to the guest's port.
+const PUBLISHED: &str = "published";
+const PUBLISHED_AS: &str = "published_as";
 // The sets of table bridge: the machines' ports, who may speak there, and which port each address belongs to.
 const PORTS: &str = "ports";
 const GUESTS: &str = "guests";

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::words::*;
-use super::{BRIDGE, BRIDGES, GATEWAYS, GUESTS, INET, OWNERS, PORTS, SUBNETS, WITHIN};
+use super::{
+    BRIDGE, BRIDGES, GATEWAYS, GUESTS, INET, OWNERS, PORTS, PUBLISHED, PUBLISHED_AS, SUBNETS,
+    WITHIN,
+};
 
 /// Both tables with their sets, chains and rules.
 pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
@@ -14,9 +17,21 @@ pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
         set(INET, WITHIN, json!(["ifname", "ifname"])),
         set(INET, GATEWAYS, json!(["ifname", "ipv4_addr"])),
         intervals(INET, SUBNETS, "ipv4_addr"),
+        map(
+            INET,
+            PUBLISHED,
+            json!(["inet_proto", "inet_service"]),
+            "ipv4_addr",
+        ),
+        map(
+            INET,
+            PUBLISHED_AS,
+            json!(["inet_proto", "inet_service"]),
+            "inet_service",
+        ),
         set(BRIDGE, PORTS, json!("ifname")),
         set(BRIDGE, GUESTS, json!(["ifname", "ether_addr", "ipv4_addr"])),
-        map(BRIDGE, OWNERS, "ipv4_addr", "ifname"),
+        map(BRIDGE, OWNERS, json!("ipv4_addr"), "ifname"),
     ];
     // What a guest may reach of the home itself: ping and DNS at its own gateway.
     commands.extend(chain(
@@ -89,12 +104,33 @@ pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
         "nat",
         "postrouting",
         100,
-        [vec![
-            is(field("ip", "saddr"), in_set(SUBNETS)),
-            away,
-            json!({ "masquerade": null }),
-        ]],
+        [
+            vec![
+                is(field("ip", "saddr"), in_set(SUBNETS)),
+                away,
+                masquerade(),
+            ],
+            // A guest cannot answer 127.0.0.1, and would answer its neighbour without passing here. By addresses, not
+            // by interfaces: what br_netfilter turns to a neighbour within the bridge has no input here.
+            vec![
+                is(field("ip", "saddr"), prefix("127.0.0.0", 8)),
+                is(meta("oifname"), in_set(BRIDGES)),
+                masquerade(),
+            ],
+            vec![
+                has(ct("status"), json!("dnat")),
+                is(field("ip", "saddr"), in_set(SUBNETS)),
+                is(meta("oifname"), in_set(BRIDGES)),
+                masquerade(),
+            ],
+        ],
     ));
+    // Published ports: of the home's own addresses only, whoever asks, the home itself included.
+    for hook in ["prerouting", "output"] {
+        let rule = vec![is(to_kind(), json!("local")), to_guest()];
+        let name = format!("publish_{hook}");
+        commands.extend(chain(INET, &name, "nat", hook, -100, [rule]));
+    }
     // A guest's frame must come from its MAC and bear its address; an ARP packet, in all that it says of its sender.
     commands.extend(chain(
         BRIDGE,
@@ -122,4 +158,20 @@ pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
         ],
     ));
     commands
+}
+
+/// What kind of address a packet goes to, as the routing tables have it.
+fn to_kind() -> Value {
+    json!({ "fib": { "result": "type", "flags": ["daddr"] } })
+}
+
+/// Turns a packet to a published port to its guest; one to any other port passes as it is.
+fn to_guest() -> Value {
+    let looked_up = |name: &str| {
+        let key = concat([meta("l4proto"), field("th", "dport")]);
+        json!({ "map": { "key": key, "data": format!("@{name}") } })
+    };
+    json!({ "dnat": {
+        "family": "ip", "addr": looked_up(PUBLISHED), "port": looked_up(PUBLISHED_AS)
+    } })
 }

@@ -18,7 +18,7 @@ pub(super) fn intervals(family: &str, name: &str, kind: &str) -> Value {
     } } })
 }
 
-pub(super) fn map(family: &str, name: &str, from: &str, to: &str) -> Value {
+pub(super) fn map(family: &str, name: &str, from: Value, to: &str) -> Value {
     json!({ "add": { "map": {
         "family": family, "table": TABLE, "name": name, "type": from, "map": to
     } } })
@@ -93,6 +93,14 @@ pub(super) fn concat<const N: usize>(parts: [Value; N]) -> Value {
 /// Port, MAC and IP of whoever sent a frame.
 pub(super) fn speaker(mac: &str, mac_field: &str, ip: &str, ip_field: &str) -> Value {
     concat([meta("iifname"), field(mac, mac_field), field(ip, ip_field)])
+}
+
+pub(super) fn prefix(address: &str, length: u8) -> Value {
+    json!({ "prefix": { "addr": address, "len": length } })
+}
+
+pub(super) fn masquerade() -> Value {
+    json!({ "masquerade": null })
 }
 
 pub(super) fn accept() -> Value {

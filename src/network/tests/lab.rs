@@ -64,7 +64,7 @@ impl Lab {
     pub fn machine(&self, network: &NetworkPlan, last: u8) -> MachinePlan {
         let [a, b, c, _] = network.subnet.network().octets();
         let ip = Ipv4Addr::new(a, b, c, last);
-        let plan = plan_machine(&MachineId::new(), network, ip, mac_for(ip));
+        let plan = plan_machine(&MachineId::new(), network, ip, mac_for(ip), Vec::new());
         self.machines.lock().unwrap().push(plan.namespace.clone());
         plan
     }

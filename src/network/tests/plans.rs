@@ -22,7 +22,13 @@ fn the_default_network() {
 fn a_machine() {
     let id: MachineId = "1234abcd-0000-4000-8000-000000000001".parse().unwrap();
     let ip = Ipv4Addr::new(10, 7, 0, 2);
-    let plan = plan_machine(&id, &network(7), ip, mac_for(ip));
+    let plan = plan_machine(
+        &id,
+        &network(7),
+        ip,
+        mac_for(ip),
+        vec!["8080:80".parse().unwrap()],
+    );
     insta::assert_debug_snapshot!(plan);
     // Linux IFNAMSIZ is 16 with the final NUL.
     for name in [&plan.port, &plan.tap, &plan.hub, &plan.peer, &plan.bridge] {

@@ -9,11 +9,11 @@ use tokio::io::AsyncReadExt;
 use super::lab::{Guest, Lab, network};
 use crate::network::{Mac, MachinePlan, mac_for};
 
-const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-const UPLINK: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+pub const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub const UPLINK: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
 /// A home with a way out to a namespace that plays the internet.
-fn home_and_internet() -> (Lab, Lab) {
+pub fn home_and_internet() -> (Lab, Lab) {
     let (lab, internet) = (Lab::new(), Lab::new());
     lab.link("out", &internet, "in");
     lab.sh("ip address add 198.51.100.2/24 dev out && ip route add default via 198.51.100.1");

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::Context;
 use crate::cli::output::{self, Format};
 use crate::cli::progress::Display;
 use crate::cli::report::{self, Failure};
 use crate::cli::terminal;
+use crate::cli::{Context, complete};
 
 /// Delete machines and their root disks
 ///
@@ -16,7 +16,7 @@ use crate::cli::terminal;
 #[derive(clap::Args)]
 pub(crate) struct Delete {
     /// Names or identifiers
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = complete::machines())]
     names: Vec<String>,
 
     /// Do not ask
@@ -74,13 +74,7 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
             }
         }
     }
-    if context.format == Format::Json {
-        match (args.names.len(), gone.first()) {
-            (1, Some(machine)) => output::json(machine),
-            (1, None) => {}
-            _ => output::json(&gone),
-        }
-    }
+    output::things(context.format, args.names.len(), &gone);
     match failed {
         Some(code) => Err(Failure::Reported(code)),
         None => Ok(ExitCode::SUCCESS),

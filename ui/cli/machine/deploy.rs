@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
+use sistemo::guest::words::Restart;
 use sistemo::machine::{Machine, Request};
-use sistemo::value::{ByteSize, Name};
+use sistemo::value::{ByteSize, Name, PortMapping};
+use sistemo::volume::Attachment;
 
-use crate::cli::Context;
 use crate::cli::output::{self, Format};
 use crate::cli::progress::Display;
 use crate::cli::report::Failure;
+use crate::cli::{Context, complete};
 
 /// Make a machine from an image and start it
 ///
@@ -17,10 +19,12 @@ use crate::cli::report::Failure;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  sistemo machine deploy debian\n  \
     sistemo machine deploy debian --name web --vcpus 4 --memory 2G --storage 20G\n  \
+    sistemo machine deploy debian --expose 8080:80 --expose 53:53/udp\n  \
+    sistemo machine deploy debian --attach data,photos:/srv/photos\n  \
     sistemo machine deploy --volume web-root")]
 pub(crate) struct Deploy {
     /// What to boot
-    #[arg(required_unless_present = "volume", conflicts_with = "volume")]
+    #[arg(required_unless_present = "volume", conflicts_with = "volume", add = complete::images())]
     image: Option<String>,
 
     /// Name of the machine [default: from the image, with -2, -3 ... when taken]
@@ -40,12 +44,48 @@ pub(crate) struct Deploy {
     storage: Option<ByteSize>,
 
     /// Boot from an existing root volume
-    #[arg(long, value_name = "VOLUME")]
+    #[arg(long, value_name = "VOLUME", add = complete::volumes())]
     volume: Option<String>,
+
+    /// Start it again when it ends by itself [default: on-failure for application images, else no]
+    ///
+    /// An application is started again by the guest; a machine whose hypervisor ends, by the daemon (sistemo up).
+    #[arg(long, value_enum, value_name = "POLICY")]
+    restart: Option<Policy>,
+
+    /// Have a port of this computer lead into it: 8080:80, 80 or 53:53/udp; repeatable
+    #[arg(long, value_name = "[HOST:]GUEST[/udp]")]
+    expose: Vec<PortMapping>,
+
+    /// Put it on this network [default: default]
+    #[arg(long, value_name = "NAME", add = complete::networks())]
+    network: Option<Name>,
+
+    /// Mount data volumes, at /mnt/VOLUME by default; repeatable
+    #[arg(long, value_name = "VOLUME[:PATH],...", value_delimiter = ',')]
+    attach: Vec<Attachment>,
 
     /// Come back before the guest answers
     #[arg(long)]
     no_wait: bool,
+}
+
+/// When a machine is started again.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Policy {
+    No,
+    OnFailure,
+    Always,
+}
+
+impl From<Policy> for Restart {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::No => Restart::No,
+            Policy::OnFailure => Restart::OnFailure,
+            Policy::Always => Restart::Always,
+        }
+    }
 }
 
 pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Failure> {
@@ -56,6 +96,10 @@ pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Fai
         memory: args.memory,
         storage: args.storage,
         volume: args.volume,
+        restart: args.restart.map(Restart::from),
+        expose: args.expose,
+        network: args.network,
+        attach: args.attach,
         no_wait: args.no_wait,
     };
     let machine = deploy(context, &request).await?;

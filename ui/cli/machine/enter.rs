@@ -10,10 +10,10 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 
 use super::exec::Exec;
-use crate::cli::Context;
 use crate::cli::output::complain;
 use crate::cli::report::{self, Failure};
 use crate::cli::terminal::{self, Raw};
+use crate::cli::{Context, complete};
 
 /// The status of a command line whose connection failed, as ssh(1) has it.
 const CONNECTION_FAILED: u8 = 255;
@@ -22,6 +22,7 @@ const CONNECTION_FAILED: u8 = 255;
 #[derive(clap::Args)]
 pub(crate) struct Ssh {
     /// Name or identifier
+    #[arg(add = complete::machines())]
     name: String,
 
     /// Log in as this user

@@ -2,6 +2,8 @@
 
 use clap::Parser;
 
+use crate::cli::complete;
+
 /// Run a command in a machine
 ///
 /// Everything after the name is the command, flags included. A single word is a shell line; several
@@ -17,6 +19,7 @@ pub(crate) struct Exec {
     pub(super) options: Options,
 
     /// Name or identifier
+    #[arg(add = complete::machines())]
     pub(super) name: String,
 
     /// The command

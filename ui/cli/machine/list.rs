@@ -6,9 +6,9 @@ use sistemo::machine::Machine;
 use sistemo::store::machines::Status as State;
 use sistemo::value::ByteSize;
 
-use crate::cli::Context;
 use crate::cli::output::{self, Format, age, details};
 use crate::cli::report::Failure;
+use crate::cli::{Context, complete};
 
 /// List machines
 #[derive(clap::Args)]
@@ -22,6 +22,7 @@ pub(crate) struct List {
 #[derive(clap::Args)]
 pub(crate) struct Status {
     /// Name or identifier
+    #[arg(add = complete::machines())]
     name: String,
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn describe(machine: &Machine) -> String {
             format!("{} vcpus, {memory} memory", machine.vcpus),
         ),
         ("Volumes", volumes.join("\n")),
-        ("Restart", machine.restart.clone()),
+        ("Restart", machine.restart.as_str().into()),
         ("Hypervisor", hypervisor),
         ("Created", machine.created_at.clone()),
         ("Started", or_none(&machine.started_at)),

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::Context;
 use crate::cli::report::Failure;
+use crate::cli::{Context, complete};
 
 /// Show the boot log, also of a stopped or failed machine
 #[derive(clap::Args)]
 pub(crate) struct Logs {
     /// Name or identifier
+    #[arg(add = complete::machines())]
     name: String,
 
     /// Go on as the log grows, until interrupted

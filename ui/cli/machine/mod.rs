@@ -4,9 +4,11 @@ mod delete;
 pub(crate) mod deploy;
 mod enter;
 mod exec;
+mod expose;
 mod list;
 mod logs;
 mod power;
+mod volume;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,13 @@ pub(crate) enum Machine {
     Ssh(enter::Ssh),
     /// Run a command in a machine
     Exec(exec::Exec),
+    /// Have a port of this computer lead into a machine
+    Expose(expose::Expose),
+    /// Take a port of this computer back from a machine
+    Unexpose(expose::Unexpose),
+    /// Attach and detach data volumes
+    #[command(subcommand)]
+    Volume(volume::Volume),
     /// Show the boot log, also of a stopped or failed machine
     Logs(logs::Logs),
 }
@@ -53,6 +62,9 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Delete(args) => delete::run(context, &args).await,
         Machine::Ssh(args) => enter::ssh(context, &args).await,
         Machine::Exec(args) => enter::exec(context, args).await,
+        Machine::Expose(args) => expose::expose(context, &args).await,
+        Machine::Unexpose(args) => expose::unexpose(context, &args).await,
+        Machine::Volume(args) => volume::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
     }
 }

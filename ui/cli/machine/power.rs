@@ -7,16 +7,16 @@ use sistemo::engine::Engine;
 use sistemo::error::Error;
 use sistemo::machine::Machine;
 
-use crate::cli::Context;
 use crate::cli::output::{self, Format};
 use crate::cli::progress::Display;
 use crate::cli::report::{self, Failure};
+use crate::cli::{Context, complete};
 
 /// Start stopped machines
 #[derive(clap::Args)]
 pub(crate) struct Start {
     /// Names or identifiers
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = complete::machines())]
     names: Vec<String>,
 
     /// Come back before the guest answers
@@ -28,7 +28,7 @@ pub(crate) struct Start {
 #[derive(clap::Args)]
 pub(crate) struct Stop {
     /// Names or identifiers
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = complete::machines())]
     names: Vec<String>,
 
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct Stop {
 #[derive(clap::Args)]
 pub(crate) struct Restart {
     /// Names or identifiers
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = complete::machines())]
     names: Vec<String>,
 
     #[command(flatten)]
@@ -137,14 +137,7 @@ async fn each(
             }
         }
     }
-    if context.format == Format::Json {
-        // One name gives one thing, several give a list.
-        match (names.len(), machines.first()) {
-            (1, Some(machine)) => output::json(machine),
-            (1, None) => {}
-            _ => output::json(&machines),
-        }
-    }
+    output::things(context.format, names.len(), &machines);
     match failed {
         Some(code) => Err(Failure::Reported(code)),
         None => Ok(ExitCode::SUCCESS),

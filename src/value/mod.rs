@@ -1,9 +1,13 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
+mod port;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use port::{PortMapping, Protocol};
 
 use crate::error::{Advice, Kind};
 
@@ -16,6 +20,9 @@ pub enum BadValue {
     /// Not a size.
     #[error("{0:?} is not a size")]
     Size(String),
+    /// Not a port or a pair of ports.
+    #[error("{0:?} is not a port")]
+    Port(String),
 }
 
 impl Advice for BadValue {
@@ -27,6 +34,9 @@ impl Advice for BadValue {
         Some(match self {
             BadValue::Name(_) => {
                 "a name has 1 to 63 of a-z, 0-9 and '-', and neither begins nor ends with '-': web, db-2".into()
+            }
+            BadValue::Port(_) => {
+                "a port is a number from 1 to 65535, alone or behind the host's: 80, 8080:80, 53:53/udp".into()
             }
             BadValue::Size(_) => "a size is a number with a unit: 512M, 2G, 1.5GiB (a bare number is in MB)".into(),
         })

@@ -1,0 +1,134 @@
+//! A file of settings: read with the line that each stands in, and written with everything else in it left as it is.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use toml_edit::{Array, Document, DocumentMut, Item, Value};
+
+use super::Error;
+
+/// A setting as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    /// The value as text; the items of a list are joined by commas.
+    pub(super) value: String,
+    /// Counted from 1.
+    pub(super) line: usize,
+}
+
+/// The settings of a file; none of one that is not there.
+pub(super) fn read(path: &Path) -> Result<Vec<Entry>, Error> {
+    let text = text_of(path)?;
+    let document = Document::parse(text.as_str()).map_err(|source| Error::Toml {
+        path: path.into(),
+        source: Box::new(source),
+    })?;
+    let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
+    let entry = |(key, item): (&str, &Item)| {
+        let span = document.key(key).and_then(toml_edit::Key::span);
+        Entry {
+            key: key.into(),
+            value: as_text(item),
+            line: line(span.map_or(0, |span| span.start)),
+        }
+    };
+    Ok(document.iter().map(entry).collect())
+}
+
+/// Sets a key, or without a value takes it out. Comments, order and the other keys stay.
+pub(super) fn write(path: &Path, key: &str, value: Option<&str>) -> Result<(), Error> {
+    let mut document: DocumentMut =
+        text_of(path)?
+            .parse()
+            .map_err(|source: toml_edit::TomlError| Error::Toml {
+                path: path.into(),
+                source: Box::new(source),
+            })?;
+    match value {
+        Some(value) => document[key] = Item::Value(from_text(value)),
+        None => drop(document.remove(key)),
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let place = || {
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(document.to_string().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)
+    };
+    place().map(drop).map_err(|source| Error::Write {
+        path: path.into(),
+        source,
+    })
+}
+
+fn text_of(path: &Path) -> Result<String, Error> {
+    match std::fs::read_to_string(path) {
+        // A data directory that is a file is for whoever makes it to say.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(String::new())
+        }
+        outcome => outcome.map_err(|source| Error::Read {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
+fn as_text(item: &Item) -> String {
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.value().clone(),
+        other => other.clone().decorated("", "").to_string(),
+    };
+    match item {
+        Item::Value(Value::Array(items)) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        Item::Value(value) => plain(value),
+        other => other.to_string(),
+    }
+}
+
+/// Numbers as numbers, several words as a list, all else as text.
+fn from_text(text: &str) -> Value {
+    match text.parse::<i64>() {
+        Ok(number) => number.into(),
+        Err(_) if text.contains(',') => text.split(',').map(str::trim).collect::<Array>().into(),
+        Err(_) => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_set_and_taken_out_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let text = "# mine\ndefault_memory = \"1G\" # enough\n\nmax_vcpus = 8\n";
+        std::fs::write(&path, text).unwrap();
+        write(&path, "default_vcpus", Some("4")).unwrap();
+        write(&path, "max_vcpus", Some("16")).unwrap();
+        write(&path, "registry_mirrors", Some("one.example, two.example")).unwrap();
+        let now = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            now.starts_with("# mine\ndefault_memory = \"1G\" # enough\n"),
+            "{now}"
+        );
+        let entry = |key: &str| {
+            let entries = read(&path).unwrap();
+            let found = entries.into_iter().find(|entry| entry.key == key);
+            found.map(|entry| (entry.value, entry.line))
+        };
+        assert_eq!(entry("default_memory").unwrap(), ("1G".into(), 2));
+        assert_eq!(entry("max_vcpus").unwrap(), ("16".into(), 4));
+        assert_eq!(entry("default_vcpus").unwrap().0, "4");
+        assert_eq!(
+            entry("registry_mirrors").unwrap().0,
+            "one.example,two.example"
+        );
+        write(&path, "max_vcpus", None).unwrap();
+        assert_eq!(entry("max_vcpus"), None);
+        assert!(read(&dir.path().join("none")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,117 @@
+//! Published ports: what of the home's own addresses leads into a machine. They come with the machine's place
+//! ([`Home::attach`]) and go with it; here is what is done to one port of a machine that runs.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
+
+use procfs::net::{TcpNetEntries, TcpState, UdpNetEntries};
+use procfs::process::{FDTarget, all_processes};
+use procfs::{FromReadSI, current_system_info};
+use tokio::net::TcpSocket;
+
+use super::error::Error;
+use super::home::Home;
+use super::plan::MachinePlan;
+use super::{nft, rules};
+use crate::value::{PortMapping, Protocol};
+
+impl Home {
+    /// Takes a published port of a machine back. Connections through it go on. Fine when it is not there.
+    pub async fn unpublish(&self, machine: &MachinePlan, port: &PortMapping) -> Result<(), Error> {
+        let (ip, port) = (machine.ip.to_string(), *port);
+        self.namespace
+            .blocking(move || {
+                let Some(listing) = nft::list_table("inet", rules::TABLE)? else {
+                    return Ok(());
+                };
+                let elements = rules::published_to(&ip, &listing, |protocol, host| {
+                    protocol == port.protocol.as_str() && host == u64::from(port.host)
+                });
+                if elements.is_empty() {
+                    return Ok(());
+                }
+                nft::apply("take a published port back", &rules::delete(elements))
+            })
+            .await
+    }
+
+    /// Refuses a port on which a program of the home listens: it would never hear of a connection again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PortBusy`] with the program's name, if it can be found out.
+    pub async fn refuse_busy(&self, port: &PortMapping) -> Result<(), Error> {
+        let port = *port;
+        self.namespace
+            .blocking(move || {
+                if is_free(&port) {
+                    return Ok(());
+                }
+                Err(Error::PortBusy {
+                    port: port.host,
+                    protocol: port.protocol,
+                    owner: listener(&port),
+                })
+            })
+            .await
+    }
+}
+
+/// Whether a program could listen on the port of this thread's namespace. What cannot be asked is taken for free.
+fn is_free(port: &PortMapping) -> bool {
+    let address = (Ipv4Addr::UNSPECIFIED, port.host);
+    let bound = match port.protocol {
+        // Past connections do not count, listeners do (socket(7), SO_REUSEADDR).
+        Protocol::Tcp => TcpSocket::new_v4().and_then(|socket| {
+            socket.set_reuseaddr(true)?;
+            socket.bind(address.into())
+        }),
+        Protocol::Udp => UdpSocket::bind(address).map(drop),
+    };
+    !bound.is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+}
+
+/// The program that listens on the port of this thread's namespace: `nginx (pid 812)`.
+fn listener(port: &PortMapping) -> Option<String> {
+    let inodes = sockets(port);
+    for process in all_processes().ok()?.flatten() {
+        let Ok(files) = process.fd() else { continue };
+        let listens = files
+            .flatten()
+            .any(|file| matches!(file.target, FDTarget::Socket(inode) if inodes.contains(&inode)));
+        if listens {
+            let name = process.stat().map(|stat| stat.comm).ok()?;
+            return Some(format!("{name} (pid {})", process.pid));
+        }
+    }
+    None
+}
+
+/// The inodes of the sockets that are bound to the port: those of this thread's namespace, whatever the process's is.
+fn sockets(port: &PortMapping) -> Vec<u64> {
+    let table = |name: &str| Path::new("/proc/thread-self/net").join(name);
+    let mut inodes = Vec::new();
+    match port.protocol {
+        Protocol::Tcp => {
+            for name in ["tcp", "tcp6"] {
+                let entries = TcpNetEntries::from_file(table(name), current_system_info())
+                    .map(|entries| entries.0);
+                let listening = entries.into_iter().flatten().filter(|entry| {
+                    entry.state == TcpState::Listen && entry.local_address.port() == port.host
+                });
+                inodes.extend(listening.map(|entry| entry.inode));
+            }
+        }
+        Protocol::Udp => {
+            for name in ["udp", "udp6"] {
+                let entries = UdpNetEntries::from_file(table(name), current_system_info())
+                    .map(|entries| entries.0);
+                let bound = entries.into_iter().flatten();
+                let bound = bound.filter(|entry| entry.local_address.port() == port.host);
+                inodes.extend(bound.map(|entry| entry.inode));
+            }
+        }
+    }
+    inodes
+}

@@ -1,0 +1,85 @@
+//! What a shell is offered for a half-typed word: names out of the store, read without changing anything.
+
+use std::ffi::OsStr;
+
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use sistemo::config::Config;
+use sistemo::store::Store;
+
+/// Names of machines.
+pub(crate) fn machines() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let machines = store().and_then(|store| store.machines().ok());
+        let machines = machines.into_iter().flatten();
+        offer(
+            current,
+            machines.map(|row| (row.name.to_string(), row.status.to_string())),
+        )
+    })
+}
+
+/// Names of volumes.
+pub(crate) fn volumes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let volumes = store().and_then(|store| store.volumes().ok());
+        let volumes = volumes.into_iter().flatten();
+        offer(
+            current,
+            volumes.map(|row| (row.name.to_string(), format!("{}, {}", row.role, row.size))),
+        )
+    })
+}
+
+/// Names of images that are here, and of the recipes.
+pub(crate) fn images() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let recipes = ["debian", "debian:bookworm", "debian:trixie"]
+            .map(|name| (name.to_string(), "recipe".to_string()));
+        let images = store().and_then(|store| store.image_names().ok());
+        let images = images.into_iter().flatten();
+        let mut all: Vec<_> = images.map(|name| (name, "image".to_string())).collect();
+        for recipe in recipes {
+            if !all.iter().any(|(name, _)| *name == recipe.0) {
+                all.push(recipe);
+            }
+        }
+        offer(current, all.into_iter())
+    })
+}
+
+/// Names of networks.
+pub(crate) fn networks() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let networks = store().and_then(|store| store.networks().ok());
+        let networks = networks.into_iter().flatten();
+        offer(
+            current,
+            networks.map(|row| (row.name.to_string(), row.subnet.to_string())),
+        )
+    })
+}
+
+/// Names of settings.
+pub(crate) fn settings() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        offer(
+            current,
+            Config::keys().map(|(key, meaning)| (key.to_string(), meaning.to_string())),
+        )
+    })
+}
+
+/// Those that begin as typed, each with a word about it.
+fn offer(current: &OsStr, all: impl Iterator<Item = (String, String)>) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    all.filter(|(name, _)| name.starts_with(&*current))
+        .map(|(name, about)| CompletionCandidate::new(name).help(Some(about.into())))
+        .collect()
+}
+
+/// The store, if there is one: completing a word makes nothing. `--data-dir` on the half-typed line is not heeded.
+fn store() -> Option<Store> {
+    let config = Config::load(None, &|key| std::env::var(key).ok()).ok()?;
+    let path = sistemo::machine::Paths::new(&config.data_dir).database();
+    path.exists().then(|| Store::open(&path).ok())?
+}

@@ -1,0 +1,120 @@
+//! `sistemo config`: settings, where they come from, and changing them.
+
+use std::process::{Command, ExitCode};
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Context;
+use super::complete;
+use super::output::{self, Format};
+use super::report::Failure;
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Show every setting, its value and where it came from
+    Show,
+    /// Show where the settings of this data directory lie
+    Path,
+    /// Open them in an editor ($VISUAL, $EDITOR)
+    Edit,
+    /// Set one
+    Set {
+        /// The setting
+        #[arg(add = complete::settings())]
+        key: String,
+        /// Its new value
+        value: String,
+    },
+    /// Take one out, so that it has its default again
+    Unset {
+        /// The setting
+        #[arg(add = complete::settings())]
+        key: String,
+    },
+}
+
+pub(crate) fn run(context: &Context, command: Option<Config>) -> Result<ExitCode, Failure> {
+    // A file that is wrong must not keep anybody from mending it.
+    if let Some(Config::Edit) = command {
+        return edit(context);
+    }
+    let config = context.config()?;
+    match command.unwrap_or(Config::Show) {
+        Config::Show => show(context, &config),
+        Config::Path => path(context, &config.file()),
+        Config::Set { key, value } => {
+            config.set(&key, Some(&value))?;
+            if context.format == Format::Table {
+                output::say(&format!("{key} is {value} now\n"));
+            }
+        }
+        Config::Unset { key } => {
+            config.set(&key, None)?;
+            if context.format == Format::Table {
+                output::say(&format!("{key} has its default again\n"));
+            }
+        }
+        Config::Edit => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(context: &Context, config: &sistemo::config::Config) {
+    let shown = config.shown();
+    if context.format == Format::Json {
+        let all: Vec<_> = shown
+            .iter()
+            .map(|setting| {
+                json!({
+                    "key": setting.key,
+                    "value": Some(&setting.value).filter(|value| !value.is_empty()),
+                    "origin": setting.origin.to_string(),
+                    "meaning": setting.meaning,
+                })
+            })
+            .collect();
+        return output::json(&all);
+    }
+    let rows = shown.iter().map(|setting| {
+        vec![
+            setting.key.to_string(),
+            setting.value.clone(),
+            setting.origin.to_string(),
+            setting.meaning.to_string(),
+        ]
+    });
+    let headings = ["SETTING", "VALUE", "FROM", "MEANING"];
+    output::say(&output::table(&headings, rows.collect()));
+}
+
+fn path(context: &Context, path: &std::path::Path) {
+    match context.format {
+        Format::Json => output::json(&json!({ "path": path })),
+        Format::Table => output::say(&format!("{}\n", path.display())),
+    }
+}
+
+fn edit(context: &Context) -> Result<ExitCode, Failure> {
+    let file = sistemo::config::file_of(context.data_dir.clone(), &|key| std::env::var(key).ok());
+    let editor = ["VISUAL", "EDITOR"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "vi".into());
+    // As git does it: the variable may hold arguments, so a shell reads it.
+    let status = Command::new("sh")
+        .args(["-c", &format!("{editor} \"$0\"")])
+        .arg(&file)
+        .status();
+    match status {
+        Ok(status) if status.success() => {
+            // Says at once what would be said by the next command.
+            context.config()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(Failure::Refused {
+            message: format!("the editor {editor} did not end well"),
+            hint: format!("set EDITOR, or edit {} by hand", file.display()),
+        }),
+    }
+}
