@@ -1,6 +1,5 @@
 //! Lets tests kill, stop or fail this process at a named moment: `SISTEMO_FAULT=kill:launch:after`. Release builds cannot.
 
-use super::Error;
 use crate::error::Result;
 
 /// The moment before or after something named `what`, such as a step.
@@ -14,7 +13,7 @@ pub(super) fn fault(what: &'static str, when: &str) -> Result<()> {
             let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
         }
         if wish == format!("fail:{what}:{when}") {
-            return Err(Error::Fault(what).into());
+            return Err(super::Error::Fault(what).into());
         }
     }
     let _ = (what, when);
