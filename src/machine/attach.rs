@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::lock::Lock;
 use super::volumes::{busy, refuse_running};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
@@ -26,9 +25,9 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Volume> {
         let rooms = &*self.0;
-        let row = rooms.find(machine)?;
-        let _lock = Lock::take(rooms, &row.id, "volume attach", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms
+            .take(machine, "volume attach", progress, cancel)
+            .await?;
         refuse_running(&row)?;
         let begun = Instant::now();
         let (volume, _) = rooms.free_data(attachment)?;
@@ -47,9 +46,9 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Volume> {
         let rooms = &*self.0;
-        let row = rooms.find(machine)?;
-        let _lock = Lock::take(rooms, &row.id, "volume detach", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms
+            .take(machine, "volume detach", progress, cancel)
+            .await?;
         let volume = volume::find(&rooms.store, name)?;
         if volume.machine != Some(row.id) {
             let (volume, machine) = (volume.name, row.name);

@@ -3,7 +3,6 @@
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Detail, Operation};
-use super::lock::Lock;
 use super::{Error, Machines};
 use crate::error::Result;
 use crate::event::Progress;
@@ -21,10 +20,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<()> {
         let rooms = &*self.0;
-        let row = rooms.find(name)?;
-        let lock = Lock::take(rooms, &row.id, "delete", progress, cancel).await?;
-        // Whoever held the lock may have deleted it.
-        let row = rooms.row(&row.id)?;
+        let (row, lock) = rooms.take(name, "delete", progress, cancel).await?;
         let begun = std::time::Instant::now();
         let operation = Operation {
             rooms,

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::lock::Lock;
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -27,9 +26,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let row = rooms.find(name)?;
-        let _lock = Lock::take(rooms, &row.id, "expose", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms.take(name, "expose", progress, cancel).await?;
         let begun = Instant::now();
         let before = rooms.store.ports_of(&row.id)?;
         let same =
@@ -54,9 +51,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let row = rooms.find(name)?;
-        let _lock = Lock::take(rooms, &row.id, "unexpose", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms.take(name, "unexpose", progress, cancel).await?;
         let found = meant(&rooms.store.ports_of(&row.id)?, port).ok_or_else(|| {
             let machine = row.name.clone();
             Error::NotExposed {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, Rooms};
 use crate::event::Progress;
+use crate::store::machines::MachineRow;
 use crate::value::MachineId;
 
 /// How long to wait before saying on whom.
@@ -179,6 +180,22 @@ fn wait(path: &Path) -> Result<Flock<File>, Error> {
         path: path.into(),
         source: errno.into(),
     })
+}
+
+impl Rooms {
+    /// Takes the lock of the machine that `name` means, and reads its row once the lock is held: whoever held it may have
+    /// changed the machine, or deleted it.
+    pub(super) async fn take(
+        &self,
+        name: &str,
+        why: &str,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<(MachineRow, Lock), Error> {
+        let id = self.find(name)?.id;
+        let lock = Lock::take(self, &id, why, progress, cancel).await?;
+        Ok((self.row(&id)?, lock))
+    }
 }
 
 /// Whether the file that was locked is the one that has the name now.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Detail, Operation};
-use super::lock::Lock;
 use super::{Error, Machine, Machines, stop};
 use crate::error::Result;
 use crate::event::Progress;
@@ -22,9 +21,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let row = rooms.find(name)?;
-        let _lock = Lock::take(rooms, &row.id, "start", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms.take(name, "start", progress, cancel).await?;
         if row.status == Status::Running {
             progress.note(format!("machine {} is running already", row.name));
         } else {
@@ -43,9 +40,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let row = rooms.find(name)?;
-        let _lock = Lock::take(rooms, &row.id, "restart", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms.take(name, "restart", progress, cancel).await?;
         if row.status == Status::Running {
             self.stop_locked(&row, grace, progress, cancel).await?;
         }

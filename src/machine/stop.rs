@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Detail, Operation};
-use super::lock::Lock;
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -26,9 +25,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let row = rooms.find(name)?;
-        let _lock = Lock::take(rooms, &row.id, "stop", progress, cancel).await?;
-        let row = rooms.row(&row.id)?;
+        let (row, _lock) = rooms.take(name, "stop", progress, cancel).await?;
         if row.status == Status::Stopped {
             progress.note(format!("machine {} is stopped already", row.name));
         } else {
