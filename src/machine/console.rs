@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::io::unix::AsyncFd;
 
 use super::Error;
+use super::watch::{self, Watch};
 use crate::guest::words;
 
 /// How much of a log's end is read to find its last lines.
@@ -72,16 +71,6 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// An inotify instance that the runtime can wait for.
-#[derive(Debug)]
-pub(super) struct Watch(pub(super) Inotify);
-
-impl AsRawFd for Watch {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
 /// A machine's boot log, read from the beginning and, if wanted, as it grows.
 #[derive(Debug)]
 pub struct Console {
@@ -100,14 +89,7 @@ impl Console {
             source,
         };
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let watch = || -> std::io::Result<AsyncFd<Watch>> {
-            let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-            let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE;
-            inotify.add_watch(folder, flags)?;
-            // SAFETY: the watch owns its descriptor, which stays the same for its life.
-            Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
-        };
-        let changes = watch().map_err(fail)?;
+        let changes = watch::folder(folder).map_err(fail)?;
         Ok(Console {
             path,
             file: None,

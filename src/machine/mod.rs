@@ -47,6 +47,7 @@ mod stop;
 mod supervise;
 mod view;
 mod volumes;
+mod watch;
 mod watched;
 
 use std::path::PathBuf;

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
-use super::console::Watch;
 use super::stop::process;
+use super::watch::{self, Watch};
 use super::{Error, Rooms};
 use crate::error::Result;
 use crate::store::machines::{MachineRow, Status};
@@ -130,20 +129,13 @@ pub(super) struct StoreChanges(AsyncFd<Watch>);
 
 impl StoreChanges {
     pub(super) fn watch(data_dir: &Path) -> Result<StoreChanges> {
-        let watch = || -> std::io::Result<AsyncFd<Watch>> {
-            let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-            inotify.add_watch(
-                data_dir,
-                AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE,
-            )?;
-            // SAFETY: the watch owns its descriptor, which stays the same for its life.
-            Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
-        };
         let path = data_dir.to_path_buf();
-        Ok(StoreChanges(watch().map_err(|source| Error::File {
-            what: "watch",
-            path,
-            source,
+        Ok(StoreChanges(watch::folder(data_dir).map_err(|source| {
+            Error::File {
+                what: "watch",
+                path,
+                source,
+            }
         })?))
     }
 

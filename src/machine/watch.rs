@@ -1,0 +1,27 @@
+//! Waiting for files of a folder to change (inotify(7)).
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::path::Path;
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use tokio::io::unix::AsyncFd;
+
+/// An inotify instance that the runtime can wait for.
+#[derive(Debug)]
+pub(super) struct Watch(pub(super) Inotify);
+
+impl AsRawFd for Watch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+/// Watches the files of `path`, those that appear later included, for being made and written.
+pub(super) fn folder(path: &Path) -> io::Result<AsyncFd<Watch>> {
+    let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE;
+    inotify.add_watch(path, flags)?;
+    // SAFETY: the watch owns its descriptor, which stays the same for its life.
+    Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
+}
