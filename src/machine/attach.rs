@@ -55,13 +55,7 @@ impl Machines {
             return Err(Error::NotAttached { volume, machine }.into());
         }
         if volume.role == Role::Root {
-            let (volume, machine) = (volume.name, row.name.to_string());
-            return Err(Error::VolumeInUse {
-                volume,
-                machine,
-                role: Role::Root,
-            }
-            .into());
+            rooms.refuse_owned(&volume)?;
         }
         refuse_running(&row)?;
         let begun = Instant::now();
@@ -79,10 +73,7 @@ impl Rooms {
         if row.role != Role::Data {
             return Err(Error::NotAData(row.name).into());
         }
-        self.refuse_owned(&row)?;
-        if row.doing.is_some() {
-            return Err(busy(&row));
-        }
+        self.refuse_taken(&row)?;
         let path = attachment.path.clone();
         let path = path.unwrap_or_else(|| MountPath::usual(&row.name));
         Ok((row, path))
@@ -105,11 +96,7 @@ impl Rooms {
                 let other = other.name.clone();
                 return Err(Error::MountTaken { path, other }.into());
             }
-            if !self.store.claim_volume(&row.id, machine, path.as_str())? {
-                // Somebody was quicker.
-                self.free_data(attachment)?;
-                return Err(busy(&row));
-            }
+            self.claim(&row, machine, path.as_str())?;
             claimed.push(row.id);
             Ok(())
         });
@@ -119,6 +106,18 @@ impl Rooms {
             }
         }
         outcome
+    }
+
+    /// Gives a volume that was free a moment ago to a machine.
+    pub(super) fn claim(&self, row: &VolumeRow, machine: &MachineId, path: &str) -> Result<()> {
+        if self.store.claim_volume(&row.id, machine, path)? {
+            return Ok(());
+        }
+        // Somebody was quicker.
+        let now = self.store.volume(&row.id)?;
+        let now = now.ok_or_else(|| volume::Error::Unknown(row.name.to_string()))?;
+        self.refuse_taken(&now)?;
+        Err(busy(&now))
     }
 
     /// Refuses a machine one of whose volumes is being worked on.

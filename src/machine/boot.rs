@@ -46,6 +46,18 @@ impl Rooms {
         let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip), ports);
         Ok(Some((network, machine)))
     }
+
+    /// Where the machine is in its network, for finding and taking down what is there: the uplink, which may be gone, is
+    /// asked nothing, so the plan says nothing of packet sizes.
+    pub(super) fn place(&self, row: &MachineRow) -> Result<Option<MachinePlan>> {
+        let (Some(name), Some(ip)) = (&row.network, row.ip) else {
+            return Ok(None);
+        };
+        let network = network::plan_network(&self.store.network(name)?, 0, None);
+        let mac = network::mac_for(ip);
+        let place = network::plan_machine(&row.id, &network, ip, mac, Vec::new());
+        Ok(Some(place))
+    }
 }
 
 /// The machine's disks in the order in which the guest sees them: root, data volumes, kernel modules.

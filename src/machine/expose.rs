@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::event::Progress;
 use crate::network;
 use crate::store::machines::{MachineRow, Status};
-use crate::value::{MachineId, Name, PortMapping, Protocol};
+use crate::value::{MachineId, Name, PortMapping};
 
 impl Machines {
     /// Has a port of the host lead into a machine, at once if it runs and at every start from now on.
@@ -93,12 +93,8 @@ fn meant(ports: &[PortMapping], port: &PortMapping) -> Option<PortMapping> {
 impl Rooms {
     /// Refuses a port of the host that another machine has, or on which a program of the host listens.
     pub(super) async fn refuse_port(&self, port: &PortMapping) -> Result<()> {
-        let ports = self.store.ports()?;
-        let owner = ports
-            .iter()
-            .find(|(_, other)| (other.host, other.protocol) == (port.host, port.protocol));
-        if let Some((owner, _)) = owner {
-            return Err(self.port_taken(port.host, port.protocol, owner)?);
+        if let Some(owner) = self.store.port_owner(port)? {
+            return Err(self.port_taken(port, &owner)?);
         }
         Ok(self.home.refuse_busy(port).await?)
     }
@@ -107,23 +103,18 @@ impl Rooms {
     pub(super) fn claim_ports(&self, machine: &MachineId, ports: &[PortMapping]) -> Result<()> {
         for port in ports {
             if let Some(owner) = self.store.claim_port(machine, port)? {
-                return Err(self.port_taken(port.host, port.protocol, &owner)?);
+                return Err(self.port_taken(port, &owner)?);
             }
         }
         Ok(())
     }
 
-    fn port_taken(
-        &self,
-        port: u16,
-        protocol: Protocol,
-        owner: &MachineId,
-    ) -> Result<crate::error::Error> {
+    fn port_taken(&self, port: &PortMapping, owner: &MachineId) -> Result<crate::error::Error> {
         let owner = self.store.machine(owner)?;
         let machine = owner.map_or_else(|| "another machine".into(), |row| row.name.to_string());
         Ok(Error::PortTaken {
-            port,
-            protocol,
+            port: port.host,
+            protocol: port.protocol,
             machine,
         }
         .into())
@@ -170,10 +161,7 @@ impl Rooms {
     /// Running machines whose rules are not all there any more, as after `nft flush ruleset`. The rules are listed once,
     /// however many machines there are.
     pub(super) async fn without_rules(&self) -> Result<Vec<MachineRow>> {
-        let mut ports: HashMap<MachineId, Vec<PortMapping>> = HashMap::new();
-        for (machine, port) in self.store.ports()? {
-            ports.entry(machine).or_default().push(port);
-        }
+        let mut ports = self.store.ports_by_machine()?;
         let networks: HashMap<Name, _> = (self.store.networks()?.into_iter())
             .map(|row| (row.name.clone(), network::plan_network(&row, 0, None)))
             .collect();
@@ -198,8 +186,8 @@ impl Rooms {
     }
 
     async fn withdraw(&self, row: &MachineRow, port: &PortMapping) -> Result<()> {
-        if let Some((_, machine)) = self.network_plan(row).await? {
-            self.home.unpublish(&machine, port).await?;
+        if let Some(place) = self.place(row)? {
+            self.home.unpublish(&place, port).await?;
         }
         Ok(())
     }

@@ -68,19 +68,7 @@ impl Rooms {
         if row.role != Role::Root {
             return Err(Error::NotARoot(row.name).into());
         }
-        if let Some(id) = row.machine {
-            let machine = self
-                .store
-                .machine(&id)?
-                .map(|machine| machine.name.to_string());
-            let machine = machine.unwrap_or_else(|| id.to_string());
-            return Err(Error::VolumeInUse {
-                volume: row.name,
-                machine,
-                role: Role::Root,
-            }
-            .into());
-        }
+        self.refuse_taken(&row)?;
         let digest = row.image_digest.as_deref();
         let image = digest.and_then(|digest| self.images.find(digest).ok());
         Ok(Source::Volume(row, image.map(Box::new)))
@@ -199,15 +187,7 @@ impl Rooms {
     fn reserve_root(&self, row: &MachineRow, source: &Source, storage: ByteSize) -> Result<()> {
         match source {
             Source::Volume(volume, _) => {
-                if !self.store.claim_volume(&volume.id, &row.id, "/")? {
-                    let machine = "another machine".to_string();
-                    return Err(Error::VolumeInUse {
-                        volume: volume.name.clone(),
-                        machine,
-                        role: Role::Root,
-                    }
-                    .into());
-                }
+                self.claim(volume, &row.id, "/")?;
             }
             Source::Image(image) => {
                 let volume_id = MachineId::new().to_string();

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::event::Progress;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
-use crate::{network, vmm};
+use crate::vmm;
 
 /// How long a guest may take to hear that it shall power off, before its power button is pressed.
 const HEARING: Duration = Duration::from_secs(10);
@@ -189,12 +189,8 @@ pub(super) async fn detach_network(operation: &Operation<'_>) -> Result<()> {
 
 /// The same for whoever has no operation.
 pub(super) async fn detach(rooms: &Rooms, row: &MachineRow) -> Result<()> {
-    if let (Some(name), Some(ip)) = (&row.network, row.ip) {
-        // Taking down asks nothing of the uplink, which may be gone.
-        let network = network::plan_network(&rooms.store.network(name)?, 0, None);
-        let machine =
-            network::plan_machine(&row.id, &network, ip, network::mac_for(ip), Vec::new());
-        rooms.home.detach(&machine).await?;
+    if let Some(place) = rooms.place(row)? {
+        rooms.home.detach(&place).await?;
     }
     Ok(())
 }

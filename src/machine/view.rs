@@ -69,10 +69,7 @@ impl Machines {
                 volumes.entry(machine).or_default().push(volume);
             }
         }
-        let mut ports: HashMap<MachineId, Vec<PortMapping>> = HashMap::new();
-        for (machine, port) in rooms.store.ports()? {
-            ports.entry(machine).or_default().push(port);
-        }
+        let ports = rooms.store.ports_by_machine()?;
         let rows = rooms.store.machines()?;
         Ok(rows
             .iter()

@@ -267,6 +267,15 @@ impl Rooms {
         }
     }
 
+    /// Refuses a volume that a machine has, or that is being worked on.
+    pub(super) fn refuse_taken(&self, row: &VolumeRow) -> Result<()> {
+        self.refuse_owned(row)?;
+        match row.doing {
+            Some(_) => Err(busy(row)),
+            None => Ok(()),
+        }
+    }
+
     fn machine_of(&self, row: &VolumeRow) -> Result<Option<MachineRow>> {
         match &row.machine {
             Some(id) => Ok(self.store.machine(id)?),

@@ -1,6 +1,8 @@
 //! Rows of `ports`: which port of the host leads into which machine.
 
-use rusqlite::{Row, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Error, Store, column};
 use crate::value::{MachineId, PortMapping, Protocol};
@@ -15,15 +17,19 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<(MachineId, PortMapping)> {
 }
 
 impl Store {
-    /// Every port of the host that leads into a machine, in order.
-    pub fn ports(&self) -> Result<Vec<(MachineId, PortMapping)>, Error> {
+    /// The ports of the host that lead into each machine that has any, in order.
+    pub fn ports_by_machine(&self) -> Result<HashMap<MachineId, Vec<PortMapping>>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(
             "SELECT host_port, protocol, machine_port, machine_id FROM ports \
              ORDER BY host_port, protocol",
         )?;
-        let rows = query.query_map([], from_row)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut ports: HashMap<_, Vec<_>> = HashMap::new();
+        for row in query.query_map([], from_row)? {
+            let (machine, port) = row?;
+            ports.entry(machine).or_default().push(port);
+        }
+        Ok(ports)
     }
 
     /// The ports that lead into one machine, in order.
@@ -56,15 +62,15 @@ impl Store {
                 machine.to_string()
             ],
         )?;
-        if claimed == 1 {
-            return Ok(None);
+        match claimed {
+            1 => Ok(None),
+            _ => owner(&connection, port),
         }
-        let owner = connection.query_row(
-            "SELECT machine_id FROM ports WHERE host_port = ?1 AND protocol = ?2",
-            params![port.host, port.protocol.as_str()],
-            |row| column(row, "machine_id"),
-        )?;
-        Ok(Some(owner))
+    }
+
+    /// The machine that a port of the host leads into.
+    pub fn port_owner(&self, port: &PortMapping) -> Result<Option<MachineId>, Error> {
+        owner(&self.lock(), port)
     }
 
     /// Takes a port of the host back from whichever machine has it.
@@ -75,4 +81,13 @@ impl Store {
         )?;
         Ok(())
     }
+}
+
+fn owner(connection: &Connection, port: &PortMapping) -> Result<Option<MachineId>, Error> {
+    let mut query = connection
+        .prepare_cached("SELECT machine_id FROM ports WHERE host_port = ?1 AND protocol = ?2")?;
+    let key = params![port.host, port.protocol.as_str()];
+    Ok(query
+        .query_row(key, |row| column(row, "machine_id"))
+        .optional()?)
 }
