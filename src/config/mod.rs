@@ -144,17 +144,8 @@ impl Config {
         flag: Option<PathBuf>,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Error> {
-        let variable = "SISTEMO_DATA_DIR";
-        let (data_dir, origin) = match (flag, filled(environment, variable)) {
-            (Some(dir), _) => (dir, Origin::Flag("--data-dir")),
-            (None, Some(dir)) => (dir.into(), Origin::Environment(variable.into())),
-            (None, None) => (default_data_dir(environment), Origin::Default),
-        };
-        let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
-        let mut found: BTreeMap<&'static str, (String, Origin)> = KEYS
-            .iter()
-            .map(|key| (key.name, (key.default.to_string(), Origin::Default)))
-            .collect();
+        let (data_dir, origin) = data_dir(flag, environment);
+        let mut found = defaults();
         for path in [PathBuf::from(SYSTEM_FILE), file_in(&data_dir)] {
             for file::Entry { key, value, line } in file::read(&path)? {
                 let origin = Origin::File(path.clone(), line);
@@ -177,10 +168,7 @@ impl Config {
     pub fn set(&self, key: &str, value: Option<&str>) -> Result<(), Error> {
         let known = known(key).ok_or_else(|| Error::NoSuchKey(key.into()))?;
         if let Some(value) = value {
-            let mut all: BTreeMap<_, _> = KEYS
-                .iter()
-                .map(|key| (key.name, (key.default.to_string(), Origin::Default)))
-                .collect();
+            let mut all = defaults();
             let origin = Origin::Flag("the command line");
             all.insert(known.name, (value.to_string(), origin));
             Values(all).parse(self.data_dir.clone(), Origin::Default)?;
@@ -206,10 +194,27 @@ impl Config {
 
 /// The file of settings of the data directory that `flag` and the environment lead to, whatever is in it.
 pub fn file_of(flag: Option<PathBuf>, environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
-    let data_dir = flag
-        .or_else(|| filled(environment, "SISTEMO_DATA_DIR").map(PathBuf::from))
-        .unwrap_or_else(|| default_data_dir(environment));
-    file_in(&data_dir)
+    file_in(&data_dir(flag, environment).0)
+}
+
+/// The data directory that `flag` and the environment lead to, and which of them did.
+fn data_dir(
+    flag: Option<PathBuf>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> (PathBuf, Origin) {
+    let variable = "SISTEMO_DATA_DIR";
+    let (data_dir, origin) = match (flag, filled(environment, variable)) {
+        (Some(dir), _) => (dir, Origin::Flag("--data-dir")),
+        (None, Some(dir)) => (dir.into(), Origin::Environment(variable.into())),
+        (None, None) => (default_data_dir(environment), Origin::Default),
+    };
+    (std::path::absolute(&data_dir).unwrap_or(data_dir), origin)
+}
+
+/// Every setting as it is when nothing says otherwise.
+fn defaults() -> BTreeMap<&'static str, (String, Origin)> {
+    let default = |key: &keys::Key| (key.name, (key.default.to_string(), Origin::Default));
+    KEYS.iter().map(default).collect()
 }
 
 fn file_in(data_dir: &Path) -> PathBuf {
