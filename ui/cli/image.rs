@@ -8,9 +8,10 @@ use sistemo::image::Image as Record;
 
 use super::Context;
 use super::complete;
+use super::each::each;
 use super::output::{self, Format, age, details};
 use super::progress::Display;
-use super::report::{self, Failure};
+use super::report::Failure;
 use super::terminal;
 
 #[derive(Subcommand)]
@@ -150,32 +151,19 @@ async fn delete(
     names: &[String],
     yes: bool,
 ) -> Result<ExitCode, Failure> {
-    let mut failed = None;
-    for name in names {
-        let deleted = async {
-            let image = engine.images().find(name)?;
+    let (_, status) = each(context, names, async |name| {
+        let image = engine.images().find(name)?;
+        if !yes {
             let question = format!("Delete image {}?", image.name);
-            if !yes && !terminal::confirm(&question, &context.cancel).await? {
-                return Err(Failure::Refused {
-                    message: format!("image {} was not deleted", image.name),
-                    hint: "answer y, or say -y".into(),
-                });
-            }
-            engine.images().delete(name)?;
-            if context.format == Format::Table {
-                output::say(&format!("{name} deleted\n"));
-            }
-            Ok(())
-        };
-        if let Err(failure) = deleted.await {
-            failed.get_or_insert(report::failure(&failure, context.format));
-            if context.cancel.is_cancelled() {
-                break;
-            }
+            let what = format!("image {}", image.name);
+            terminal::agree(&question, &what, &context.cancel).await?;
         }
-    }
-    match failed {
-        Some(code) => Err(Failure::Reported(code)),
-        None => Ok(ExitCode::SUCCESS),
-    }
+        engine.images().delete(name)?;
+        if context.format == Format::Table {
+            output::say(&format!("{name} deleted\n"));
+        }
+        Ok(())
+    })
+    .await;
+    status
 }

@@ -4,6 +4,7 @@ mod complete;
 mod config;
 mod daemon;
 mod doctor;
+mod each;
 mod history;
 mod image;
 mod machine;

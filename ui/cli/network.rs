@@ -9,8 +9,9 @@ use sistemo::value::Name;
 
 use super::Context;
 use super::complete;
+use super::each::each;
 use super::output::{self, Format, age, details};
-use super::report::{self, Failure};
+use super::report::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Network {
@@ -57,25 +58,16 @@ pub(crate) async fn run(context: &Context, command: Network) -> Result<ExitCode,
             }
         }
         Network::Delete { names } => {
-            let (mut gone, mut failed) = (Vec::new(), None);
-            for name in &names {
-                match machines.delete_network(name).await {
-                    Ok(()) => {
-                        if context.format == Format::Table {
-                            output::say(&format!("{name} deleted\n"));
-                        }
-                        gone.push(json!({ "name": name }));
-                    }
-                    Err(error) => {
-                        let code = report::failure(&Failure::Engine(error), context.format);
-                        failed.get_or_insert(code);
-                    }
+            let (gone, status) = each(context, &names, async |name| {
+                machines.delete_network(name).await?;
+                if context.format == Format::Table {
+                    output::say(&format!("{name} deleted\n"));
                 }
-            }
+                Ok(json!({ "name": name }))
+            })
+            .await;
             output::things(context.format, names.len(), &gone);
-            if let Some(code) = failed {
-                return Err(Failure::Reported(code));
-            }
+            return status;
         }
     }
     Ok(ExitCode::SUCCESS)

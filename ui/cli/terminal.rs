@@ -75,6 +75,21 @@ pub(crate) async fn confirm(question: &str, cancel: &CancellationToken) -> Resul
     }
 }
 
+/// Asks before something is deleted; no is a refusal. `what` is named in it: `machine web`.
+pub(crate) async fn agree(
+    question: &str,
+    what: &str,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    match confirm(question, cancel).await? {
+        true => Ok(()),
+        false => Err(Failure::Refused {
+            message: format!("{what} was not deleted"),
+            hint: "answer y, or say -y".into(),
+        }),
+    }
+}
+
 fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }

@@ -9,9 +9,10 @@ use sistemo::value::{ByteSize, Name};
 
 use super::Context;
 use super::complete;
+use super::each::each;
 use super::output::{self, Format, age, details};
 use super::progress::Display;
-use super::report::{self, Failure};
+use super::report::Failure;
 use super::terminal;
 
 #[derive(Subcommand)]
@@ -160,49 +161,27 @@ async fn delete(
     names: Vec<String>,
     yes: bool,
 ) -> Result<ExitCode, Failure> {
-    let mut gone = Vec::new();
-    let mut failed = None;
-    for name in &names {
-        let deleted = async {
-            let volume = machines.volume(name)?;
+    let (gone, status) = each(context, &names, async |name| {
+        let volume = machines.volume(name)?;
+        // What cannot be deleted anyway is not worth a question.
+        if !yes && volume.machine.is_none() {
             let size = ByteSize::bytes(volume.size_bytes);
-            let question = format!(
-                "Delete volume {} ({size}) and all that is on it?",
-                volume.name
-            );
-            // What cannot be deleted anyway is not worth a question.
-            let free = volume.machine.is_none();
-            if free && !yes && !terminal::confirm(&question, &context.cancel).await? {
-                return Err(Failure::Refused {
-                    message: format!("volume {} was not deleted", volume.name),
-                    hint: "answer y, or say -y".into(),
-                });
-            }
-            let display = Display::new(context.format);
-            let outcome = machines
-                .delete_volume(&volume.id, &display.progress(), &context.cancel)
-                .await;
-            display.finish();
-            outcome.map(|()| volume).map_err(Failure::from)
-        };
-        match deleted.await {
-            Ok(volume) => {
-                if context.format == Format::Table {
-                    output::say(&format!("{} deleted\n", volume.name));
-                }
-                gone.push(json!({"id": volume.id, "name": volume.name}));
-            }
-            Err(failure) => {
-                failed.get_or_insert(report::failure(&failure, context.format));
-                if context.cancel.is_cancelled() {
-                    break;
-                }
-            }
+            let name = &volume.name;
+            let question = format!("Delete volume {name} ({size}) and all that is on it?");
+            terminal::agree(&question, &format!("volume {name}"), &context.cancel).await?;
         }
-    }
+        let display = Display::new(context.format);
+        let outcome = machines
+            .delete_volume(&volume.id, &display.progress(), &context.cancel)
+            .await;
+        display.finish();
+        outcome?;
+        if context.format == Format::Table {
+            output::say(&format!("{} deleted\n", volume.name));
+        }
+        Ok(json!({"id": volume.id, "name": volume.name}))
+    })
+    .await;
     output::things(context.format, names.len(), &gone);
-    match failed {
-        Some(code) => Err(Failure::Reported(code)),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    status
 }

@@ -7,9 +7,10 @@ use sistemo::engine::Engine;
 use sistemo::error::Error;
 use sistemo::machine::Machine;
 
+use crate::cli::each::each;
 use crate::cli::output::{self, Format};
 use crate::cli::progress::Display;
-use crate::cli::report::{self, Failure};
+use crate::cli::report::Failure;
 use crate::cli::{Context, complete};
 
 /// Start stopped machines
@@ -70,7 +71,7 @@ impl Grace {
 
 pub(crate) async fn start(context: &Context, args: &Start) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
-    each(context, &args.names, "started", async |name, progress| {
+    each_machine(context, &args.names, "started", async |name, progress| {
         engine
             .machines()
             .start(name, args.no_wait, progress, &context.cancel)
@@ -82,7 +83,7 @@ pub(crate) async fn start(context: &Context, args: &Start) -> Result<ExitCode, F
 pub(crate) async fn stop(context: &Context, args: &Stop) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     let grace = args.grace.duration(&engine);
-    each(context, &args.names, "stopped", async |name, progress| {
+    each_machine(context, &args.names, "stopped", async |name, progress| {
         engine
             .machines()
             .stop(name, grace, progress, &context.cancel)
@@ -94,7 +95,7 @@ pub(crate) async fn stop(context: &Context, args: &Stop) -> Result<ExitCode, Fai
 pub(crate) async fn restart(context: &Context, args: &Restart) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     let grace = args.grace.duration(&engine);
-    each(context, &args.names, "restarted", async |name, progress| {
+    each_machine(context, &args.names, "restarted", async |name, progress| {
         engine
             .machines()
             .restart(name, grace, progress, &context.cancel)
@@ -103,43 +104,24 @@ pub(crate) async fn restart(context: &Context, args: &Restart) -> Result<ExitCod
     .await
 }
 
-/// Does the same to each machine in turn. One that fails is reported and does not keep the others from their turn; the
-/// exit status is that of the first failure.
-async fn each(
+/// Does the same to each machine, with its progress.
+async fn each_machine(
     context: &Context,
     names: &[String],
     done: &str,
     act: impl AsyncFn(&str, &sistemo::event::Progress) -> Result<Machine, Error>,
 ) -> Result<ExitCode, Failure> {
-    let mut machines = Vec::new();
-    let mut failed = None;
-    for name in names {
-        if context.cancel.is_cancelled() {
-            failed.get_or_insert(report::failure(&Failure::Cancelled, context.format));
-            break;
-        }
+    let (machines, status) = each(context, names, async |name| {
         let display = Display::new(context.format);
         let outcome = act(name, &display.progress()).await;
         display.finish();
-        match outcome {
-            Ok(machine) => {
-                if context.format == Format::Table {
-                    output::say(&format!("{} {done}\n", machine.name));
-                }
-                machines.push(machine);
-            }
-            Err(error) => {
-                let code = report::failure(&Failure::Engine(error), context.format);
-                failed.get_or_insert(code);
-                if context.cancel.is_cancelled() {
-                    break;
-                }
-            }
+        let machine = outcome?;
+        if context.format == Format::Table {
+            output::say(&format!("{} {done}\n", machine.name));
         }
-    }
+        Ok(machine)
+    })
+    .await;
     output::things(context.format, names.len(), &machines);
-    match failed {
-        Some(code) => Err(Failure::Reported(code)),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    status
 }
