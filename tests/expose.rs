@@ -60,9 +60,8 @@ fn a_port_that_cannot_be_had_is_refused_and_nothing_changes() {
     let deploy = format!("machine deploy {tiny} --no-wait");
     lab.run(&format!("{deploy} --name a --expose 8080:80")).ok();
     let listener = lab.listen(7000);
-    let before = lab.run("machine list -o json").ok();
     let own = format!("(pid {})", std::process::id());
-    for (line, status, message) in [
+    let deploys = [
         (
             "--name b --expose 8080:90",
             4,
@@ -78,28 +77,25 @@ fn a_port_that_cannot_be_had_is_refused_and_nothing_changes() {
         ("--name b --expose 65536", 2, "invalid value '65536'"),
         ("--name b --expose http", 2, "invalid value 'http'"),
         ("--name b --expose 80/sctp", 2, "invalid value '80/sctp'"),
-    ] {
-        let said = lab.run(&format!("{deploy} {line}")).fails(status);
-        assert!(said.contains(message), "{line}: {said}");
-        assert_eq!(lab.run("machine list -o json").ok(), before, "{line}");
-    }
-    for (line, status, message) in [
-        ("machine expose nosuch --port 80", 3, "there is no machine"),
-        (
-            "machine expose a --port 7000:80",
-            4,
-            "port 7000/tcp is taken by",
-        ),
-        (
-            "machine unexpose a --port 81",
-            3,
-            "no port 81:81/tcp leads to machine a",
-        ),
-    ] {
-        let said = lab.run(line).fails(status);
-        assert!(said.contains(message), "{line}: {said}");
-        assert_eq!(lab.run("machine list -o json").ok(), before, "{line}");
-    }
+    ]
+    .map(|(options, status, message)| (format!("{deploy} {options}"), status, message));
+    lab.refuses(&deploys, "machine list -o json");
+    lab.refuses(
+        &[
+            ("machine expose nosuch --port 80", 3, "there is no machine"),
+            (
+                "machine expose a --port 7000:80",
+                4,
+                "port 7000/tcp is taken by",
+            ),
+            (
+                "machine unexpose a --port 81",
+                3,
+                "no port 81:81/tcp leads to machine a",
+            ),
+        ],
+        "machine list -o json",
+    );
     // A stopped machine takes its port back only if nobody has it by then.
     lab.run("machine stop a --force").ok();
     lab.run("machine expose a --port 7001:81").ok();

@@ -151,80 +151,78 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     ))
     .ok();
     lab.run("machine stop a --force").ok();
-    let before = lab.run("volume list -o json").ok();
-    for (line, status, message) in [
-        (
-            "volume create 16M --name data",
-            4,
-            "there is a volume data already",
-        ),
-        ("volume create 1M", 2, "has 8 MiB to"),
-        ("volume create 99999999G", 2, "has 8 MiB to"),
-        ("volume create 0", 2, "invalid value '0'"),
-        ("volume create -- -1G", 2, "invalid value '-1G'"),
-        ("volume create lots", 2, "invalid value 'lots'"),
-        ("volume create 16M --name Data", 2, "invalid value 'Data'"),
-        ("volume resize data 8M", 2, "volume data has 16 MiB"),
-        ("volume resize nosuch 1G", 3, "nosuch"),
-        (
-            "volume rename more data",
-            4,
-            "there is a volume data already",
-        ),
-        (
-            "volume rename a-root other",
-            4,
-            "is the root disk of machine a",
-        ),
-        ("volume delete nosuch -y", 3, "nosuch"),
-        ("volume delete more", 4, "cannot ask without a terminal"),
-        ("volume delete a-root -y", 4, "belongs to machine a"),
-        ("machine volume attach a nosuch", 3, "nosuch"),
-        ("machine volume attach nosuch more", 3, "nosuch"),
-        ("machine volume attach a data", 4, "belongs to machine a"),
-        (
-            "machine volume attach a more:/mnt/data",
-            4,
-            "is mounted at /mnt/data already",
-        ),
-        (
-            "machine volume attach a more:mnt",
-            2,
-            "does not begin with /",
-        ),
-        (
-            "machine volume attach a more:/proc/x",
-            2,
-            "the guest's kernel fills that",
-        ),
-        ("machine volume attach a a-root", 4, "is a root volume"),
-        (
-            "machine volume detach a more",
-            4,
-            "not attached to machine a",
-        ),
-        ("machine volume detach a a-root", 4, "belongs to machine a"),
-        (
-            "machine deploy tiny --name b --attach data",
-            4,
-            "belongs to machine a",
-        ),
-        ("machine deploy tiny --name b --attach nosuch", 3, "nosuch"),
-        (
-            "machine deploy tiny --name b --attach more,more",
-            4,
-            "belongs to machine b",
-        ),
-        (
-            "machine deploy --volume data --name b",
-            4,
-            "is not a root volume",
-        ),
-    ] {
-        let said = lab.run(line).fails(status);
-        assert!(said.contains(message), "{line}: {said}");
-        assert_eq!(lab.run("volume list -o json").ok(), before, "{line}");
-    }
+    lab.refuses(
+        &[
+            (
+                "volume create 16M --name data",
+                4,
+                "there is a volume data already",
+            ),
+            ("volume create 1M", 2, "has 8 MiB to"),
+            ("volume create 99999999G", 2, "has 8 MiB to"),
+            ("volume create 0", 2, "invalid value '0'"),
+            ("volume create -- -1G", 2, "invalid value '-1G'"),
+            ("volume create lots", 2, "invalid value 'lots'"),
+            ("volume create 16M --name Data", 2, "invalid value 'Data'"),
+            ("volume resize data 8M", 2, "volume data has 16 MiB"),
+            ("volume resize nosuch 1G", 3, "nosuch"),
+            (
+                "volume rename more data",
+                4,
+                "there is a volume data already",
+            ),
+            (
+                "volume rename a-root other",
+                4,
+                "is the root disk of machine a",
+            ),
+            ("volume delete nosuch -y", 3, "nosuch"),
+            ("volume delete more", 4, "cannot ask without a terminal"),
+            ("volume delete a-root -y", 4, "belongs to machine a"),
+            ("machine volume attach a nosuch", 3, "nosuch"),
+            ("machine volume attach nosuch more", 3, "nosuch"),
+            ("machine volume attach a data", 4, "belongs to machine a"),
+            (
+                "machine volume attach a more:/mnt/data",
+                4,
+                "is mounted at /mnt/data already",
+            ),
+            (
+                "machine volume attach a more:mnt",
+                2,
+                "does not begin with /",
+            ),
+            (
+                "machine volume attach a more:/proc/x",
+                2,
+                "the guest's kernel fills that",
+            ),
+            ("machine volume attach a a-root", 4, "is a root volume"),
+            (
+                "machine volume detach a more",
+                4,
+                "not attached to machine a",
+            ),
+            ("machine volume detach a a-root", 4, "belongs to machine a"),
+            (
+                "machine deploy tiny --name b --attach data",
+                4,
+                "belongs to machine a",
+            ),
+            ("machine deploy tiny --name b --attach nosuch", 3, "nosuch"),
+            (
+                "machine deploy tiny --name b --attach more,more",
+                4,
+                "belongs to machine b",
+            ),
+            (
+                "machine deploy --volume data --name b",
+                4,
+                "is not a root volume",
+            ),
+        ],
+        "volume list -o json",
+    );
     assert_eq!(
         lab.run("machine list -o json")
             .json()
