@@ -38,13 +38,21 @@ pub struct Engine {
     machines: Machines,
     images: Images,
     store: Store,
-    guest_program: PathBuf,
+    programs: Programs,
+}
+
+/// Programs that the engine starts.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The static program that is PID 1 in every guest.
+    pub guest: PathBuf,
+    /// The program that attends to machines when it is called with `--data-dir DIR attend`.
+    pub own: PathBuf,
 }
 
 impl Engine {
-    /// Opens the data directory that `config` names, making it when it is not there. `guest_program` is the static
-    /// program that becomes PID 1 in guests.
-    pub fn open(config: Config, guest_program: PathBuf) -> Result<Engine> {
+    /// Opens the data directory that `config` names, making it when it is not there.
+    pub fn open(config: Config, programs: Programs) -> Result<Engine> {
         let paths = Paths::new(&config.data_dir);
         for path in [
             paths.data_dir().to_path_buf(),
@@ -75,7 +83,7 @@ impl Engine {
             store: store.clone(),
             images: images.clone(),
             home: Home::open(&config.network_home)?,
-            guest_program: guest_program.clone(),
+            programs: programs.clone(),
         });
         Ok(Engine {
             config,
@@ -83,7 +91,7 @@ impl Engine {
             machines,
             images,
             store,
-            guest_program,
+            programs,
         })
     }
 
@@ -114,6 +122,6 @@ impl Engine {
 
     /// The program that becomes PID 1 in guests.
     pub fn guest_program(&self) -> &std::path::Path {
-        &self.guest_program
+        &self.programs.guest
     }
 }

@@ -17,5 +17,6 @@ mod expose;
 mod host;
 mod killed;
 mod lifecycle;
+mod names;
 mod networks;
 mod volumes;

@@ -1,5 +1,6 @@
 //! This computer: the programs it has, and how it gets those it lacks.
 
+pub mod background;
 pub mod command;
 pub mod doctor;
 pub mod packages;

@@ -18,8 +18,8 @@ impl Rooms {
     /// What every guest boots from must be there: the program that runs inside it, and a kernel. Looked at before
     /// anything is fetched or made.
     pub(super) fn check_boot_parts(&self) -> Result<()> {
-        if !self.guest_program.is_file() {
-            return Err(Error::NoGuestProgram(self.guest_program.clone()).into());
+        if !self.programs.guest.is_file() {
+            return Err(Error::NoGuestProgram(self.programs.guest.clone()).into());
         }
         self.kernel().map(drop)
     }
@@ -102,6 +102,7 @@ pub(super) async fn attach_network(operation: &Operation<'_>) -> Result<()> {
     if let Some((network, machine)) = rooms.network_plan(&row).await? {
         rooms.home.up(&network).await?;
         rooms.home.attach(&machine).await?;
+        rooms.ensure_attendant(operation.progress).await;
     }
     Ok(())
 }

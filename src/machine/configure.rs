@@ -58,7 +58,7 @@ pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
             source,
         })?;
     let kernel = rooms.kernel()?;
-    let shared = initramfs::shared(&kernel, &rooms.guest_program)?;
+    let shared = initramfs::shared(&kernel, &rooms.programs.guest)?;
     let config = guest_config(rooms, &row, &kernel).await?;
     let out = rooms.paths.initramfs(&row.id);
     initramfs::write(&shared, &config, &out)?;
@@ -80,8 +80,8 @@ async fn guest_config(rooms: &Rooms, row: &MachineRow, kernel: &Kernel) -> Resul
             address: plan.ip,
             prefix: plan.prefix,
             gateway: plan.gateway,
-            dns: rooms.home.name_servers().await?,
-            search: Vec::new(),
+            dns: vec![plan.gateway.into()],
+            search: row.network.iter().map(ToString::to_string).collect(),
             mtu: plan.mtu,
         }),
         None => None,

@@ -22,11 +22,13 @@
 //! This is the only room that knows all the others.
 
 mod attach;
+mod attend;
 mod boot;
 mod configure;
 mod console;
 mod create;
 mod delete;
+mod duty;
 mod enter;
 mod error;
 mod expose;
@@ -50,9 +52,9 @@ mod volumes;
 mod watch;
 mod watched;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use attend::ATTEND;
 pub use console::Console;
 pub use create::Request;
 pub use enter::Session;
@@ -63,6 +65,7 @@ pub use supervise::Supervisor;
 pub use view::{Machine, Port};
 
 use crate::config::Config;
+use crate::engine::Programs;
 use crate::image::Images;
 use crate::network::Home;
 use crate::store::Store;
@@ -79,8 +82,7 @@ pub(crate) struct Rooms {
     pub(crate) store: Store,
     pub(crate) images: Images,
     pub(crate) home: Home,
-    /// The static program that is PID 1 in every guest.
-    pub(crate) guest_program: PathBuf,
+    pub(crate) programs: Programs,
 }
 
 impl Machines {

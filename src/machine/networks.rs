@@ -11,11 +11,8 @@ use serde::Serialize;
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::network;
-use crate::store::networks::{self, Network as Row};
+use crate::store::networks::{self, DEFAULT, Network as Row};
 use crate::value::Name;
-
-/// The network of machines that were given none.
-pub const DEFAULT: &str = "default";
 
 /// A network as front ends see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -57,6 +57,9 @@ impl Machines {
                 left.push(format!("machine {}: {error}", row.name));
             }
         }
+        if rooms.store.any_machine_up()? {
+            rooms.ensure_attendant(progress).await;
+        }
         Ok(left)
     }
 }

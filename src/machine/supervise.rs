@@ -8,13 +8,11 @@
 //!
 //! Nothing depends on it: whatever it does, the next command does too. It only makes it happen by itself, and at once.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, Write};
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
 
+use super::duty::Duty;
 use super::lock::Lock;
 use super::recover::Sighting;
 use super::watched::{Happened, StoreChanges, Watched};
@@ -24,11 +22,14 @@ use crate::event::Progress;
 use crate::guest::words::Restart;
 use crate::value::MachineId;
 
+/// The name of the duty.
+const DUTY: &str = "supervisor";
+
 /// The duty of watching; given back when dropped.
 #[derive(Debug)]
 pub struct Supervisor {
     machines: Machines,
-    _duty: Flock<File>,
+    _duty: Duty,
 }
 
 impl Machines {
@@ -38,48 +39,18 @@ impl Machines {
     ///
     /// [`Error::Supervised`] while another process has it.
     pub fn supervise(&self) -> Result<Supervisor> {
-        let path = self.0.paths.locks().join("supervisor");
-        let fail = |what: &'static str| {
-            let path = path.clone();
-            move |source| Error::File { what, path, source }
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(fail("open"))?;
-        let mut duty = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(duty) => duty,
-            Err((_, nix::Error::EWOULDBLOCK)) => {
-                let pid = self.supervisor().unwrap_or_default();
-                return Err(Error::Supervised(pid).into());
-            }
-            Err((_, errno)) => return Err(fail("lock")(errno.into()).into()),
-        };
-        let sign = |file: &mut File| {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{}", std::process::id())
-        };
-        sign(&mut duty).map_err(fail("write"))?;
-        Ok(Supervisor {
-            machines: self.clone(),
-            _duty: duty,
-        })
+        match Duty::try_take(&self.0.paths, DUTY)? {
+            Some(duty) => Ok(Supervisor {
+                machines: self.clone(),
+                _duty: duty,
+            }),
+            None => Err(Error::Supervised(self.supervisor().unwrap_or_default()).into()),
+        }
     }
 
     /// The process that watches, if one does.
     pub fn supervisor(&self) -> Option<u32> {
-        let path = self.0.paths.locks().join("supervisor");
-        let file = File::open(&path).ok()?;
-        match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Err((_, nix::Error::EWOULDBLOCK)) => {
-                std::fs::read_to_string(&path).ok()?.trim().parse().ok()
-            }
-            _ => None,
-        }
+        Duty::holder(&self.0.paths, DUTY)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent};
 use tokio::io::unix::AsyncFd;
 
 /// An inotify instance that the runtime can wait for.
@@ -24,4 +24,9 @@ pub(super) fn folder(path: &Path) -> io::Result<AsyncFd<Watch>> {
     inotify.add_watch(path, flags)?;
     // SAFETY: the watch owns its descriptor, which stays the same for its life.
     Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
+}
+
+/// Whether the folder itself is gone.
+pub(super) fn is_gone(event: &InotifyEvent) -> bool {
+    event.mask.contains(AddWatchFlags::IN_IGNORED)
 }

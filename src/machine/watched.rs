@@ -150,6 +150,9 @@ impl StoreChanges {
             let mut ready = self.0.readable().await.map_err(fail)?;
             let mut written = false;
             while let Ok(events) = ready.get_inner().0.read_events() {
+                if events.iter().any(watch::is_gone) {
+                    return Err(fail(std::io::ErrorKind::NotFound.into()).into());
+                }
                 written |= events.iter().any(|event| {
                     let name = event.name.as_deref().unwrap_or_default();
                     name.to_string_lossy().ends_with(".db-wal")

@@ -87,6 +87,27 @@ impl Home {
         }
     }
 
+    /// Does async `work` on a thread that has entered the home, for as long as it takes: sockets that it makes belong to
+    /// the home. What it spawns ends with it.
+    ///
+    /// # Errors
+    ///
+    /// When the home cannot be entered.
+    pub async fn inside<T: Send + 'static>(
+        &self,
+        work: impl AsyncFnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let name = self.namespace.name.clone();
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|source| Error::Enter { name, source })?;
+            Ok(runtime.block_on(work()))
+        };
+        self.namespace.blocking(work).await
+    }
+
     /// Connects to `address` from inside the home. The stream has `TCP_NODELAY` set; it may be used anywhere.
     ///
     /// # Errors

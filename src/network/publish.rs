@@ -73,7 +73,7 @@ fn is_free(port: &PortMapping) -> bool {
 }
 
 /// The program that listens on the port of this thread's namespace: `nginx (pid 812)`.
-fn listener(port: &PortMapping) -> Option<String> {
+pub(super) fn listener(port: &PortMapping) -> Option<String> {
     let inodes = sockets(port);
     for process in all_processes().ok()?.flatten() {
         let Ok(files) = process.fd() else { continue };

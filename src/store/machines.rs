@@ -205,6 +205,16 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Whether any machine runs, or is about to, or is being stopped.
+    pub fn any_machine_up(&self) -> Result<bool, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM machines \
+             WHERE status IN ('creating', 'starting', 'running', 'stopping'))",
+        )?;
+        Ok(query.query_row([], |row| row.get(0))?)
+    }
+
     /// Machines that ran when the host went down and are to come up again.
     pub fn machines_to_resume(&self) -> Result<Vec<MachineRow>, Error> {
         let connection = self.lock();

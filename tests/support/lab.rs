@@ -208,12 +208,22 @@ impl Lab {
 
     /// Listens on a TCP port in the lab's namespace.
     pub fn listen(&self, port: u16) -> TcpListener {
+        self.within(move || TcpListener::bind(("0.0.0.0", port)).unwrap())
+    }
+
+    /// Does something on a thread in the lab's namespace.
+    pub fn within<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let home = std::fs::File::open(format!("/run/netns/{}", self.namespace)).unwrap();
-        let listening = std::thread::spawn(move || {
+        let working = std::thread::spawn(move || {
             nix::sched::setns(home, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-            TcpListener::bind(("0.0.0.0", port)).unwrap()
+            work()
         });
-        listening.join().unwrap()
+        working.join().unwrap()
+    }
+
+    /// The process that attends to the lab's machines.
+    pub fn attendant(&self) -> Option<i32> {
+        left::attendant(self)
     }
 
     /// Runs a program in the lab's namespace.

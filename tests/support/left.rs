@@ -4,6 +4,7 @@
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::lab::Lab;
 
@@ -12,8 +13,10 @@ pub fn of_machines(lab: &Lab) -> Vec<String> {
     let mut found = running(lab);
     for folder in ["machines", "volumes", "locks"] {
         found.extend(files(&lab.data_dir().join(folder)));
-        // The duty of watching is nobody's machine.
-        found.retain(|file| !file.ends_with("locks/supervisor"));
+        // Duties are nobody's machine.
+        let duty =
+            |file: &String| file.ends_with("locks/supervisor") || file.ends_with("locks/attend");
+        found.retain(|file| !duty(file));
     }
     for table in ["machines", "volumes", "addresses", "operations", "ports"] {
         let count = rows(lab, table);
@@ -27,6 +30,11 @@ pub fn of_machines(lab: &Lab) -> Vec<String> {
 /// What of machines is alive: processes, namespaces, links, firewall elements.
 pub fn running(lab: &Lab) -> Vec<String> {
     let mut found = Vec::new();
+    // The attendant goes by itself once the last machine is down.
+    let begun = Instant::now();
+    while attendant(lab).is_some() && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     found.extend(processes(lab).iter().map(|pid| format!("process {pid}")));
     found.extend(
         namespaces(lab)
@@ -64,6 +72,15 @@ pub fn processes(lab: &Lab) -> Vec<i32> {
         }
     }
     found
+}
+
+/// The process that attends to the lab's machines.
+pub fn attendant(lab: &Lab) -> Option<i32> {
+    let attends = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.ends_with(b"\0attend\0")
+    };
+    processes(lab).into_iter().find(attends)
 }
 
 /// Namespaces of machines whose home is the lab: their links bear its mark, its device and inode numbers.

@@ -2,11 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
 use sistemo::event::{Event, Progress};
+use sistemo::host::background::background;
 use sistemo::vmm::Process;
 use tokio::net::UnixDatagram;
 use tokio::signal::unix::SignalKind;
@@ -78,7 +79,7 @@ fn ready() -> impl FnMut() {
 }
 
 /// Lines for the journal, which adds the time.
-fn journal() -> Progress {
+pub(super) fn journal() -> Progress {
     Progress::new(|event| match event {
         Event::Note { text } => say(&text),
         Event::Step { .. } | Event::Transfer { .. } => {}
@@ -122,16 +123,8 @@ async fn detach(context: &Context) -> Result<ExitCode, Failure> {
             .arg("--data-dir")
             .arg(&data_dir)
             .arg("up")
-            .env("NOTIFY_SOCKET", &socket)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out);
-        // SAFETY: setsid(2) is async-signal-safe.
-        unsafe {
-            command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?));
-        }
-        let mut child = command.spawn()?;
+            .env("NOTIFY_SOCKET", &socket);
+        let mut child = background(&mut command, out)?;
         let pid = child.id().unwrap_or_default();
         let mut notice = [0; 512];
         loop {

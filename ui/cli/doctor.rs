@@ -7,7 +7,7 @@ use sistemo::machine::Paths;
 
 use super::output::{self, Format};
 use super::report::Failure;
-use super::{Context, guest_program};
+use super::{Context, programs};
 
 /// Check everything and say how to mend each failure
 #[derive(clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) async fn run(context: &Context, _args: &Doctor) -> Result<ExitCode, F
     let subject = Subject {
         data_dir: config.data_dir.clone(),
         database: paths.database(),
-        guest_program: guest_program(),
+        guest_program: programs().guest,
         key_file: paths.keys().join("id_ed25519"),
         accelerator: config.accelerator,
         min_disk_free: config.min_disk_free,

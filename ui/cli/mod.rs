@@ -1,5 +1,6 @@
 //! The scripted subcommands: one file per group, an arguments struct whose comments are the help text, and a function.
 
+mod attend;
 mod complete;
 mod config;
 mod daemon;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use sistemo::config::Config;
-use sistemo::engine::Engine;
+use sistemo::engine::{Engine, Programs};
 use sistemo::error::Result;
 use tokio::signal::unix::SignalKind;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,8 @@ enum Command {
     Up(daemon::Up),
     /// End the daemon; machines go on running
     Down(daemon::Down),
+    #[command(hide = true)]
+    Attend(attend::Attend),
     /// Show what was done, when and how it ended
     History(history::History),
     /// Show and change settings
@@ -128,9 +131,14 @@ impl Context {
         })?)
     }
 
+    /// Opens the engine.
+    fn untended(&self) -> Result<Engine> {
+        Engine::open(self.config()?, programs())
+    }
+
     /// Opens the engine and puts right what killed commands left.
     async fn engine(&self) -> Result<Engine> {
-        let engine = Engine::open(self.config()?, guest_program())?;
+        let engine = self.untended()?;
         let display = Display::new(self.format);
         for left in engine.machines().tend(&display.progress()).await? {
             display.note(&format!("could not be put right yet: {left}"));
@@ -140,9 +148,10 @@ impl Context {
 }
 
 /// The guest program lies beside the running one.
-fn guest_program() -> PathBuf {
+fn programs() -> Programs {
     let own = std::env::current_exe().unwrap_or_else(|_| "sistemo".into());
-    own.with_file_name("sistemo-guest")
+    let guest = own.with_file_name("sistemo-guest");
+    Programs { guest, own }
 }
 
 /// Runs the command line and gives the exit status.
@@ -208,6 +217,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Image(args)) => image::run(&context, args).await,
         Some(Command::Up(args)) => daemon::up(&context, &args).await,
         Some(Command::Down(_)) => daemon::down(&context).await,
+        Some(Command::Attend(_)) => attend::run(&context).await,
         Some(Command::History(args)) => history::run(&context, &args).await,
         Some(Command::Config { command }) => config::run(&context, command),
         Some(Command::Completion(args)) => shell::completion(&args),

@@ -50,6 +50,37 @@ impl Store {
         })
     }
 
+    /// The address that the machine of that name has in the network.
+    pub fn guest_address(&self, network: &Name, machine: &Name) -> Result<Option<Ipv4Addr>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT addresses.ip FROM addresses JOIN machines ON machines.id = machine_id \
+             WHERE name = ?1 AND addresses.network = ?2",
+        )?;
+        let ip = query.query_row([machine.as_str(), network.as_str()], |row| row.get(0));
+        ip.optional()?.map(address).transpose()
+    }
+
+    /// The name of the machine that has an address of the network.
+    pub fn guest_name(&self, network: &Name, ip: Ipv4Addr) -> Result<Option<Name>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT name FROM machines JOIN addresses ON machines.id = machine_id \
+             WHERE addresses.ip = ?1 AND addresses.network = ?2",
+        )?;
+        let name = query.query_row([ip.to_string().as_str(), network.as_str()], |row| {
+            row.get::<_, String>(0)
+        });
+        let parse = |text: String| {
+            let unreadable = |_| Error::Row {
+                what: "a machine's name",
+                text: text.clone(),
+            };
+            text.parse().map_err(unreadable)
+        };
+        name.optional()?.map(parse).transpose()
+    }
+
     /// Takes the machine's address back. Fine when it has none.
     pub fn release_address(&self, machine: &MachineId) -> Result<(), Error> {
         self.lock().execute(

@@ -16,6 +16,8 @@ use crate::value::Name;
 
 pub use error::Error;
 
+/// The name of the network of machines that were given none.
+pub const DEFAULT: &str = "default";
 /// Prefix lengths that a network may have: room for a gateway and a few machines, and no more than a private range.
 const PREFIXES: std::ops::RangeInclusive<u8> = 8..=29;
 

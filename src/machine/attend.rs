@@ -1,0 +1,129 @@
+//! The attendant: one process per data directory that does what running machines need all the time, and that nobody
+//! notices. It serves their names. It comes with the first machine that starts, whoever starts it, and goes with the
+//! last; the daemon and every command see to it that it is there.
+//!
+//! It is not the daemon, since machines need names whether or not anybody wants a daemon, and keep them when the daemon
+//! is restarted.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::duty::Duty;
+use super::watched::StoreChanges;
+use super::{Error, Machines, Rooms};
+use crate::error::Result;
+use crate::event::Progress;
+use crate::host::background::background;
+use crate::network::NameServer;
+
+/// The name of the duty, and the word that has the program be the attendant.
+pub const ATTEND: &str = "attend";
+/// How often it tries again to answer where another program has the port.
+const AGAIN: Duration = Duration::from_secs(10);
+
+impl Machines {
+    /// Attends to machines as long as any is up, or until `stop`. Comes back at once when another process does.
+    ///
+    /// # Errors
+    ///
+    /// When the network home cannot be entered, or the store not be read.
+    pub async fn attend(&self, progress: &Progress, stop: &CancellationToken) -> Result<()> {
+        let rooms = &*self.0;
+        while let Some(duty) = Duty::try_take(&rooms.paths, ATTEND)? {
+            let attending = {
+                let (machines, progress, stop) = (self.clone(), progress.clone(), stop.clone());
+                async move || machines.attend_at_home(&progress, &stop).await
+            };
+            rooms.home.inside(attending).await??;
+            drop(duty);
+            // One that was about to start may have seen that the duty was taken just before it was given back.
+            if stop.is_cancelled() || !rooms.store.any_machine_up()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same on a thread in the home.
+    async fn attend_at_home(&self, progress: &Progress, stop: &CancellationToken) -> Result<()> {
+        let rooms = &*self.0;
+        let changes = StoreChanges::watch(rooms.paths.data_dir())?;
+        let mut names = NameServer::new(&rooms.home, rooms.store.clone());
+        let mut said = Vec::new();
+        while rooms.store.any_machine_up()? {
+            let refused: Vec<String> = names
+                .serve(&rooms.store.networks()?)
+                .into_iter()
+                .map(|(network, error)| {
+                    let gateway = network.gateway();
+                    format!(
+                        "cannot answer for the names of network {} at {gateway}: {error}",
+                        network.name
+                    )
+                })
+                .collect();
+            for why in refused.iter().filter(|why| !said.contains(*why)) {
+                progress.note(why.clone());
+            }
+            said = refused;
+            tokio::select! {
+                changed = changes.next() => changed?,
+                () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The process that attends to machines, if one does.
+    pub fn attendant(&self) -> Option<u32> {
+        Duty::holder(&self.0.paths, ATTEND)
+    }
+}
+
+impl Rooms {
+    /// Sees to it that somebody attends to machines. That nobody can is not worth failing for: it is noted.
+    pub(super) async fn ensure_attendant(&self, progress: &Progress) {
+        if Duty::holder(&self.paths, ATTEND).is_some() {
+            return;
+        }
+        // What the attendant meets it says to its log; whoever has just started a machine is told here.
+        for network in self.store.networks().unwrap_or_default() {
+            if let Ok(Some(owner)) = self.home.who_answers(&network).await {
+                let gateway = network.gateway();
+                progress.note(format!(
+                    "{owner} answers at {gateway}:53: names of machines on {} are not served",
+                    network.name
+                ));
+            }
+        }
+        if let Err(error) = self.start_attendant() {
+            progress.note(format!("machines' names are not served: {error}"));
+        }
+    }
+
+    fn start_attendant(&self) -> Result<(), Error> {
+        let path = self.paths.data_dir().join("attend.log");
+        let fail = |what: &'static str, path: &std::path::Path| {
+            let path = path.to_path_buf();
+            move |source| Error::File { what, path, source }
+        };
+        let log = File::create(&path).map_err(fail("write", &path))?;
+        let nobody_else = std::fs::Permissions::from_mode(0o600);
+        log.set_permissions(nobody_else)
+            .map_err(fail("write", &path))?;
+        let program = &self.programs.own;
+        let mut command = tokio::process::Command::new(program);
+        command
+            .arg("--data-dir")
+            .arg(self.paths.data_dir())
+            .arg(ATTEND);
+        // The runtime waits for it, should this process outlive it.
+        background(&mut command, log)
+            .map(drop)
+            .map_err(fail("run", program))
+    }
+}
