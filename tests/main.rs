@@ -17,6 +17,7 @@ mod expose;
 mod host;
 mod killed;
 mod lifecycle;
+mod limits;
 mod names;
 mod networks;
 mod volumes;

@@ -85,6 +85,16 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "most memory of one machine; by default what the host has",
     },
     Key {
+        name: "bandwidth_mbps",
+        default: "0",
+        meaning: "megabits per second that a machine may send, and be sent; 0 for no limit",
+    },
+    Key {
+        name: "iops",
+        default: "0",
+        meaning: "reads and writes per second of a machine's disks; 0 for no limit",
+    },
+    Key {
         name: "min_disk_free",
         default: "1G",
         meaning: "disk space that deploys leave free",

@@ -20,6 +20,10 @@ use crate::vmm::Choice;
 
 /// Where settings for the whole host lie.
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
+/// The largest limit of bandwidth, in megabits per second.
+pub const MOST_BANDWIDTH: u64 = 100_000;
+/// The largest limit of reads and writes per second.
+pub const MOST_IOPS: u64 = 10_000_000;
 
 /// Where a setting's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +139,10 @@ pub struct Config {
     pub max_vcpus: u8,
     pub max_memory: Option<ByteSize>,
     pub min_disk_free: ByteSize,
+    /// 0 for no limit.
+    pub bandwidth_mbps: u32,
+    /// 0 for no limit.
+    pub iops: u32,
     shown: Vec<Shown>,
 }
 

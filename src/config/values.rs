@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::keys::KEYS;
-use super::{Config, Error, Origin, Shown};
+use super::{Config, Error, MOST_BANDWIDTH, MOST_IOPS, Origin, Shown};
 
 /// The values as text, on their way to types.
 pub(super) struct Values(pub(super) BTreeMap<&'static str, (String, Origin)>);
@@ -62,6 +62,7 @@ impl Values {
     pub(super) fn parse(self, data_dir: PathBuf, origin: Origin) -> Result<Config, Error> {
         let day = 24 * 60 * 60;
         let vcpus = |value: u64| u8::try_from(value).unwrap_or(u8::MAX);
+        let limit = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         let max_memory = match self.optional("max_memory") {
             Some(_) => Some(self.get("max_memory", "8G")?),
             None => None,
@@ -103,6 +104,8 @@ impl Values {
             reconcile_interval: Duration::from_secs(self.ranged("reconcile_interval", 1..=day)?),
             max_vcpus: vcpus(self.ranged("max_vcpus", 1..=64)?),
             max_memory,
+            bandwidth_mbps: limit(self.ranged("bandwidth_mbps", 0..=MOST_BANDWIDTH)?),
+            iops: limit(self.ranged("iops", 0..=MOST_IOPS)?),
             min_disk_free: self.get("min_disk_free", "1G")?,
             shown,
         })

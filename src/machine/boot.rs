@@ -43,7 +43,8 @@ impl Rooms {
         let mtu = self.home.uplink_mtu(uplink).await?;
         let network = network::plan_network(&network, mtu, uplink);
         let ports = self.store.ports_of(&row.id)?;
-        let machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip), ports);
+        let mut machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip), ports);
+        machine.bandwidth = row.spec.limits.bandwidth_mbps;
         Ok(Some((network, machine)))
     }
 
@@ -130,6 +131,7 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
             .collect(),
         namespace: plan.as_ref().map(MachinePlan::namespace_path),
         vcpus: row.spec.vcpus,
+        iops: row.spec.limits.iops,
         memory: row.spec.memory,
         console: rooms.paths.console(&row.id),
         run_dir: rooms.paths.run(&row.id),

@@ -9,7 +9,7 @@ use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
 use crate::guest::words::Restart;
-use crate::store::machines::Spec;
+use crate::store::machines::{Limits, Spec};
 use crate::store::operations::OperationKind;
 use crate::value::{ByteSize, MachineId, Name, PortMapping};
 use crate::volume::Attachment;
@@ -30,6 +30,10 @@ pub struct Request {
     pub memory: Option<ByteSize>,
     /// Size of the root disk; never smaller than the image.
     pub storage: Option<ByteSize>,
+    /// Megabits per second, each way; 0 for no limit.
+    pub bandwidth_mbps: Option<u32>,
+    /// Reads and writes per second; 0 for no limit.
+    pub iops: Option<u32>,
     /// An existing root volume to boot.
     pub volume: Option<String>,
     /// When it is started again after it ended by itself; by default an application when it failed, an OS never.
@@ -105,6 +109,7 @@ impl Machines {
             memory,
             command,
             restart,
+            limits: rooms.limits(request),
         };
         let id = MachineId::new();
         let network = rooms.network_for(request.network.as_ref()).await?;
@@ -139,6 +144,15 @@ impl Machines {
 }
 
 impl Rooms {
+    fn limits(&self, request: &Request) -> Limits {
+        let limit =
+            |asked: Option<u32>, default| Some(asked.unwrap_or(default)).filter(|most| *most > 0);
+        Limits {
+            bandwidth_mbps: limit(request.bandwidth_mbps, self.config.bandwidth_mbps),
+            iops: limit(request.iops, self.config.iops),
+        }
+    }
+
     fn check_resources(&self, request: &Request) -> Result<(u8, ByteSize, ByteSize)> {
         let config = &self.config;
         let vcpus = request.vcpus.unwrap_or(config.default_vcpus);

@@ -30,6 +30,10 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// When the machine is started again by itself: `no`, `on-failure` or `always`.
     pub restart: Restart,
+    /// Megabits per second, each way.
+    pub bandwidth_mbps: Option<u32>,
+    /// Reads and writes per second.
+    pub iops: Option<u32>,
     pub vmm: Option<String>,
     pub accelerator: Option<String>,
     pub pid: Option<u32>,
@@ -159,6 +163,8 @@ fn view<'a>(
         vcpus: row.spec.vcpus,
         memory_bytes: row.spec.memory.as_u64(),
         restart: row.spec.restart,
+        bandwidth_mbps: row.spec.limits.bandwidth_mbps,
+        iops: row.spec.limits.iops,
         vmm: row.vmm.clone(),
         accelerator: row.accelerator.clone(),
         pid: row

@@ -24,6 +24,9 @@ impl Home {
             .work(async move |links| {
                 let hub = links.get(&machine.hub).await?;
                 let peer = links.get(&machine.peer).await?;
+                if let Some(mbps) = machine.bandwidth {
+                    links.shape(&peer, mbps).await?;
+                }
                 links.join(&peer, hub.index, machine.mtu).await
             })
             .await
@@ -74,6 +77,9 @@ impl Home {
                 }
                 sysctl::without_ipv6(&machine.port)?;
                 let port = links.get(&machine.port).await?;
+                if let Some(mbps) = machine.bandwidth {
+                    links.shape(&port, mbps).await?;
+                }
                 links.join(&port, bridge.index, machine.mtu).await
             })
             .await

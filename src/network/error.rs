@@ -35,6 +35,9 @@ pub enum Error {
         name: String,
         source: io::Error,
     },
+    /// The kernel has no token buckets.
+    #[error("this kernel cannot limit bandwidth")]
+    NoShaper,
     /// The tap could not be made.
     #[error("cannot create the tap device {name}")]
     Tap { name: String, source: io::Error },
@@ -154,6 +157,7 @@ impl Advice for Error {
             Error::Nft { said, .. } if said.contains("Operation not permitted") => {
                 "networks need root: run it again with sudo".into()
             }
+            Error::NoShaper => "load its module: modprobe sch_tbf; or deploy without --bandwidth".into(),
             Error::NoUplink { .. } => {
                 "name one that is there as uplink in the settings, or none (ip link lists them)".into()
             }

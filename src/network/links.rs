@@ -6,14 +6,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use ipnet::Ipv4Net;
-use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_core::NetlinkMessage;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteType};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{
     Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
 };
@@ -72,6 +73,15 @@ impl From<LinkMessage> for Link {
 impl Links {
     pub fn new(handle: Handle) -> Self {
         Links(handle)
+    }
+
+    /// Sends a request that rtnetlink has no words for, and gives the answers.
+    pub async fn ask(
+        &self,
+        request: NetlinkMessage<RouteNetlinkMessage>,
+    ) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+        let answers = self.0.clone().request(request).map_err(io::Error::other)?;
+        Ok(answers.collect().await)
     }
 
     /// The link `name`, if there is one.

@@ -42,6 +42,7 @@ mod publish;
 mod resolver;
 mod rules;
 mod seen;
+mod shape;
 mod sysctl;
 #[cfg(test)]
 mod tests;

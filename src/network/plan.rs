@@ -60,6 +60,8 @@ pub struct MachinePlan {
     pub mtu: u32,
     /// Ports of the home's own addresses that lead to the guest.
     pub published: Vec<PortMapping>,
+    /// What the guest may send, and be sent, in megabits per second; without one as much as there is.
+    pub bandwidth: Option<u32>,
 }
 
 impl MachinePlan {
@@ -111,6 +113,7 @@ pub fn plan_machine(
         mac,
         mtu: network.mtu,
         published,
+        bandwidth: None,
     }
 }
 

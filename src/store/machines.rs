@@ -77,6 +77,17 @@ pub struct Spec {
     /// When the machine is started again after its hypervisor has ended by itself.
     #[serde(default = "never")]
     pub restart: Restart,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// How much of the host a machine may take; without a limit as much as there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Megabits per second that it may send, and as many that it may be sent.
+    pub bandwidth_mbps: Option<u32>,
+    /// Reads and writes per second, of all its disks together.
+    pub iops: Option<u32>,
 }
 
 fn never() -> Restart {

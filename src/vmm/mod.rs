@@ -53,6 +53,8 @@ pub struct LaunchSpec {
     pub namespace: Option<PathBuf>,
     /// Virtual processors, at least 1.
     pub vcpus: u8,
+    /// Reads and writes per second of all disks together; as many as there are without.
+    pub iops: Option<u32>,
     /// The guest's memory; rounded up to whole MiB.
     pub memory: ByteSize,
     /// The file that takes what the guest prints. Each launch begins a new one and keeps the one before as

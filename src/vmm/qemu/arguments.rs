@@ -16,6 +16,9 @@ use crate::vmm::{Disk, LaunchSpec, Tap, strays};
 /// of the place with number 0 does not reach a Linux guest with two interrupt controllers, and QEMU fills it last.
 const MOST_DEVICES: usize = 23;
 
+/// The name of the group of limits that all disks of a machine are in.
+const LIMITS: &str = "limits";
+
 /// The least memory for QEMU's cache of translated code, in MiB, under software emulation. Its own default is up to
 /// 1 GiB for each machine, which a host with several machines does not have.
 const TRANSLATIONS: u32 = 256;
@@ -79,10 +82,28 @@ pub(super) fn arguments(
     );
     line.option("-mon", "chardev=control,mode=control");
     line.option("-pidfile", spec.run_dir.join("pid"));
+    if let Some(iops) = spec.iops {
+        line.json(
+            "-object",
+            json!({
+                "qom-type": "throttle-group",
+                "id": LIMITS,
+                "limits": {"iops-total": iops},
+            }),
+        );
+    }
     // QEMU fills the places of devices from the last to the first, and a guest numbers them in that order.
     for (index, disk) in spec.disks.iter().enumerate() {
         let node = format!("disk{index}");
         line.json("-blockdev", block_node(&node, disk)?);
+        let node = match spec.iops {
+            Some(_) => {
+                let throttled = format!("throttled{index}");
+                line.json("-blockdev", throttle(&throttled, &node, disk));
+                throttled
+            }
+            None => node,
+        };
         line.json("-device", block_device(&node, disk)?);
     }
     for (index, tap) in spec.taps.iter().enumerate() {
@@ -129,6 +150,18 @@ fn block_node(node: &str, disk: &Disk) -> Result<Value, Error> {
         "detect-zeroes": "unmap",
         "file": file,
     }))
+}
+
+/// A filter before a disk that waits when the machine's disks together have had their share.
+fn throttle(name: &str, node: &str, disk: &Disk) -> Value {
+    json!({
+        "driver": "throttle",
+        "node-name": name,
+        "throttle-group": LIMITS,
+        "read-only": disk.read_only,
+        "discard": "unmap",
+        "file": node,
+    })
 }
 
 /// The guest is told of errors, such as a full host; QEMU's default would stop it without a word.
@@ -218,6 +251,7 @@ mod tests {
             }],
             namespace: None,
             vcpus: 2,
+            iops: None,
             memory: ByteSize::mib(512),
             console: "/data/a,b/console.log".into(),
             run_dir: "/run/sistemo/a".into(),
@@ -251,6 +285,19 @@ mod tests {
             .map(|(a, _)| a)
             .collect();
         assert_eq!(differ, ["-accel kvm", "-cpu host"]);
+    }
+
+    #[test]
+    fn all_disks_share_one_limit() {
+        let mut limited = spec(Accelerator::Tcg);
+        limited.iops = Some(100);
+        let limited = lines(&limited);
+        let about = ["throttle", "-device"];
+        let lines = limited.lines();
+        let lines: Vec<_> = lines
+            .filter(|line| about.iter().any(|word| line.contains(word)))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]

@@ -143,6 +143,7 @@ fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
         taps: vec![],
         namespace: None,
         vcpus: 2,
+        iops: None,
         memory: ByteSize::mib(256),
         console: dir.join("console, with a comma.log"),
         run_dir: dir.join("run"),

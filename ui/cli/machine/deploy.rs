@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sistemo::config::{MOST_BANDWIDTH, MOST_IOPS};
 use sistemo::guest::words::Restart;
 use sistemo::machine::{Machine, Request};
 use sistemo::value::{ByteSize, Name, PortMapping};
@@ -42,6 +43,14 @@ pub(crate) struct Deploy {
     /// Root disk; never smaller than the image [default: 2G]
     #[arg(long, value_name = "SIZE", conflicts_with = "volume")]
     storage: Option<ByteSize>,
+
+    /// Megabits per second that it may send, and be sent; 0 for no limit [default: 0]
+    #[arg(long, value_name = "MBPS", value_parser = clap::value_parser!(u32).range(0..=MOST_BANDWIDTH as i64))]
+    bandwidth: Option<u32>,
+
+    /// Reads and writes per second of all its disks; 0 for no limit [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=MOST_IOPS as i64))]
+    iops: Option<u32>,
 
     /// Boot from an existing root volume
     #[arg(long, value_name = "VOLUME", add = complete::volumes())]
@@ -95,6 +104,8 @@ pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Fai
         vcpus: args.vcpus,
         memory: args.memory,
         storage: args.storage,
+        bandwidth_mbps: args.bandwidth,
+        iops: args.iops,
         volume: args.volume,
         restart: args.restart.map(Restart::from),
         expose: args.expose,

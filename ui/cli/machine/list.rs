@@ -121,7 +121,11 @@ pub(crate) fn describe(machine: &Machine) -> String {
         ("Ports", ports(machine)),
         (
             "Resources",
-            format!("{} vcpus, {memory} memory", machine.vcpus),
+            format!(
+                "{} vcpus, {memory} memory{}",
+                machine.vcpus,
+                limits(machine)
+            ),
         ),
         ("Volumes", volumes.join("\n")),
         ("Restart", machine.restart.as_str().into()),
@@ -129,4 +133,13 @@ pub(crate) fn describe(machine: &Machine) -> String {
         ("Created", machine.created_at.clone()),
         ("Started", or_none(&machine.started_at)),
     ])
+}
+
+/// `, 100 Mbit/s, 500 IOPS`
+fn limits(machine: &Machine) -> String {
+    let bandwidth = machine
+        .bandwidth_mbps
+        .map(|mbps| format!(", {mbps} Mbit/s"));
+    let iops = machine.iops.map(|iops| format!(", {iops} IOPS"));
+    bandwidth.into_iter().chain(iops).collect()
 }
