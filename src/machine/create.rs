@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::fault::fault;
 use super::journal::Operation;
 use super::lock::Lock;
 use super::reserve::Source;
@@ -115,6 +116,7 @@ impl Machines {
         let network = rooms.network_for(request.network.as_ref()).await?;
         let lock = Lock::found(rooms, &id, "deploy")?;
         let reserved = rooms.reserve(id, request, &source, spec, storage, network);
+        fault("reserve", "after")?;
         let (row, detail) = match reserved {
             Ok(reserved) => reserved,
             Err(error) => {

@@ -5,10 +5,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
 use super::{Error, Paths};
+
+/// How often one that is to be had soon is asked for.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A duty that this process has; given back when dropped.
 #[derive(Debug)]
@@ -43,6 +47,16 @@ impl Duty {
         };
         sign(&mut file).map_err(fail("write"))?;
         Ok(Some(Duty { _file: file }))
+    }
+
+    /// Waits until no other process has the duty `name`, and takes it.
+    pub(super) async fn take(paths: &Paths, name: &str) -> Result<Duty, Error> {
+        loop {
+            match Duty::try_take(paths, name)? {
+                Some(duty) => return Ok(duty),
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
     }
 
     /// The process that has the duty `name`, if one has; 0 while it has not signed yet.

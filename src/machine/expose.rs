@@ -1,14 +1,14 @@
 //! Ports of the host that lead into a machine.
 //!
 //! The store says which port is whose; the firewall's elements follow it, with the machine's place in the network while
-//! it has one. A command that is killed in between leaves a row without an element, which the next start, or the next
-//! `expose` of the same, completes.
+//! it has one. What a command that is killed in between leaves, the next one puts right ([`super::settle`]).
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use super::fault::fault;
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -35,7 +35,8 @@ impl Machines {
         if old.is_none() {
             rooms.refuse_port(port).await?;
         }
-        let outcome = rooms.expose_locked(&row, port, old).await;
+        let exposing = rooms.expose_locked(&row, port, old);
+        let outcome = rooms.marked(&row, "expose", exposing).await;
         rooms.note_history("machine", "expose", &row.name, begun, &outcome);
         outcome?;
         self.show(&row.id.to_string())
@@ -60,7 +61,8 @@ impl Machines {
             }
         })?;
         let begun = Instant::now();
-        let outcome = rooms.unexpose_locked(&row, &found).await;
+        let taking = rooms.unexpose_locked(&row, &found);
+        let outcome = rooms.marked(&row, "unexpose", taking).await;
         rooms.note_history("machine", "unexpose", &row.name, begun, &outcome);
         outcome?;
         self.show(&row.id.to_string())
@@ -132,6 +134,7 @@ impl Rooms {
             self.withdraw(row, old).await?;
         }
         self.claim_ports(&row.id, std::slice::from_ref(port))?;
+        fault("expose", "between")?;
         let applied = self.restore_network(row).await;
         if applied.is_err() {
             match old {
@@ -144,6 +147,7 @@ impl Rooms {
 
     async fn unexpose_locked(&self, row: &MachineRow, port: &PortMapping) -> Result<()> {
         self.withdraw(row, port).await?;
+        fault("unexpose", "between")?;
         Ok(self.store.release_port(port.host, port.protocol)?)
     }
 

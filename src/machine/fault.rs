@@ -1,11 +1,15 @@
-//! Lets tests kill, stop or fail this process at a named moment: `SISTEMO_FAULT=kill:launch:after`. Release builds cannot.
+//! Lets tests kill, stop or fail this process at named moments: `SISTEMO_FAULT=fail:launch:after,kill:launch:undo`.
+//! Release builds cannot.
 
 use crate::error::Result;
 
-/// The moment before or after something named `what`, such as a step.
+/// A moment, such as before or after, of something named `what`, such as a step.
 pub(super) fn fault(what: &'static str, when: &str) -> Result<()> {
     #[cfg(debug_assertions)]
-    if let Ok(wish) = std::env::var("SISTEMO_FAULT") {
+    for wish in std::env::var("SISTEMO_FAULT")
+        .unwrap_or_default()
+        .split(',')
+    {
         if wish == format!("kill:{what}:{when}") {
             let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
         }

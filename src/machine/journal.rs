@@ -134,7 +134,9 @@ impl Operation<'_> {
         for (index, step) in steps_of(self.kind).iter().enumerate().take(index + 1).rev() {
             let undone = async {
                 self.write(index, true)?;
-                undo(*step, self).await
+                fault(step.as_str(), "undo")?;
+                undo(*step, self).await?;
+                fault(step.as_str(), "undone")
             };
             if let Err(error) = undone.await {
                 left.push(format!("{}: {error}", step.says()));

@@ -43,6 +43,7 @@ mod ready;
 mod recover;
 mod reserve;
 mod root_disk;
+mod settle;
 mod start;
 mod steps;
 mod stop;

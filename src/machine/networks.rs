@@ -86,13 +86,7 @@ impl Machines {
             return Err(networks::Error::InUse { name, machines }.into());
         }
         let begun = Instant::now();
-        let deleted = async {
-            // The bridge first: a row that is left can be deleted again.
-            let plan = network::plan_network(&rooms.store.network(&name)?, 0, None);
-            rooms.home.down(&plan).await?;
-            Ok(rooms.store.delete_network(&name)?)
-        };
-        let outcome = deleted.await;
+        let outcome = rooms.delete_network_alone(&name).await;
         rooms.note_history("network", "delete", &name, begun, &outcome);
         outcome
     }

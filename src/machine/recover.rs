@@ -49,6 +49,7 @@ impl Machines {
                 Err(error) => left.push(format!("volume {}: {error}", found.name)),
             }
         }
+        left.extend(self.settle_marked(progress).await?);
         Lock::sweep(rooms)?;
         for row in rooms.store.machines_to_watch()? {
             if rooms.sight(&row) != Sighting::Alive

@@ -19,15 +19,30 @@ use crate::value::{PortMapping, Protocol};
 impl Home {
     /// Takes a published port of a machine back. Connections through it go on. Fine when it is not there.
     pub async fn unpublish(&self, machine: &MachinePlan, port: &PortMapping) -> Result<(), Error> {
-        let (ip, port) = (machine.ip.to_string(), *port);
+        let port = *port;
+        let which = move |protocol: &str, host| {
+            protocol == port.protocol.as_str() && host == u64::from(port.host)
+        };
+        self.withdraw(machine.ip.to_string(), which).await
+    }
+
+    /// Takes all published ports of a machine back.
+    pub async fn unpublish_all(&self, machine: &MachinePlan) -> Result<(), Error> {
+        self.withdraw(machine.ip.to_string(), |_, _| true).await
+    }
+
+    /// Takes those published ports of the guest at `ip` back of which `which` says so, by protocol and port.
+    async fn withdraw(
+        &self,
+        ip: String,
+        which: impl Fn(&str, u64) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
         self.namespace
             .blocking(move || {
                 let Some(listing) = nft::list_table("inet", rules::TABLE)? else {
                     return Ok(());
                 };
-                let elements = rules::published_to(&ip, &listing, |protocol, host| {
-                    protocol == port.protocol.as_str() && host == u64::from(port.host)
-                });
+                let elements = rules::published_to(&ip, &listing, which);
                 if elements.is_empty() {
                     return Ok(());
                 }

@@ -216,6 +216,23 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Machines whose ports were being changed.
+    pub fn unsettled_machines(&self) -> Result<Vec<MachineId>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached("SELECT id FROM machines WHERE unsettled")?;
+        let ids = query.query_map([], |row| column(row, "id"))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Says whether a machine's ports are being changed.
+    pub fn set_unsettled(&self, id: &MachineId, unsettled: bool) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET unsettled = ?2 WHERE id = ?1",
+            params![id.to_string(), unsettled],
+        )?;
+        Ok(())
+    }
+
     /// Whether any machine runs, or is about to, or is being stopped.
     pub fn any_machine_up(&self) -> Result<bool, Error> {
         let connection = self.lock();

@@ -39,6 +39,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("migrations/0002_volumes.sql")),
         M::up(include_str!("migrations/0003_ports.sql")),
         M::up(include_str!("migrations/0004_supervisor.sql")),
+        M::up(include_str!("migrations/0005_unsettled.sql")),
     ])
 });
 

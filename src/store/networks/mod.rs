@@ -145,6 +145,28 @@ impl Store {
         list(&self.lock())
     }
 
+    /// Networks that were being deleted.
+    pub fn unsettled_networks(&self) -> Result<Vec<Name>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached("SELECT name FROM networks WHERE unsettled")?;
+        let names = query.query_map([], |row| row.get(0))?;
+        let names = names.collect::<Result<Vec<String>, _>>()?;
+        let parse = |text: String| {
+            let what = "a name";
+            text.parse().map_err(|_| Error::Row { what, text })
+        };
+        names.into_iter().map(parse).collect()
+    }
+
+    /// Says whether a network is being deleted.
+    pub fn mark_network(&self, name: &Name, unsettled: bool) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE networks SET unsettled = ?2 WHERE name = ?1",
+            params![name.as_str(), unsettled],
+        )?;
+        Ok(())
+    }
+
     /// Deletes the network `name`.
     ///
     /// # Errors
