@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use serde_json::Value;
 
+use super::audit;
 use super::cache::{self, Image};
 use super::left;
 use super::session::{Done, Going};
@@ -221,6 +222,11 @@ impl Lab {
         working.join().unwrap()
     }
 
+    /// Hypervisors and the attendant.
+    pub fn processes(&self) -> Vec<i32> {
+        left::processes(self)
+    }
+
     /// The process that attends to the lab's machines.
     pub fn attendant(&self) -> Option<i32> {
         left::attendant(self)
@@ -241,6 +247,35 @@ impl Lab {
         );
         let found = left::of_machines(self);
         assert!(found.is_empty(), "left over:\n{}", found.join("\n"));
+    }
+
+    /// Checks that the store and the world agree, after a command that puts right what is to be put right.
+    #[track_caller]
+    pub fn agrees(&self, after: &str) {
+        self.run("machine list").ok();
+        let differences = self.differences();
+        assert!(
+            differences.is_empty(),
+            "{after}:\n{}",
+            differences.join("\n")
+        );
+    }
+
+    /// What the auditor finds.
+    pub fn differences(&self) -> Vec<String> {
+        audit::differences(self)
+    }
+
+    /// Disks of machines that do not run that are damaged.
+    pub fn damaged_disks(&self) -> Vec<String> {
+        audit::damaged_disks(self)
+    }
+
+    /// Checks that no disk of a machine that does not run is damaged.
+    #[track_caller]
+    pub fn disks_are_whole(&self) {
+        let damaged = self.damaged_disks();
+        assert!(damaged.is_empty(), "{}", damaged.join("\n"));
     }
 
     /// Checks that nothing of a stopped machine but its disk and its files is there: no process, namespace or link.

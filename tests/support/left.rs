@@ -14,9 +14,8 @@ pub fn of_machines(lab: &Lab) -> Vec<String> {
     for folder in ["machines", "volumes", "locks"] {
         found.extend(files(&lab.data_dir().join(folder)));
         // Duties are nobody's machine.
-        let duty =
-            |file: &String| file.ends_with("locks/supervisor") || file.ends_with("locks/attend");
-        found.retain(|file| !duty(file));
+        let duties = ["locks/supervisor", "locks/attend", "locks/networks"];
+        found.retain(|file| !duties.iter().any(|duty| file.ends_with(duty)));
     }
     for table in ["machines", "volumes", "addresses", "operations", "ports"] {
         let count = rows(lab, table);
@@ -166,7 +165,7 @@ fn rows(lab: &Lab, table: &str) -> i64 {
     store.query_row(&query, [], |row| row.get(0)).unwrap()
 }
 
-fn store(lab: &Lab) -> Option<rusqlite::Connection> {
+pub fn store(lab: &Lab) -> Option<rusqlite::Connection> {
     let path = lab.data_dir().join("sistemo.db");
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     path.exists()

@@ -1,5 +1,6 @@
 //! What the tests share: a lab to work in, sessions with the program, cached kernel and images.
 
+mod audit;
 mod cache;
 mod lab;
 mod left;

@@ -55,6 +55,13 @@ impl Going {
         }
     }
 
+    /// Kills it. One that has ended already has ended.
+    pub fn kill(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+        }
+    }
+
     /// Waits until it has ended.
     pub fn wait(mut self) -> Done {
         let status = self.child.take().unwrap().wait().unwrap();
