@@ -26,6 +26,13 @@ pub const POWER_OFF_SUBSYSTEM: &str = "sistemo-poweroff";
 pub const READY_LINE: &str = "sistemo-guest: ready";
 /// What begins the last line that the guest program prints on the console when it cannot go on.
 pub const FATAL_PREFIX: &str = "sistemo-guest: cannot go on: ";
+/// What begins the line that it prints when the machine ends because its command failed and is not started again.
+pub const FAILED_PREFIX: &str = "sistemo-guest: the command failed: ";
+
+/// The SSH subsystem that has the guest power off cleanly and give its command so many seconds to end by itself.
+pub fn power_off_within(seconds: u64) -> String {
+    format!("{POWER_OFF_SUBSYSTEM}:{seconds}")
+}
 
 /// All that a guest needs to know of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +55,7 @@ pub struct Config {
     /// More lines for `/etc/hosts`: address and names.
     pub hosts: Vec<Host>,
     /// What runs when the image has no init, or instead of it; from the image's configuration and the user's wishes.
+    /// Absent for an image that was not made for an application.
     pub command: Option<Command>,
 }
 
@@ -97,9 +105,10 @@ pub struct Host {
 /// A program to run as the machine's purpose (an application image's entry point).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
-    /// Program and arguments; never empty.
+    /// Program and arguments. Empty for an application image that names none or names an init: it boots that, or stays
+    /// up for those who log in, and its variables are for them.
     pub argv: Vec<String>,
-    /// `KEY=VALUE` pairs.
+    /// `KEY=VALUE` pairs, for the program and for those who log in.
     pub env: Vec<String>,
     /// Working directory; `/` when the image names none. Made when missing.
     pub cwd: String,
@@ -111,6 +120,9 @@ pub struct Command {
     pub instead_of_init: bool,
     /// Whether to start it again when it ends.
     pub restart: Restart,
+    /// Folders for data (OCI `Volumes`), absolute paths. Made when missing.
+    #[serde(default)]
+    pub volumes: Vec<String>,
 }
 
 /// When what has ended by itself is started again: an application by the guest, a machine by the host.

@@ -91,14 +91,12 @@ impl Images {
             .and_then(|file| file.sync_all())
             .map_err(fail)?;
         std::fs::set_permissions(made, PermissionsExt::from_mode(0o400)).map_err(fail)?;
-        let config = config
-            .map(|config| serde_json::to_string(&config))
-            .transpose();
+        let config = config.as_ref().map(ImageConfig::to_json).transpose()?;
         let row = ImageRow {
             digest: digest.clone(),
             size: ByteSize::bytes(size),
             source: source.into(),
-            config: config.map_err(Error::Config)?,
+            config,
             created_at: store::now(),
             names: names.to_vec(),
         };
@@ -152,7 +150,7 @@ impl Images {
             .metadata()
             .map(|meta| meta.blocks() * 512)
             .unwrap_or_default();
-        let config = row.config.as_deref().map(serde_json::from_str).transpose();
+        let config = row.config.as_deref().map(ImageConfig::from_json);
         Ok(Image {
             name: row
                 .names
@@ -165,7 +163,7 @@ impl Images {
             used: ByteSize::bytes(used),
             source: row.source,
             path,
-            config: config.map_err(Error::Config)?,
+            config: config.transpose()?,
             created_at: row.created_at,
         })
     }

@@ -8,40 +8,8 @@ use super::{Error, Rooms};
 use crate::error::Result;
 use crate::guest::kernel::Kernel;
 use crate::guest::{self, initramfs, words};
-use crate::image::ImageConfig;
 use crate::store::machines::MachineRow;
 use crate::store::volumes::Role;
-
-/// What an application image runs, from its configuration (OCI image-spec, config.md). None for an image whose
-/// command is an init, which boots as an OS, and for one without a command: its machine is there for who enters it.
-pub(super) fn command(config: &ImageConfig) -> Option<words::Command> {
-    const INITS: [&str; 3] = [
-        "/sbin/init",
-        "/lib/systemd/systemd",
-        "/usr/lib/systemd/systemd",
-    ];
-    let argv: Vec<String> = config
-        .entrypoint
-        .iter()
-        .chain(&config.cmd)
-        .cloned()
-        .collect();
-    if argv
-        .first()
-        .is_none_or(|program| INITS.contains(&program.as_str()))
-    {
-        return None;
-    }
-    Some(words::Command {
-        argv,
-        env: config.env.clone(),
-        cwd: config.workdir.clone().unwrap_or_else(|| "/".into()),
-        user: config.user.clone().unwrap_or_default(),
-        stop_signal: config.stop_signal.unwrap_or(nix::libc::SIGTERM),
-        instead_of_init: true,
-        restart: words::Restart::OnFailure,
-    })
-}
 
 /// Writes the guest's host key, once, and its initramfs, anew at each start.
 pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
@@ -99,6 +67,11 @@ async fn guest_config(rooms: &Rooms, row: &MachineRow, kernel: &Kernel) -> Resul
                 path: volume.mount_path.clone()?,
             })
         });
+    let command = row.spec.command.clone().map(|mut command| {
+        // As container runtimes do; the image's own comes later and wins.
+        command.env.insert(0, format!("HOSTNAME={}", row.name));
+        command
+    });
     Ok(words::Config {
         hostname: row.name.to_string(),
         network,
@@ -108,7 +81,7 @@ async fn guest_config(rooms: &Rooms, row: &MachineRow, kernel: &Kernel) -> Resul
         volumes: mounts.collect(),
         modules: disk(MODULES_SERIAL).map(place),
         hosts: Vec::new(),
-        command: row.spec.command.clone(),
+        command,
     })
 }
 

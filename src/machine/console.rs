@@ -47,6 +47,14 @@ pub(super) fn last_words(path: &Path) -> Option<String> {
     Some(line.trim().to_string())
 }
 
+/// Why the guest's command failed for good, if that is how the machine ended. Meaningful once its hypervisor has.
+pub(super) fn command_failure(path: &Path) -> Option<String> {
+    let text = tail(path, usize::MAX)?;
+    // The command's own last line may have no end.
+    let said = |line: &str| Some(line.split_once(words::FAILED_PREFIX)?.1.trim().to_string());
+    text.lines().rev().find_map(said)
+}
+
 /// Leaves out carriage returns and terminal control sequences (ECMA-48 §5.4: `ESC [`, parameters, a final byte).
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -198,6 +206,20 @@ mod tests {
         assert_eq!(tail(&path, 2), None);
         std::fs::write(&path, "one\r\n\u{1b}[0;32mtwo\u{1b}[0m\r\n\r\nthree\r\n").unwrap();
         assert_eq!(tail(&path, 2).as_deref(), Some("two\nthree"));
+    }
+
+    #[test]
+    fn the_failure_of_a_command_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.log");
+        std::fs::write(&path, "working\r\n[    2.1] reboot: Power down\r\n").unwrap();
+        assert_eq!(command_failure(&path), None);
+        let text = format!(
+            "no end{}exit status 3\r\n[  2.1] reboot: Power down\r\n",
+            words::FAILED_PREFIX
+        );
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(command_failure(&path).as_deref(), Some("exit status 3"));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::application::{self, Wishes};
 use super::fault::fault;
 use super::journal::Operation;
 use super::lock::Lock;
@@ -37,6 +38,8 @@ pub struct Request {
     pub iops: Option<u32>,
     /// An existing root volume to boot.
     pub volume: Option<String>,
+    /// What its application is told otherwise than the image says.
+    pub application: Wishes,
     /// When it is started again after it ended by itself; by default an application when it failed, an OS never.
     pub restart: Option<Restart>,
     /// Ports of the host that are to lead into it.
@@ -59,6 +62,7 @@ impl Machines {
     ) -> Result<Machine> {
         let rooms = &*self.0;
         let (vcpus, memory, storage) = rooms.check_resources(request)?;
+        request.application.check()?;
         if let Some(name) = &request.name {
             rooms.check_free(name, request.volume.is_some())?;
         }
@@ -96,7 +100,8 @@ impl Machines {
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };
-        let mut command = source.command();
+        let config = source.config();
+        let mut command = application::command(config, &request.application)?;
         let restart = request.restart.unwrap_or(match &command {
             Some(command) => command.restart,
             None => Restart::No,
@@ -109,6 +114,7 @@ impl Machines {
             vcpus,
             memory,
             command,
+            exposed: config.map_or_else(Vec::new, |config| config.exposed_ports.clone()),
             restart,
             limits: rooms.limits(request),
         };
@@ -137,10 +143,13 @@ impl Machines {
         let started = std::time::Instant::now();
         let outcome = operation.run().await;
         rooms.note_history("machine", "deploy", &row.name, started, &outcome);
-        if outcome.is_err() && rooms.store.machine(&id)?.is_none() {
-            lock.retire()?;
+        if let Err(error) = outcome {
+            if rooms.store.machine(&id)?.is_none() {
+                lock.retire()?;
+            }
+            return Err(error);
         }
-        outcome?;
+        rooms.bury_finished(&id, &lock, progress).await?;
         self.show(&id.to_string())
     }
 }

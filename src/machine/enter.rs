@@ -12,6 +12,9 @@ use crate::store::machines::{MachineRow, Status};
 /// How long a TCP connection to a guest may take. It is one hop away.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How much of the time for powering off an application leaves to the rest of its machine.
+const REST: Duration = Duration::from_secs(6);
+
 /// An SSH connection to a machine.
 pub type Session = Client;
 
@@ -72,9 +75,16 @@ impl Rooms {
         self.ask(row, words::READY_SUBSYSTEM).await
     }
 
-    /// Asks the guest to power off. It comes back once the guest has taken note.
-    pub(super) async fn ask_power_off(&self, row: &MachineRow) -> Result<(), Error> {
-        self.ask(row, words::POWER_OFF_SUBSYSTEM).await
+    /// Asks the guest to power off within `grace`. It comes back once the guest has taken note.
+    pub(super) async fn ask_power_off(
+        &self,
+        row: &MachineRow,
+        grace: Duration,
+    ) -> Result<(), Error> {
+        // What its application leaves of the time is for everything else and for the disks.
+        let rest = REST.min(grace / 2);
+        let seconds = (grace - rest).as_secs();
+        self.ask(row, &words::power_off_within(seconds)).await
     }
 
     async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {

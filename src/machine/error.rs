@@ -24,6 +24,16 @@ pub enum Error {
     NothingToBoot,
     #[error("both an image and a root volume were named")]
     TwoToBoot,
+    #[error("{0} is for applications, and this boots an operating system with an init of its own")]
+    NoApplication(&'static str),
+    #[error("the entry point was taken away, and no command is there to run")]
+    NothingToRun,
+    #[error("{0:?} is not a user")]
+    NotAUser(String),
+    #[error("{0:?} is not an absolute path of a folder")]
+    NotAFolder(String),
+    #[error("a word of the command holds a zero byte")]
+    ZeroByte,
     #[error("volume {0} is not a root volume")]
     NotARoot(Name),
     #[error("volume {volume} belongs to machine {machine}")]
@@ -106,6 +116,8 @@ pub enum Error {
     Silent(u64),
     #[error("the hypervisor ended before the guest answered{}", because(.0))]
     Died(Option<String>),
+    #[error("the command failed: {0}")]
+    CommandFailed(String),
     #[error("the connection to machine {name} failed")]
     Connect {
         name: Name,
@@ -144,6 +156,11 @@ impl Advice for Error {
             Error::Ambiguous(_)
             | Error::NothingToBoot
             | Error::TwoToBoot
+            | Error::NoApplication(_)
+            | Error::NothingToRun
+            | Error::NotAUser(_)
+            | Error::NotAFolder(_)
+            | Error::ZeroByte
             | Error::Vcpus { .. }
             | Error::Memory { .. }
             | Error::Storage { .. }
@@ -174,6 +191,7 @@ impl Advice for Error {
             | Error::NoGuestProgram(_)
             | Error::Silent(_)
             | Error::Died(_)
+            | Error::CommandFailed(_)
             | Error::Connect { .. }
             | Error::Fault(_)
             | Error::Store(_) => Kind::Failed,
@@ -193,6 +211,19 @@ impl Advice for Error {
             ),
             Error::NothingToBoot => "for example: sistemo machine deploy debian".into(),
             Error::TwoToBoot => "leave out the image to boot from the volume".into(),
+            Error::NoApplication(_) => {
+                "name a command that runs instead of the init: deploy … -- COMMAND; or a command in a machine that \
+                 runs: sistemo machine exec NAME -e KEY=VALUE -u USER -w DIR -- COMMAND"
+                    .into()
+            }
+            Error::NothingToRun => "for example: --entrypoint '' -- /bin/sleep infinity".into(),
+            Error::NotAUser(_) => {
+                "one is a name or a number, with a group or without: --user app, --user 1000:1000".into()
+            }
+            Error::NotAFolder(_) => "for example: --workdir /srv/app".into(),
+            Error::CommandFailed(_) => {
+                "say what it runs with --entrypoint and -- COMMAND, or have it tried again with --restart".into()
+            }
             Error::NotARoot(_) => "see the roles: sistemo volume list".into(),
             Error::VolumeInUse {
                 machine,

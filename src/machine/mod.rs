@@ -21,6 +21,7 @@
 //!
 //! This is the only room that knows all the others.
 
+mod application;
 mod attach;
 mod attend;
 mod boot;
@@ -55,6 +56,7 @@ mod watched;
 
 use std::sync::Arc;
 
+pub use application::Wishes;
 pub use attend::ATTEND;
 pub use console::Console;
 pub use create::Request;

@@ -10,7 +10,8 @@ use crate::guest::words;
 use crate::store::machines::MachineRow;
 use crate::vmm;
 
-/// Waits until the guest answers over SSH, its hypervisor ends, time runs out, or the user gives up.
+/// Waits until the guest answers over SSH, its hypervisor ends, time runs out, or the user gives up. An application
+/// that has done its work by then is none that failed.
 pub(super) async fn await_guest(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
@@ -21,6 +22,12 @@ pub(super) async fn await_guest(operation: &Operation<'_>) -> Result<()> {
             biased;
             () = operation.cancel.cancelled() => return Err(Error::Cancelled.into()),
             () = ended(process) => {
+                if let Some(failure) = rooms.command_failure(&row) {
+                    return Err(failure.into());
+                }
+                if rooms.has_finished(&row) {
+                    return Ok(());
+                }
                 let why = console::last_words(&rooms.paths.console(&row.id));
                 return Err(Error::Died(why).into());
             }

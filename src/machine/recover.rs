@@ -10,7 +10,7 @@ use super::journal::{Detail, Operation};
 use super::lock::Lock;
 use super::steps::{Step, steps_of};
 use super::stop::{detach, end_processes, is_alive, process};
-use super::{Machines, Rooms};
+use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
 use crate::store::machines::{MachineRow, Status};
@@ -182,13 +182,45 @@ impl Rooms {
         Ok(said_to_run.then_some(sighting))
     }
 
+    /// Why an application's machine has ended, if its command failed.
+    pub(super) fn command_failure(&self, row: &MachineRow) -> Option<Error> {
+        row.spec.command.as_ref()?;
+        console::command_failure(&self.paths.console(&row.id)).map(Error::CommandFailed)
+    }
+
+    /// Whether an application's machine has ended by itself, as its command did.
+    pub(super) fn has_finished(&self, row: &MachineRow) -> bool {
+        let runs_one = row
+            .spec
+            .command
+            .as_ref()
+            .is_some_and(|c| !c.argv.is_empty());
+        runs_one && self.sight(row) == Sighting::PoweredOff
+    }
+
+    /// Puts the row of a machine right whose command has ended by the time that its start has.
+    pub(super) async fn bury_finished(
+        &self,
+        id: &MachineId,
+        lock: &Lock,
+        progress: &Progress,
+    ) -> Result<()> {
+        if self.has_finished(&self.row(id)?) {
+            self.bury_locked(id, lock, progress).await?;
+        }
+        Ok(())
+    }
+
     fn note_end(&self, row: &MachineRow, sighting: Sighting, progress: &Progress) -> Result<()> {
         let (status, why) = match sighting {
             Sighting::HostRestarted => {
                 self.store.set_resume(&row.id, true)?;
                 (Status::Stopped, Some("the host restarted".to_string()))
             }
-            Sighting::PoweredOff => (Status::Stopped, None),
+            Sighting::PoweredOff => match self.command_failure(row) {
+                Some(error) => (Status::Failed, Some(error.to_string())),
+                None => (Status::Stopped, None),
+            },
             Sighting::Alive | Sighting::Crashed => {
                 let console = self.paths.console(&row.id);
                 let why = console::last_words(&console)

@@ -2,9 +2,9 @@
 
 use super::create::Request;
 use super::journal::Detail;
-use super::{Error, Rooms, configure};
+use super::{Error, Rooms};
 use crate::error::Result;
-use crate::image::Image;
+use crate::image::{Image, ImageConfig};
 use crate::store::machines::{MachineRow, Spec, Status};
 use crate::store::networks::Network;
 use crate::store::operations::{OperationKind, OperationRow};
@@ -15,18 +15,17 @@ use crate::{network, store, volume};
 /// What a machine boots from.
 pub(super) enum Source {
     Image(Box<Image>),
-    /// A root volume, and the image that it was cloned from if that is still here.
-    Volume(VolumeRow, Option<Box<Image>>),
+    /// A root volume, and what the image that it was cloned from says of its application.
+    Volume(VolumeRow, Option<Box<ImageConfig>>),
 }
 
 impl Source {
-    /// What an application image runs; none for an image with an init of its own.
-    pub(super) fn command(&self) -> Option<crate::guest::words::Command> {
-        let image = match self {
-            Source::Image(image) => Some(image),
-            Source::Volume(_, image) => image.as_ref(),
-        };
-        image?.config.as_ref().and_then(configure::command)
+    /// What an application image runs; none for an image with an operating system.
+    pub(super) fn config(&self) -> Option<&ImageConfig> {
+        match self {
+            Source::Image(image) => image.config.as_ref(),
+            Source::Volume(_, config) => config.as_deref(),
+        }
     }
 
     fn default_name(&self) -> String {
@@ -69,9 +68,16 @@ impl Rooms {
             return Err(Error::NotARoot(row.name).into());
         }
         self.refuse_taken(&row)?;
-        let digest = row.image_digest.as_deref();
-        let image = digest.and_then(|digest| self.images.find(digest).ok());
-        Ok(Source::Volume(row, image.map(Box::new)))
+        let config = match self.store.volume_config(&row.id)? {
+            Some(text) => Some(ImageConfig::from_json(&text)?),
+            // Of a volume that was made before configurations were kept with it, the image knows.
+            None => {
+                let digest = row.image_digest.as_deref();
+                let image = digest.and_then(|digest| self.images.find(digest).ok());
+                image.and_then(|image| image.config)
+            }
+        };
+        Ok(Source::Volume(row, config.map(Box::new)))
     }
 
     /// The default network, with the addresses that the settings say unless machines hold some of those it has.
@@ -194,7 +200,7 @@ impl Rooms {
                 let name = root_name(&row.name)?;
                 let added = self.store.add_volume(&VolumeRow {
                     path: self.paths.volumes().join(format!("{volume_id}.ext4")),
-                    id: volume_id,
+                    id: volume_id.clone(),
                     name: name.clone(),
                     role: Role::Root,
                     size: storage.max(image.size),
@@ -206,6 +212,10 @@ impl Rooms {
                 })?;
                 if !added {
                     return Err(Error::VolumeTaken(name).into());
+                }
+                if let Some(config) = &image.config {
+                    self.store
+                        .set_volume_config(&volume_id, &config.to_json()?)?;
                 }
             }
         }

@@ -21,12 +21,13 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let (row, _lock) = rooms.take(name, "start", progress, cancel).await?;
+        let (row, lock) = rooms.take(name, "start", progress, cancel).await?;
         if row.status == Status::Running {
             progress.note(format!("machine {} is running already", row.name));
         } else {
             self.start_locked(&row, "start", no_wait, progress, cancel)
                 .await?;
+            rooms.bury_finished(&row.id, &lock, progress).await?;
         }
         self.show(&row.id.to_string())
     }
@@ -40,13 +41,14 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        let (row, _lock) = rooms.take(name, "restart", progress, cancel).await?;
+        let (row, lock) = rooms.take(name, "restart", progress, cancel).await?;
         if row.status == Status::Running {
             self.stop_locked(&row, grace, progress, cancel).await?;
         }
         let row = rooms.row(&row.id)?;
         self.start_locked(&row, "restart", false, progress, cancel)
             .await?;
+        rooms.bury_finished(&row.id, &lock, progress).await?;
         self.show(&row.id.to_string())
     }
 

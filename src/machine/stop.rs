@@ -134,7 +134,7 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     let asked = async {
         // A guest that cannot be asked over SSH may still heed its power button; one that heeds neither runs out of
         // time and is ended by force.
-        let heard = tokio::time::timeout(HEARING, rooms.ask_power_off(&row)).await;
+        let heard = tokio::time::timeout(HEARING, rooms.ask_power_off(&row, grace)).await;
         if !matches!(heard, Ok(Ok(())))
             && let Ok(vmm) = vmm::driver()
         {

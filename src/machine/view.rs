@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Console, Error, Machines};
+use super::{Console, Error, Machines, application};
 use crate::error::Result;
 use crate::guest::words::Restart;
 use crate::store::machines::{MachineRow, Status};
@@ -28,6 +28,15 @@ pub struct Machine {
     pub network: Option<String>,
     pub vcpus: u8,
     pub memory_bytes: u64,
+    /// What runs instead of an init; `null` when an operating system boots.
+    pub command: Option<Vec<String>>,
+    /// Names of the variables that it has. Their values may be secrets.
+    pub environment: Vec<String>,
+    /// As the image and its user wrote it; `null` for root.
+    pub user: Option<String>,
+    pub workdir: Option<String>,
+    /// Ports that the image says its application listens on: `80/tcp`.
+    pub exposed_ports: Vec<String>,
     /// When the machine is started again by itself: `no`, `on-failure` or `always`.
     pub restart: Restart,
     /// Megabits per second, each way.
@@ -147,6 +156,8 @@ fn view<'a>(
         row.status,
         Status::Creating | Status::Starting | Status::Running | Status::Stopping
     );
+    let command = row.spec.command.as_ref();
+    let program = command.filter(|command| !command.argv.is_empty());
     Machine {
         id: row.id.to_string(),
         name: row.name.to_string(),
@@ -162,6 +173,13 @@ fn view<'a>(
         network: row.network.as_ref().map(ToString::to_string),
         vcpus: row.spec.vcpus,
         memory_bytes: row.spec.memory.as_u64(),
+        command: program.map(|command| command.argv.clone()),
+        environment: command.map_or_else(Vec::new, application::names),
+        user: program
+            .map(|command| command.user.clone())
+            .filter(|user| !user.is_empty()),
+        workdir: program.map(|command| command.cwd.clone()),
+        exposed_ports: row.spec.exposed.clone(),
         restart: row.spec.restart,
         bandwidth_mbps: row.spec.limits.bandwidth_mbps,
         iops: row.spec.limits.iops,

@@ -72,8 +72,11 @@ impl fmt::Display for Status {
 pub struct Spec {
     pub vcpus: u8,
     pub memory: ByteSize,
-    /// What runs instead of an init, from the image's configuration; absent for an OS image.
+    /// What runs instead of an init, from the image's configuration and the user's wishes; absent for an OS image.
     pub command: Option<Command>,
+    /// Ports that the image says its application listens on: `80/tcp`.
+    #[serde(default)]
+    pub exposed: Vec<String>,
     /// When the machine is started again after its hypervisor has ended by itself.
     #[serde(default = "never")]
     pub restart: Restart,

@@ -246,6 +246,26 @@ impl Store {
         Ok(renamed == 1)
     }
 
+    /// Keeps with a root volume what its image says of its application, as JSON.
+    pub fn set_volume_config(&self, id: &str, config: &str) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE volumes SET image_config = ?2 WHERE id = ?1",
+            [id, config],
+        )?;
+        Ok(())
+    }
+
+    /// What was kept with a root volume.
+    pub fn volume_config(&self, id: &str) -> Result<Option<String>, Error> {
+        let connection = self.lock();
+        let mut query =
+            connection.prepare_cached("SELECT image_config FROM volumes WHERE id = ?1")?;
+        Ok(query
+            .query_row([id], |row| row.get(0))
+            .optional()?
+            .flatten())
+    }
+
     /// Frees a volume.
     pub fn release_volume(&self, id: &str) -> Result<(), Error> {
         self.lock().execute(

@@ -124,22 +124,32 @@ fn show(context: &Context, image: &Record) {
     if context.format == Format::Json {
         return output::json(image);
     }
-    let command = image.config.as_ref().map(|config| {
-        config
-            .entrypoint
-            .iter()
-            .chain(&config.cmd)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(" ")
-    });
+    let config = image.config.clone().unwrap_or_default();
+    // Values of variables are the image's, for anyone who can read it; still, a name a line is what is looked for here.
+    let variables = config
+        .env
+        .iter()
+        .filter_map(|pair| Some(pair.split_once('=')?.0));
     output::say(&details(&[
         ("Names", image.names.join("\n")),
         ("Digest", image.digest.clone()),
         ("Disk", image.size.to_string()),
         ("Used", image.used.to_string()),
         ("Source", image.source.clone()),
-        ("Command", command.unwrap_or_default()),
+        ("Entry point", output::words(config.entrypoint.iter())),
+        ("Command", output::words(config.cmd.iter())),
+        ("Environment", variables.collect::<Vec<_>>().join(" ")),
+        ("User", config.user.unwrap_or_default()),
+        ("Directory", config.workdir.unwrap_or_default()),
+        (
+            "Stop signal",
+            config
+                .stop_signal
+                .map(|n| n.to_string())
+                .unwrap_or_default(),
+        ),
+        ("Ports", config.exposed_ports.join(" ")),
+        ("Volumes", config.volumes.join("\n")),
         ("File", image.path.display().to_string()),
         ("Created", image.created_at.clone()),
     ]));

@@ -74,6 +74,13 @@ pub(crate) fn details(pairs: &[(&str, String)]) -> String {
     text
 }
 
+/// Words in one line, quoted where a shell would need it.
+pub(crate) fn words<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    let words = words.map(String::as_str);
+    // Only a zero byte cannot be quoted, and no program has one in its arguments.
+    shlex::try_join(words).unwrap_or_default()
+}
+
 /// How long ago a time was, in its largest unit: `42s`, `7m`, `3h`, `12d`.
 pub(crate) fn age(since: &str) -> String {
     let Ok(then) = since.parse::<jiff::Timestamp>() else {

@@ -11,6 +11,8 @@ use super::output::{Format, complain};
 pub(crate) enum Failure {
     /// The engine says why.
     Engine(Error),
+    /// Asked wrongly, with a way out.
+    Usage { message: String, hint: String },
     /// Refused, with a way out.
     Refused { message: String, hint: String },
     /// Taken back by the user, in a step that has nothing to undo.
@@ -42,6 +44,9 @@ pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
         Failure::Engine(error) => (error.kind(), error.report(), error.detail(), error.hint()),
         Failure::Refused { message, hint } => {
             (Kind::Refused, message.clone(), None, Some(hint.clone()))
+        }
+        Failure::Usage { message, hint } => {
+            (Kind::Usage, message.clone(), None, Some(hint.clone()))
         }
         Failure::Cancelled => (Kind::Cancelled, "cancelled".into(), None, None),
         Failure::Reported(code) => return *code,

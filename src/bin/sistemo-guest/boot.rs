@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::unistd::ForkResult;
-use sistemo::guest::words::{self, Config};
+use sistemo::guest::words::{self, Command, Config};
 
 use crate::gate::Keeper;
 use crate::uevent::Uevents;
@@ -127,7 +127,7 @@ fn start() -> Result<ExitCode, BootError> {
 
     // The keeper's end closes with exec, which tells the server that the image's init runs.
     if hands_over && let Err(error) = handover::exec_init() {
-        if config.command.is_none() {
+        if !config.command.as_ref().is_some_and(names_program) {
             // Closed now, it would tell the same. It ends with the machine.
             std::mem::forget(keeper);
             return Err(error.into());
@@ -135,8 +135,20 @@ fn start() -> Result<ExitCode, BootError> {
         // Something of that name that is no init; the image says by its command what it is for.
         note(Err(error));
     }
-    drop(keeper);
-    supervise::run(config.command.as_ref())
+    // The server lets it be known that the machine is there once what it is for runs.
+    let started = || drop(keeper);
+    supervise::run(
+        config
+            .command
+            .as_ref()
+            .filter(|command| names_program(command)),
+        started,
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+fn names_program(command: &Command) -> bool {
+    !command.argv.is_empty()
 }
 
 /// A step that the machine can do without: its failure is said, not fatal.

@@ -11,6 +11,7 @@ use sistemo::guest::words::Command;
 
 use crate::accounts::{self, AccountError};
 use crate::environment::Environment;
+use crate::surroundings;
 
 /// Why the application does not start.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +20,7 @@ pub enum CommandError {
     Empty,
     #[error("cannot start the command as its user")]
     Account(#[from] AccountError),
-    #[error("cannot make the working directory {path}")]
+    #[error("cannot make the folder {path}")]
     Folder {
         path: PathBuf,
         #[source]
@@ -45,13 +46,17 @@ pub fn start(command: &Command) -> Result<Pid, CommandError> {
     } else {
         &command.cwd
     };
-    make_folder(Path::new(folder), user.uid, user.gid)?;
+    for path in command.volumes.iter().map(String::as_str).chain([folder]) {
+        make_folder(Path::new(path), user.uid, user.gid)?;
+    }
+    own_console(user.uid);
     let environment = environment(&command.env, &user.home);
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     let groups: Vec<Gid> = user.groups.into_iter().map(Gid::from_raw).collect();
     let folder = folder.to_owned();
     let before_exec = move || -> io::Result<()> {
         setsid()?;
+        surroundings::limit()?;
         // PID 1 blocks signals to wait for them; the application gets them as usual.
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         setgroups(&groups)?;
@@ -76,6 +81,13 @@ pub fn start(command: &Command) -> Result<Pid, CommandError> {
     Ok(Pid::from_raw(child.id().cast_signed()))
 }
 
+/// The application's output is the console, which it may open anew by the name of `/dev/stdout`, whoever it runs as
+/// (container runtimes give it away likewise). One that it may not still has it open.
+fn own_console(uid: u32) {
+    let _ = nix::unistd::fchown(std::io::stderr(), Some(Uid::from_raw(uid)), None);
+}
+
+/// Makes a folder that is missing; what is there is the image's affair.
 fn make_folder(path: &Path, uid: u32, gid: u32) -> Result<(), CommandError> {
     if path.is_dir() {
         return Ok(());

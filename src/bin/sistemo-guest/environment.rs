@@ -1,10 +1,10 @@
 //! The environment of a session: what login(1) and sshd(8) would set, the image's own wishes, the client's requests.
 //!
-//! Later layers win: defaults, the image's configuration (an application image's `ENV`), `/etc/environment`, what the
-//! client asked for, and last what the server alone knows (the connection, the terminal).
+//! Later layers win: defaults, `/etc/environment`, the image's configuration (an application image's `ENV`, which its
+//! application has without that file), what the client asked for, and last what the server alone knows (the connection,
+//! the terminal).
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 
 use crate::accounts::Account;
@@ -20,8 +20,9 @@ const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/game
 /// How much a client may ask for, names and values together, in bytes.
 pub const REQUEST_LIMIT: usize = 128 * 1024;
 
-/// The environment that `account` starts with, before what the client asks for. `image` is `KEY=VALUE` pairs.
-pub fn of_account(account: &Account, shell: &Path, image: &[String]) -> Environment {
+/// The environment that `account` starts with, before what the client asks for. `file` is the image's own for everyone
+/// (pam_env(8)), `image` are `KEY=VALUE` pairs.
+pub fn of_account(account: &Account, shell: &Path, file: &Path, image: &[String]) -> Environment {
     let mut environment = Environment::new();
     let path = if account.uid == 0 {
         ROOT_PATH
@@ -30,6 +31,8 @@ pub fn of_account(account: &Account, shell: &Path, image: &[String]) -> Environm
     };
     environment.insert("PATH".into(), path.into());
     environment.insert("LANG".into(), "C.UTF-8".into());
+    // One that cannot be read is no reason to lock its owner out.
+    environment.extend(parse(&text::read(file).unwrap_or_default()));
     for pair in image {
         if let Some((name, value)) = pair.split_once('=')
             && is_name(name)
@@ -42,12 +45,6 @@ pub fn of_account(account: &Account, shell: &Path, image: &[String]) -> Environm
     environment.insert("LOGNAME".into(), account.name.clone());
     environment.insert("SHELL".into(), shell.to_string_lossy().into_owned());
     environment
-}
-
-/// Adds what `/etc/environment` says, if there is one (pam_env(8)).
-pub fn add_file(environment: &mut Environment, path: &Path) -> io::Result<()> {
-    environment.extend(parse(&text::read(path)?));
-    Ok(())
 }
 
 /// Whether a client may set a variable of this name: what a shell could name, so nothing that confuses one.
@@ -100,8 +97,12 @@ mod tests {
             "HOME=/x".to_owned(),
             "=bad".to_owned(),
         ];
-        let environment = of_account(&account(0), Path::new("/bin/sh"), &image);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("environment");
+        std::fs::write(&file, "PATH=/usr/bin\nEDITOR=vi\n").unwrap();
+        let environment = of_account(&account(0), Path::new("/bin/sh"), &file, &image);
         assert_eq!(environment["PATH"], "/app/bin");
+        assert_eq!(environment["EDITOR"], "vi");
         assert_eq!(environment["HOME"], "/home/ann");
         assert_eq!(environment["SHELL"], "/bin/sh");
         assert!(!environment.contains_key(""));
@@ -109,8 +110,12 @@ mod tests {
 
     #[test]
     fn only_root_has_sbin() {
-        assert!(of_account(&account(0), Path::new(""), &[])["PATH"].contains("/sbin"));
-        assert!(!of_account(&account(7), Path::new(""), &[])["PATH"].contains("sbin"));
+        let path_of = |uid| {
+            let (none, account) = (Path::new(""), account(uid));
+            of_account(&account, none, none, &[])["PATH"].clone()
+        };
+        assert!(path_of(0).contains("/sbin"));
+        assert!(!path_of(7).contains("sbin"));
     }
 
     #[test]

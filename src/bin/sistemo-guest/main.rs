@@ -32,6 +32,7 @@ mod resolve;
 mod sftp;
 mod ssh;
 mod supervise;
+mod surroundings;
 mod text;
 mod uevent;
 mod volumes;

@@ -4,26 +4,31 @@
 //!             ┌──────── ended, to be restarted ───────┐
 //!             ▼                                       │
 //!   start ─▶ running ── ended for good ─────────────▶ ending ─▶ power off
-//!             │                                         ▲
-//!             └── asked to stop ─▶ stopping ── ended ───┘
+//!    │        │                                         ▲
+//!    │        └── asked to stop ─▶ stopping ── ended ───┤
+//!    └── cannot be started at all ──────────────────────┘
 //! ```
 //!
 //! An image that has neither an init nor a command stays up all the same, for those who log in.
+//!
+//! A command that fails for good is said in a line that the host looks for ([`FAILED_PREFIX`]). What cannot be started
+//! at the machine's start, since there is no such program or user, will not be there a minute later either.
 
-use std::process::ExitCode;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
-use sistemo::guest::words::{Command, Restart};
+use sistemo::guest::words::{Command, FAILED_PREFIX, Restart};
 
 use crate::power::{self, Ending};
-use crate::{command, console, mounts};
+use crate::{command, console, mounts, surroundings};
 
-/// How long the application may take to stop, and then everything else; the host's own patience is 30 s.
+/// How long the application may take to stop when whoever asks does not say, and then everything else.
 const STOP_TIME: Duration = Duration::from_secs(20);
 const REST_TIME: Duration = Duration::from_secs(3);
 /// The pause before a restart doubles from the first to the second, and is back at the first after a run that lasted
@@ -40,9 +45,9 @@ const REQUESTS: [(Signal, Ending); 5] = [
     (Signal::SIGINT, Ending::Reboot),
 ];
 
-/// Runs until the machine ends. Returns only if the kernel refuses to end it.
-pub fn run<E>(command: Option<&Command>) -> Result<ExitCode, E> {
-    mounts::cgroups();
+/// Runs until the machine ends. `started` is called once the command runs. Returns only if the kernel refuses to end it.
+pub fn run(command: Option<&Command>, started: impl FnOnce()) {
+    surroundings::prepare();
     let waited: SigSet = REQUESTS
         .iter()
         .map(|(signal, _)| *signal)
@@ -50,19 +55,30 @@ pub fn run<E>(command: Option<&Command>) -> Result<ExitCode, E> {
         .collect();
     // Blocked, so that they stay pending until they are waited for; PID 1 ignores any other (signal(7)).
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&waited), None);
+    // Kept here: that it is dropped would be taken for word that the command runs.
+    let mut started = Some(started);
     let ending = match command {
-        Some(command) => Application::new(command).run(&waited),
-        None => idle(&waited),
+        Some(command) => Application::new(command).run(&waited, &mut started),
+        None => {
+            tell(&mut started);
+            idle(&waited)
+        }
     };
     end_all(&waited);
     mounts::settle();
     power::end(ending);
-    Ok(ExitCode::FAILURE)
+}
+
+fn tell(started: &mut Option<impl FnOnce()>) {
+    if let Some(tell) = started.take() {
+        tell();
+    }
 }
 
 /// What woke PID 1.
 enum Woken {
-    Asked(Ending),
+    /// The machine is to end, and the command may take so long to.
+    Asked(Ending, Duration),
     ChildEnded,
     TimeIsUp,
 }
@@ -72,10 +88,10 @@ fn wait(signals: &SigSet, end: Option<Instant>) -> Woken {
     loop {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         match next_signal(signals, left) {
-            Ok(Signal::SIGCHLD) => return Woken::ChildEnded,
-            Ok(signal) => {
+            Ok((Signal::SIGCHLD, _)) => return Woken::ChildEnded,
+            Ok((signal, seconds)) => {
                 if let Some((_, ending)) = REQUESTS.iter().find(|(request, _)| *request == signal) {
-                    return Woken::Asked(*ending);
+                    return Woken::Asked(*ending, seconds.map_or(STOP_TIME, Duration::from_secs));
                 }
             }
             Err(Errno::EAGAIN) => return Woken::TimeIsUp,
@@ -84,28 +100,42 @@ fn wait(signals: &SigSet, end: Option<Instant>) -> Woken {
     }
 }
 
-fn next_signal(signals: &SigSet, left: Option<Duration>) -> Result<Signal, Errno> {
-    let Some(left) = left else {
-        return signals.wait();
-    };
-    let left = nix::sys::time::TimeSpec::from_duration(left);
-    // SAFETY: both pointers are to values that outlive the call; nothing is asked back.
-    let number =
-        unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), left.as_ref()) };
-    Signal::try_from(Errno::result(number)?)
+/// The next signal, and the number that was sent along with it (sigqueue(3)).
+fn next_signal(signals: &SigSet, left: Option<Duration>) -> Result<(Signal, Option<u64>), Errno> {
+    let left = left.map(nix::sys::time::TimeSpec::from_duration);
+    let left = left
+        .as_ref()
+        .map_or(std::ptr::null(), |left| std::ptr::from_ref(left.as_ref()));
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: all three pointers are to values that outlive the call; without a time it waits for ever.
+    let number = unsafe { libc::sigtimedwait(signals.as_ref(), info.as_mut_ptr(), left) };
+    let signal = Signal::try_from(Errno::result(number)?)?;
+    // SAFETY: zeros are a valid value, and the kernel has filled it in.
+    let info = unsafe { info.assume_init() };
+    if info.si_code != libc::SI_QUEUE {
+        return Ok((signal, None));
+    }
+    // SAFETY: with this code there is a value.
+    let value = unsafe { info.si_value() }.sival_ptr.addr();
+    Ok((
+        signal,
+        u64::try_from(value).ok().filter(|seconds| *seconds > 0),
+    ))
 }
 
-/// Reaps all that has ended, and says how `watched` did if it was among them.
-fn reap(watched: Option<Pid>) -> Option<WaitStatus> {
+/// Reaps all that has ended, and says how `watched` did if it was among them. By the number alone: nix knows no
+/// real-time signals, of which an application may die.
+fn reap(watched: Option<Pid>) -> Option<ExitStatus> {
     let mut found = None;
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(_) => return found,
-            Ok(status) => {
-                if status.pid().is_some() && status.pid() == watched {
-                    found = Some(status);
-                }
-            }
+        let mut status = 0;
+        // SAFETY: the pointer is to a value that outlives the call.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        if pid <= 0 {
+            return found;
+        }
+        if Some(Pid::from_raw(pid)) == watched {
+            found = Some(ExitStatus::from_raw(status));
         }
     }
 }
@@ -113,7 +143,7 @@ fn reap(watched: Option<Pid>) -> Option<WaitStatus> {
 fn idle(signals: &SigSet) -> Ending {
     loop {
         reap(None);
-        if let Woken::Asked(ending) = wait(signals, None) {
+        if let Woken::Asked(ending, _) = wait(signals, None) {
             return ending;
         }
     }
@@ -132,28 +162,35 @@ impl Application<'_> {
         }
     }
 
-    fn run(mut self, signals: &SigSet) -> Ending {
+    fn run(mut self, signals: &SigSet, started: &mut Option<impl FnOnce()>) -> Ending {
         loop {
-            let started = Instant::now();
-            let succeeded = match command::start(self.command) {
-                Ok(pid) => match self.watch(pid, signals) {
-                    Ok(status) => {
-                        console::say(&format!("sistemo-guest: {}", describe(status)));
-                        matches!(status, WaitStatus::Exited(_, 0))
+            let begun = Instant::now();
+            let (succeeded, how) = match command::start(self.command) {
+                Ok(pid) => {
+                    tell(started);
+                    match self.watch(pid, signals) {
+                        Ok(status) => (status.success(), describe(status)),
+                        Err(ending) => return ending,
                     }
-                    Err(ending) => return ending,
-                },
-                Err(error) => {
-                    console::say(&format!("sistemo-guest: {}", console::report(&error)));
-                    false
                 }
+                Err(error) => (false, console::report(&error)),
             };
-            if !restarts(self.command.restart, succeeded) {
+            let never = started.is_some();
+            if never || !restarts(self.command.restart, succeeded) {
+                if succeeded {
+                    console::say(&format!("sistemo-guest: the command ended: {how}"));
+                } else {
+                    console::say(&format!("{FAILED_PREFIX}{how}"));
+                }
                 return Ending::PowerOff;
             }
-            if started.elapsed() > BACK_OFF.1 {
+            if begun.elapsed() > BACK_OFF.1 {
                 self.pause = BACK_OFF.0;
             }
+            let seconds = self.pause.as_secs();
+            console::say(&format!(
+                "sistemo-guest: the command ended: {how}; it is started again in {seconds} s"
+            ));
             if let Some(ending) = rest(signals, self.pause) {
                 return ending;
             }
@@ -162,7 +199,7 @@ impl Application<'_> {
     }
 
     /// Waits for the application's end; an error is the ending that was asked for meanwhile.
-    fn watch(&self, pid: Pid, signals: &SigSet) -> Result<WaitStatus, Ending> {
+    fn watch(&self, pid: Pid, signals: &SigSet) -> Result<ExitStatus, Ending> {
         loop {
             match wait(signals, None) {
                 Woken::ChildEnded => {
@@ -170,8 +207,8 @@ impl Application<'_> {
                         return Ok(status);
                     }
                 }
-                Woken::Asked(ending) => {
-                    self.stop(pid, signals);
+                Woken::Asked(ending, time) => {
+                    self.stop(pid, signals, time);
                     return Err(ending);
                 }
                 Woken::TimeIsUp => {}
@@ -180,8 +217,8 @@ impl Application<'_> {
     }
 
     /// Asks the application to stop, in its own way, and gives it time.
-    fn stop(&self, pid: Pid, signals: &SigSet) {
-        let end = Instant::now() + STOP_TIME;
+    fn stop(&self, pid: Pid, signals: &SigSet, time: Duration) {
+        let end = Instant::now() + time;
         // SAFETY: kill(2) takes two integers. By number, since an image may name a real-time signal.
         unsafe { libc::kill(pid.as_raw(), self.command.stop_signal) };
         while reap(Some(pid)).is_none() {
@@ -198,7 +235,7 @@ fn rest(signals: &SigSet, pause: Duration) -> Option<Ending> {
     loop {
         match wait(signals, Some(end)) {
             Woken::TimeIsUp => return None,
-            Woken::Asked(ending) => return Some(ending),
+            Woken::Asked(ending, _) => return Some(ending),
             Woken::ChildEnded => {
                 reap(None);
             }
@@ -214,11 +251,14 @@ fn restarts(policy: Restart, succeeded: bool) -> bool {
     }
 }
 
-fn describe(status: WaitStatus) -> String {
-    match status {
-        WaitStatus::Exited(_, code) => format!("the command ended with status {code}"),
-        WaitStatus::Signaled(_, signal, _) => format!("the command was killed by {signal}"),
-        other => format!("the command ended: {other:?}"),
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => format!("killed by {signal}"),
+            Err(_) => format!("killed by signal {number}"),
+        },
+        (None, None) => "it is not known how".into(),
     }
 }
 
@@ -252,12 +292,36 @@ mod tests {
 
     #[test]
     fn an_end_is_described() {
-        let pid = Pid::from_raw(7);
-        assert_eq!(
-            describe(WaitStatus::Exited(pid, 3)),
-            "the command ended with status 3"
-        );
-        let killed = WaitStatus::Signaled(pid, Signal::SIGSEGV, true);
-        assert_eq!(describe(killed), "the command was killed by SIGSEGV");
+        let of = |raw| describe(ExitStatus::from_raw(raw));
+        assert_eq!(of(3 << 8), "exit status 3");
+        assert_eq!(of(11 | 0x80), "killed by SIGSEGV");
+        assert_eq!(of(37), "killed by signal 37");
+    }
+
+    #[test]
+    fn how_long_the_end_may_take_comes_along_with_the_signal() {
+        // On a thread of its own, to which the signals are sent: they stay blocked in it.
+        let thread = std::thread::spawn(|| {
+            let mut waited = SigSet::empty();
+            waited.add(Signal::SIGUSR2);
+            waited.thread_block().unwrap();
+            let send = |value: usize| {
+                let value = libc::sigval {
+                    sival_ptr: std::ptr::without_provenance_mut(value),
+                };
+                // SAFETY: takes this thread's own number and a value.
+                unsafe { libc::pthread_sigqueue(libc::pthread_self(), libc::SIGUSR2, value) }
+            };
+            let mut asked = Vec::new();
+            for value in [7, 0] {
+                assert_eq!(send(value), 0);
+                match wait(&waited, Some(Instant::now())) {
+                    Woken::Asked(Ending::PowerOff, time) => asked.push(time),
+                    _ => panic!("no power-off"),
+                }
+            }
+            asked
+        });
+        assert_eq!(thread.join().unwrap(), [Duration::from_secs(7), STOP_TIME]);
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use sistemo::config::{MOST_BANDWIDTH, MOST_IOPS};
 use sistemo::guest::words::Restart;
 use sistemo::machine::{Machine, Request};
+use sistemo::store::machines::Status;
 use sistemo::value::{ByteSize, Name, PortMapping};
 use sistemo::volume::Attachment;
 
@@ -12,6 +13,8 @@ use crate::cli::output::{self, Format};
 use crate::cli::progress::Display;
 use crate::cli::report::Failure;
 use crate::cli::{Context, complete};
+
+use super::application;
 
 /// Make a machine from an image and start it
 ///
@@ -22,6 +25,8 @@ use crate::cli::{Context, complete};
     sistemo machine deploy debian --name web --vcpus 4 --memory 2G --storage 20G\n  \
     sistemo machine deploy debian --expose 8080:80 --expose 53:53/udp\n  \
     sistemo machine deploy debian --attach data,photos:/srv/photos\n  \
+    sistemo machine deploy nginx --expose 8080:80 --env TZ=Europe/Berlin\n  \
+    sistemo machine deploy alpine --entrypoint /bin/sh -- -c 'while :; do date; sleep 60; done'\n  \
     sistemo machine deploy --volume web-root")]
 pub(crate) struct Deploy {
     /// What to boot
@@ -77,6 +82,9 @@ pub(crate) struct Deploy {
     /// Come back before the guest answers
     #[arg(long)]
     no_wait: bool,
+
+    #[command(flatten)]
+    application: application::Options,
 }
 
 /// When a machine is started again.
@@ -98,7 +106,9 @@ impl From<Policy> for Restart {
 }
 
 pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Failure> {
+    let application = args.application.read()?;
     let request = Request {
+        application,
         image: args.image,
         name: args.name,
         vcpus: args.vcpus,
@@ -136,6 +146,12 @@ pub(crate) async fn deploy(context: &Context, request: &Request) -> Result<Machi
 /// What to say of a new machine: its name, its address, and what to try next.
 pub(crate) fn farewell(machine: &Machine, no_wait: bool) -> String {
     let name = &machine.name;
+    if machine.status == Status::Stopped {
+        return format!(
+            "{name} has done its work and ended\n\n  sistemo machine logs {name}\n  {}",
+            last(name)
+        );
+    }
     let state = if no_wait { "is starting" } else { "is ready" };
     let address = machine
         .ip
@@ -146,7 +162,12 @@ pub(crate) fn farewell(machine: &Machine, no_wait: bool) -> String {
         "{name} {state}{address}\n\n  \
          sistemo machine ssh {name}\n  \
          sistemo machine exec {name} uname -a\n  \
-         sistemo machine logs {name}\n  \
-         sistemo machine delete {name}\n"
+         sistemo machine logs {name}\n  {}{}",
+        last(name),
+        application::unexposed(machine)
     )
+}
+
+fn last(name: &str) -> String {
+    format!("sistemo machine delete {name}\n")
 }

@@ -1,5 +1,6 @@
 //! `sistemo machine`: deploy, enter, stop and delete machines.
 
+mod application;
 mod delete;
 pub(crate) mod deploy;
 mod enter;

@@ -29,10 +29,28 @@ pub enum PowerError {
     Program(&'static str, #[source] io::Error),
 }
 
-/// Asks init to end the machine, cleanly. Returns once it has been told.
-pub fn ask_to_power_off() -> Result<(), PowerError> {
+/// Asks init to end the machine, cleanly. Returns once it has been told. Of how many seconds that may take only this
+/// program itself wants to know; other inits have settings for it.
+pub fn ask_to_power_off(within: Option<u32>) -> Result<(), PowerError> {
+    let init = running_init();
+    if init == Init::Guest {
+        let number = if can_power_off() {
+            libc::SIGUSR2
+        } else {
+            libc::SIGTERM
+        };
+        let seconds = within.map_or(0, |seconds| seconds.clamp(1, i32::MAX.cast_unsigned()));
+        let value = libc::sigval {
+            sival_ptr: std::ptr::without_provenance_mut(seconds as usize),
+        };
+        // SAFETY: sigqueue(3) takes two integers and a value that nobody takes for an address.
+        if unsafe { libc::sigqueue(1, number, value) } == -1 {
+            return Err(PowerError::Signal(io::Error::last_os_error()));
+        }
+        return Ok(());
+    }
     ask(
-        &running_init(),
+        &init,
         if can_power_off() {
             Ending::PowerOff
         } else {
@@ -47,7 +65,7 @@ fn ask(init: &Init, ending: Ending) -> Result<(), PowerError> {
         // systemd(1), SIGNALS: SIGRTMIN+4 starts poweroff.target, SIGRTMIN+5 reboot.target.
         Init::Systemd => signal_init(libc::SIGRTMIN() + if off { 4 } else { 5 }),
         // As `poweroff` and `reboot` of busybox do it.
-        Init::Busybox | Init::Guest => signal_init(if off { libc::SIGUSR2 } else { libc::SIGTERM }),
+        Init::Guest | Init::Busybox => signal_init(if off { libc::SIGUSR2 } else { libc::SIGTERM }),
         Init::OpenRc => tell(OPENRC_PIPE, if off { b"poweroff" } else { b"reboot" }),
         Init::SysV => {
             let pipe = SYSV_PIPES

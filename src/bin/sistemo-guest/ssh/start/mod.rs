@@ -30,7 +30,8 @@ pub enum Asked {
     Command(Vec<u8>),
     Sftp,
     Ready,
-    PowerOff,
+    /// Within so many seconds, if the client says so.
+    PowerOff(Option<u32>),
 }
 
 impl Asked {
@@ -38,8 +39,12 @@ impl Asked {
         match name {
             "sftp" => Some(Asked::Sftp),
             READY_SUBSYSTEM => Some(Asked::Ready),
-            POWER_OFF_SUBSYSTEM => Some(Asked::PowerOff),
-            _ => None,
+            POWER_OFF_SUBSYSTEM => Some(Asked::PowerOff(None)),
+            _ => {
+                let rest = name.strip_prefix(POWER_OFF_SUBSYSTEM)?;
+                let seconds = rest.strip_prefix(':')?.parse().ok()?;
+                Some(Asked::PowerOff(Some(seconds)))
+            }
         }
     }
 }
@@ -77,10 +82,15 @@ impl Start<'_> {
                 tokio::spawn(words::ready(self.stages, writer, handle, inbox));
                 Running::default()
             }
-            Asked::PowerOff => {
-                let (account, machine, stages) = (self.account, self.machine, self.stages);
+            Asked::PowerOff(within) => {
+                let who = words::may_power_off(&self.account, self.machine);
                 tokio::spawn(words::power_off(
-                    account, machine, stages, writer, handle, inbox,
+                    who,
+                    within,
+                    self.stages,
+                    writer,
+                    handle,
+                    inbox,
                 ));
                 Running::default()
             }
@@ -178,9 +188,8 @@ impl Start<'_> {
         agent: Option<&Path>,
     ) -> Environment {
         let shell = shell.unwrap_or(&self.account.shell);
-        let mut environment = environment::of_account(&self.account, shell, self.image);
-        // One that cannot be read is no reason to lock its owner out.
-        let _ = environment::add_file(&mut environment, Path::new("/etc/environment"));
+        let file = Path::new("/etc/environment");
+        let mut environment = environment::of_account(&self.account, shell, file, self.image);
         environment.extend(self.wishes.environment.clone());
         if let Some(request) = &self.wishes.terminal {
             environment.insert("TERM".into(), request.term.clone());

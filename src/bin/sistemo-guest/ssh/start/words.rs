@@ -28,7 +28,7 @@ pub(super) async fn ready(stages: Stages, writer: Writer, handle: Handle, inbox:
     session::answer(text, None, end, writer, handle, inbox).await;
 }
 
-fn may_power_off(account: &Account, machine: bool) -> Result<(), &'static str> {
+pub(super) fn may_power_off(account: &Account, machine: bool) -> Result<(), &'static str> {
     if !machine {
         return Err("sistemo-guest: this is no machine of its own\n");
     }
@@ -38,11 +38,11 @@ fn may_power_off(account: &Account, machine: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Powers the machine off cleanly, if `account` may; ends with status 0 once init has been told. Where init cannot be
-/// asked, ends the machine in its stead.
+/// Powers the machine off cleanly, within so many seconds, unless it may not; ends with status 0 once init has been
+/// told. Where init cannot be asked, ends the machine in its stead.
 pub(super) async fn power_off(
-    account: Account,
-    machine: bool,
+    may: Result<(), &'static str>,
+    within: Option<u32>,
     stages: Stages,
     writer: Writer,
     handle: Handle,
@@ -50,12 +50,12 @@ pub(super) async fn power_off(
 ) {
     // An init that does not listen yet would not hear of it.
     stages.reach(Stage::Ready).await;
-    if let Err(text) = may_power_off(&account, machine) {
+    if let Err(text) = may {
         let end = End::Status(1);
         session::answer(text.into(), Some(STDERR), end, writer, handle, inbox).await;
         return;
     }
-    let asked = power::ask_to_power_off();
+    let asked = power::ask_to_power_off(within);
     let text = match &asked {
         Ok(()) => String::new(),
         Err(error) => {
