@@ -3,25 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Image, Lab};
-
-/// Comes back when a process has ended.
-fn gone(pid: i32) {
-    // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
-    let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
-    if fd < 0 {
-        return;
-    }
-    // SAFETY: the descriptor is new and nobody else's.
-    let fd: std::os::fd::OwnedFd =
-        unsafe { std::os::fd::FromRawFd::from_raw_fd(i32::try_from(fd).unwrap()) };
-    let mut fds = [nix::poll::PollFd::new(
-        std::os::fd::AsFd::as_fd(&fd),
-        nix::poll::PollFlags::POLLIN,
-    )];
-    let ready = nix::poll::poll(&mut fds, 60_000u16).unwrap();
-    assert_eq!(ready, 1, "process {pid} has not ended");
-}
+use crate::support::{Image, Lab, gone};
 
 #[test]
 fn a_killed_hypervisor_is_noticed_and_the_machine_starts_again() {

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod applications;
 mod bad_input;
 mod cli;
 mod crash;
@@ -16,6 +17,7 @@ mod deploy_fails;
 mod expose;
 mod faults;
 mod host;
+mod inside;
 mod killed;
 mod lifecycle;
 mod limits;

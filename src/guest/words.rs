@@ -28,6 +28,8 @@ pub const READY_LINE: &str = "sistemo-guest: ready";
 pub const FATAL_PREFIX: &str = "sistemo-guest: cannot go on: ";
 /// What begins the line that it prints when the machine ends because its command failed and is not started again.
 pub const FAILED_PREFIX: &str = "sistemo-guest: the command failed: ";
+/// A line that it prints when the machine ends because its command has done its work.
+pub const DONE_LINE: &str = "sistemo-guest: the command is done";
 
 /// The SSH subsystem that has the guest power off cleanly and give its command so many seconds to end by itself.
 pub fn power_off_within(seconds: u64) -> String {

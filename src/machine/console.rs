@@ -55,6 +55,12 @@ pub(super) fn command_failure(path: &Path) -> Option<String> {
     text.lines().rev().find_map(said)
 }
 
+/// Whether the guest says that it ends because its command has.
+pub(super) fn command_has_ended(path: &Path) -> bool {
+    let text = tail(path, usize::MAX).unwrap_or_default();
+    text.contains(words::DONE_LINE) || text.contains(words::FAILED_PREFIX)
+}
+
 /// Leaves out carriage returns and terminal control sequences (ECMA-48 §5.4: `ESC [`, parameters, a final byte).
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -214,12 +220,14 @@ mod tests {
         let path = dir.path().join("console.log");
         std::fs::write(&path, "working\r\n[    2.1] reboot: Power down\r\n").unwrap();
         assert_eq!(command_failure(&path), None);
+        assert!(!command_has_ended(&path));
         let text = format!(
             "no end{}exit status 3\r\n[  2.1] reboot: Power down\r\n",
             words::FAILED_PREFIX
         );
         std::fs::write(&path, text).unwrap();
         assert_eq!(command_failure(&path).as_deref(), Some("exit status 3"));
+        assert!(command_has_ended(&path));
     }
 
     #[tokio::test]

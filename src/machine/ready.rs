@@ -15,27 +15,40 @@ use crate::vmm;
 pub(super) async fn await_guest(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
-    if !operation.no_wait {
-        let limit = rooms.config.ssh_timeout;
-        let process = super::stop::process(&row);
-        tokio::select! {
-            biased;
-            () = operation.cancel.cancelled() => return Err(Error::Cancelled.into()),
-            () = ended(process) => {
-                if let Some(failure) = rooms.command_failure(&row) {
-                    return Err(failure.into());
-                }
-                if rooms.has_finished(&row) {
-                    return Ok(());
-                }
-                let why = console::last_words(&rooms.paths.console(&row.id));
-                return Err(Error::Died(why).into());
-            }
-            answered = answers(rooms, &row) => answered?,
-            () = tokio::time::sleep(limit) => return Err(Error::Silent(limit.as_secs()).into()),
-        }
+    if operation.no_wait {
+        return Ok(());
     }
-    Ok(())
+    let (limit, console) = (rooms.config.ssh_timeout, rooms.paths.console(&row.id));
+    let over = tokio::select! {
+        biased;
+        () = operation.cancel.cancelled() => return Err(Error::Cancelled.into()),
+        over = ends_first(rooms, &row) => over?,
+        () = tokio::time::sleep(limit) => return Err(Error::Silent(limit.as_secs()).into()),
+    };
+    if !over || rooms.has_finished(&row) {
+        return Ok(());
+    }
+    let failure = rooms.command_failure(&row);
+    Err(failure
+        .unwrap_or_else(|| Error::Died(console::last_words(&console)))
+        .into())
+}
+
+/// Comes back when the guest answers, or its hypervisor has ended; whether it has.
+async fn ends_first(rooms: &Rooms, row: &MachineRow) -> Result<bool> {
+    let process = super::stop::process(row);
+    tokio::select! {
+        biased;
+        () = ended(process.clone()) => return Ok(true),
+        answered = answers(rooms, row) => answered?,
+    }
+    // An application that has ended by the time that its machine answers takes the machine along.
+    let console = rooms.paths.console(&row.id);
+    let takes_along = row.spec.command.is_some() && console::command_has_ended(&console);
+    if takes_along {
+        ended(process).await;
+    }
+    Ok(takes_along)
 }
 
 /// Comes back when the hypervisor has ended; at once when nobody knows which process it is.

@@ -188,14 +188,15 @@ impl Rooms {
         console::command_failure(&self.paths.console(&row.id)).map(Error::CommandFailed)
     }
 
-    /// Whether an application's machine has ended by itself, as its command did.
+    /// Whether an application's machine has ended by itself because its command has done its work.
     pub(super) fn has_finished(&self, row: &MachineRow) -> bool {
-        let runs_one = row
-            .spec
-            .command
-            .as_ref()
-            .is_some_and(|c| !c.argv.is_empty());
-        runs_one && self.sight(row) == Sighting::PoweredOff
+        self.has_ended(row) && self.command_failure(row).is_none()
+    }
+
+    fn has_ended(&self, row: &MachineRow) -> bool {
+        let command = row.spec.command.as_ref();
+        command.is_some_and(|command| !command.argv.is_empty())
+            && self.sight(row) == Sighting::PoweredOff
     }
 
     /// Puts the row of a machine right whose command has ended by the time that its start has.
@@ -205,7 +206,7 @@ impl Rooms {
         lock: &Lock,
         progress: &Progress,
     ) -> Result<()> {
-        if self.has_finished(&self.row(id)?) {
+        if self.has_ended(&self.row(id)?) {
             self.bury_locked(id, lock, progress).await?;
         }
         Ok(())

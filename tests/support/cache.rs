@@ -17,6 +17,8 @@ pub enum Image {
     NoInit,
     /// The real recipe: Debian with systemd.
     Debian,
+    /// Debian with docker and what sets networks up.
+    Docker,
 }
 
 impl Image {
@@ -26,6 +28,7 @@ impl Image {
             Image::Tiny => "tiny",
             Image::NoInit => "no-init",
             Image::Debian => "debian",
+            Image::Docker => "docker",
         }
     }
 }
@@ -71,6 +74,7 @@ pub fn disk(image: Image) -> PathBuf {
         Image::Tiny => ("tiny-1", Init::Busybox),
         Image::NoInit => ("no-init-1", Init::Text("neither a script nor a program\n")),
         Image::Debian => return debian(),
+        Image::Docker => return docker(),
     };
     let path = folder.join(format!("{name}.ext4"));
     once(&folder.join("images.lock"), &|| path.exists(), &|| {
@@ -109,18 +113,55 @@ fn sistemo(data: &Path) -> Command {
 /// The Debian that the recipe makes, made by the program itself.
 fn debian() -> PathBuf {
     let data = data_dir();
-    let show = || {
-        let show = ["image", "show", "debian", "-o", "json"];
-        let shown = sistemo(&data).args(show).output().unwrap();
-        let image: serde_json::Value = serde_json::from_slice(&shown.stdout).ok()?;
-        image["path"].as_str().map(PathBuf::from)
-    };
     let lock = folder().join("debian.lock");
-    once(&lock, &|| show().is_some(), &|| {
+    once(&lock, &|| shown(&data, "debian").is_some(), &|| {
         let status = sistemo(&data).args(["image", "build"]).status().unwrap();
         assert!(status.success(), "sistemo image build failed");
     });
-    show().unwrap()
+    shown(&data, "debian").unwrap()
+}
+
+/// A Debian as someone makes it who wants containers in a machine.
+fn docker() -> PathBuf {
+    let data = data_dir();
+    let lock = folder().join("docker.lock");
+    once(&lock, &|| shown(&data, "docker").is_some(), &|| {
+        let folder = tempfile::tempdir_in(folder()).unwrap();
+        let archive = folder.path().join("docker.tar");
+        let packages = "apparmor,busybox-static,dbus,docker.io,iproute2,iptables,kmod,login,nftables,passwd,systemd,\
+             systemd-sysv,udev,wireguard-tools";
+        let made = Command::new("mmdebstrap")
+            .args(["--variant=minbase", "--format=tar"])
+            .arg(format!("--include={packages}"))
+            .arg("--aptopt=Apt::Install-Recommends \"false\"")
+            .arg("bookworm")
+            .arg(&archive)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let import = sistemo(&data)
+            .args(["image", "import", "--name", "docker"])
+            .arg(&archive)
+            .status()
+            .unwrap();
+        assert!(import.success(), "sistemo image import failed");
+    });
+    shown(&data, "docker").unwrap()
+}
+
+/// The disk of an image of the cache's data directory.
+fn shown(data: &Path, name: &str) -> Option<PathBuf> {
+    let show = ["image", "show", name, "-o", "json"];
+    let shown = sistemo(data).args(show).output().unwrap();
+    let image: serde_json::Value = serde_json::from_slice(&shown.stdout).ok()?;
+    image["path"].as_str().map(PathBuf::from)
+}
+
+/// The host's busybox, which is static.
+pub fn busybox() -> PathBuf {
+    let places = ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from);
+    let found = places.into_iter().find(|path| path.exists());
+    found.expect("busybox: apt-get install busybox-static")
 }
 
 enum Init {
@@ -139,11 +180,9 @@ fn make_tiny(path: &Path, init: &Init) {
     }
     std::fs::set_permissions(root.join("tmp"), PermissionsExt::from_mode(0o1777)).unwrap();
     chown(root.join("home/www"), Some(1000), Some(1000)).unwrap();
-    let busybox = ["/bin/busybox", "/usr/bin/busybox"];
-    let busybox = busybox.iter().find(|path| Path::new(path).exists());
-    let busybox = busybox.expect("busybox: apt-get install busybox-static");
-    std::fs::copy(busybox, root.join("bin/busybox")).unwrap();
-    let applets = Command::new(busybox).arg("--list").output().unwrap();
+    let busybox = busybox();
+    std::fs::copy(&busybox, root.join("bin/busybox")).unwrap();
+    let applets = Command::new(&busybox).arg("--list").output().unwrap();
     for applet in String::from_utf8(applets.stdout).unwrap().lines() {
         if applet != "busybox" && applet != "init" {
             symlink("busybox", root.join("bin").join(applet)).unwrap();

@@ -93,6 +93,11 @@ impl Lab {
         self.environment.push((key.into(), value.into()));
     }
 
+    /// A folder of the test's own.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")

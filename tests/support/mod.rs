@@ -1,12 +1,16 @@
 //! What the tests share: a lab to work in, sessions with the program, cached kernel and images.
 
+mod application;
 mod audit;
 mod cache;
 mod lab;
 mod left;
 mod session;
 mod turn;
+mod wait;
 
+pub use application::Application;
 pub use cache::Image;
 pub use lab::Lab;
 pub use left::output;
+pub use wait::gone;

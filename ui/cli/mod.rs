@@ -215,7 +215,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Volume(args)) => volume::run(&context, args).await,
         Some(Command::Network(args)) => network::run(&context, args).await,
         Some(Command::Image(args)) => image::run(&context, args).await,
-        Some(Command::Up(args)) => daemon::up(&context, &args).await,
+        Some(Command::Up(args)) => Box::pin(daemon::up(&context, &args)).await,
         Some(Command::Down(_)) => daemon::down(&context).await,
         Some(Command::Attend(_)) => attend::run(&context).await,
         Some(Command::History(args)) => history::run(&context, &args).await,

@@ -23,7 +23,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
-use sistemo::guest::words::{Command, FAILED_PREFIX, Restart};
+use sistemo::guest::words::{Command, DONE_LINE, FAILED_PREFIX, Restart};
 
 use crate::power::{self, Ending};
 use crate::{command, console, mounts, surroundings};
@@ -178,7 +178,7 @@ impl Application<'_> {
             let never = started.is_some();
             if never || !restarts(self.command.restart, succeeded) {
                 if succeeded {
-                    console::say(&format!("sistemo-guest: the command ended: {how}"));
+                    console::say(DONE_LINE);
                 } else {
                     console::say(&format!("{FAILED_PREFIX}{how}"));
                 }

@@ -1,5 +1,6 @@
 //! The user's volumes at the machine's start: each is mounted, or it is said why it is not.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use sistemo::guest::words::Mount;
@@ -35,14 +36,32 @@ pub fn mount_all(volumes: &[Mount], uevents: &Uevents) {
 
 fn attach(volume: &Mount, place: &Path, uevents: &Uevents) -> Result<(), VolumeError> {
     let disk = disks::find(&volume.disk, uevents)?;
+    let below = place.metadata();
     mounts::volume(&disk, place, volume.disk.read_only)?;
+    if volume.disk.read_only {
+        return Ok(());
+    }
     // A file system that stays small is a volume all the same.
-    if !volume.disk.read_only
-        && let Err(error) = grow::to_disk(&disk, place)
-    {
+    if let Err(error) = grow::to_disk(&disk, place) {
         console::say(&format!("sistemo-guest: {}", console::report(&error)));
     }
+    if let Ok(below) = below
+        && is_empty(place)
+    {
+        // One that keeps its owner is mended by whoever enters.
+        let _ = std::os::unix::fs::chown(place, Some(below.uid()), Some(below.gid()));
+        let _ = std::fs::set_permissions(place, below.permissions());
+    }
     Ok(())
+}
+
+/// Whether nothing was ever put on a volume. It then belongs to whom the image's folder below it belongs to, as with
+/// container runtimes: an application that is not root could not write to it.
+fn is_empty(place: &Path) -> bool {
+    std::fs::read_dir(place).is_ok_and(|entries| {
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        names.all(|name| name == "lost+found")
+    })
 }
 
 /// Puts a stand-in where the volume would be; what there is to say.

@@ -21,7 +21,7 @@ use super::report::Failure;
 #[derive(Subcommand)]
 pub(crate) enum Machine {
     /// Make a machine from an image and start it
-    Deploy(deploy::Deploy),
+    Deploy(Box<deploy::Deploy>),
     /// List machines
     #[command(visible_alias = "ls")]
     List(list::List),
@@ -54,7 +54,7 @@ pub(crate) enum Machine {
 
 pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode, Failure> {
     match command {
-        Machine::Deploy(args) => deploy::run(context, args).await,
+        Machine::Deploy(args) => deploy::run(context, *args).await,
         Machine::List(args) => list::list(context, &args).await,
         Machine::Status(args) => list::status(context, &args).await,
         Machine::Start(args) => power::start(context, &args).await,
