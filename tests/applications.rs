@@ -103,7 +103,7 @@ fn what_an_image_says_of_its_application_is_so() {
     for line in [
         "Entry point  /app 'from the entry point'",
         "Ports        5353/udp 80/tcp",
-        "Stop signal  3",
+        "Stop signal  SIGQUIT",
         "Volumes      /data",
         "             /kept",
     ] {
@@ -296,7 +296,7 @@ fn an_application_ends_and_fails_and_is_started_again_as_told() {
 #[test]
 fn an_application_that_cannot_start_is_taken_back() {
     let lab = Lab::new();
-    let app = Application::new(json!({"Cmd": ["/bin/sleep", "1000"]})).import(&lab, "app");
+    let app = Application::new(json!({"Cmd": ["sleep", "1000"]})).import(&lab, "app");
     for (options, why) in [
         (
             "-- /no/such/program",
@@ -327,7 +327,10 @@ fn an_application_that_cannot_start_is_taken_back() {
     lab.run("machine stop a").ok();
     lab.run("machine start a").fails(1);
     let failure = lab.field("a", "failure");
-    assert!(failure.contains("cannot start /bin/sleep"), "{failure}");
+    assert!(
+        failure.contains("cannot start sleep: No such file"),
+        "{failure}"
+    );
     lab.has_nothing_running();
     lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
@@ -411,6 +414,44 @@ fn an_operating_system_runs_a_command_instead_of_its_init() {
         );
         assert!(!said.contains("secret"), "{said}");
     }
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_program_that_insists_on_being_the_first_process_is() {
+    let lab = Lab::new();
+    let script = "[ $$ = 1 ] || exit 1\n\
+         echo \"first: $$, $(cat /proc/1/comm), $(ls -d /proc/[0-9]* | head -1)\"\n\
+         sleep 1000 &\n\
+         trap 'echo told to stop; exit 0' TERM\necho ready to serve\nwhile :; do sleep 1; done\n";
+    let app = Application::new(json!({"Entrypoint": ["/init"]}))
+        .script("init", script)
+        .import(&lab, "app");
+    lab.run(&format!("machine deploy {app} --name a --restart always"))
+        .ok();
+    let log = lab.logs_until("a", "ready to serve");
+    assert!(log.contains("first: 1, init, /proc/1\n"), "{log}");
+    // To the machine it is one program of many, and what it has started ends with it.
+    let numbers = |line: &str| {
+        let look = format!(
+            "for p in /proc/[0-9]*; do\n\
+             [ \"$(tr '\\0' ' ' < $p/cmdline)\" = '{line} ' ] && echo ${{p#/proc/}}\ndone\n:\n"
+        );
+        let found = lab.feed("machine exec a sh", look).ok();
+        found.lines().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (own, children) = (numbers("/bin/sh /init"), numbers("sleep 1000"));
+    assert!(own.len() == 1 && own[0] != "1", "{own:?}");
+    lab.run(&format!("machine exec a kill -KILL {}", own[0]))
+        .ok();
+    let log = lab.logs_until("a", "it is started again in 1 s");
+    assert!(log.contains("killed by SIGKILL"), "{log}");
+    let now = numbers("sleep 1000");
+    assert_eq!(children.len(), 1);
+    assert!(!now.contains(&children[0]), "{now:?}");
+    lab.run("machine stop a").ok();
+    assert!(lab.run("machine logs a").ok().contains("told to stop"));
+    lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
 }
 

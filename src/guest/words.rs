@@ -122,6 +122,9 @@ pub struct Command {
     pub instead_of_init: bool,
     /// Whether to start it again when it ends.
     pub restart: Restart,
+    /// Whether the program insists on being the first process: it gets a number 1 of its own, as in a container.
+    #[serde(default)]
+    pub first: bool,
     /// Folders for data (OCI `Volumes`), absolute paths. Made when missing.
     #[serde(default)]
     pub volumes: Vec<String>,

@@ -72,6 +72,16 @@ const INITS: [&str; 4] = [
     "/usr/lib/systemd/systemd",
 ];
 
+/// Programs that end at once, saying so, unless they are the first process of their container: s6-overlay's `/init` and
+/// what it becomes, runit's, and podman's. Others do better as what they are: a first process heeds no signal that it has
+/// no handler for (pid_namespaces(7)).
+const FIRST: [&str; 4] = ["init", "s6-svscan", "runit-init", "catatonit"];
+
+fn must_be_first(argv: &[String]) -> bool {
+    let name = argv.first().and_then(|program| program.rsplit('/').next());
+    name.is_some_and(|name| FIRST.contains(&name))
+}
+
 /// What runs in a machine whose image says `config`, which only images for applications have. `None` for one without,
 /// unless a program is wished for, which then runs instead of the image's init.
 pub(super) fn command(
@@ -96,6 +106,7 @@ pub(super) fn command(
     }
     let folder = wishes.workdir.as_ref().or(image.workdir.as_ref());
     Ok(Some(Command {
+        first: has_own && must_be_first(&argv),
         argv: if has_own { argv } else { Vec::new() },
         env,
         cwd: folder.map_or_else(|| "/".into(), |folder| absolute(folder)),
@@ -208,6 +219,20 @@ mod tests {
             let init = command(config, &wish(None, "/sbin/init")).unwrap().unwrap();
             assert!(init.argv.is_empty() && !init.instead_of_init);
         }
+    }
+
+    #[test]
+    fn those_that_insist_on_being_the_first_process_are_known() {
+        let first = |line: &str| {
+            command(Some(&image()), &wish(Some(""), line))
+                .unwrap()
+                .unwrap()
+                .first
+        };
+        assert!(first("/init") && first("/usr/bin/catatonit -- /app"));
+        assert!(!first("/app /init") && !first("/usr/bin/tini -- /app"));
+        // An operating system's is the machine's own.
+        assert!(!first("/sbin/init"));
     }
 
     #[test]

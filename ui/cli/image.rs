@@ -125,7 +125,7 @@ fn show(context: &Context, image: &Record) {
         return output::json(image);
     }
     let config = image.config.clone().unwrap_or_default();
-    // Values of variables are the image's, for anyone who can read it; still, a name a line is what is looked for here.
+    // Their values may be long, and are in the JSON.
     let variables = config
         .env
         .iter()
@@ -138,21 +138,24 @@ fn show(context: &Context, image: &Record) {
         ("Source", image.source.clone()),
         ("Entry point", output::words(config.entrypoint.iter())),
         ("Command", output::words(config.cmd.iter())),
-        ("Environment", variables.collect::<Vec<_>>().join(" ")),
+        ("Variables", variables.collect::<Vec<_>>().join(" ")),
         ("User", config.user.unwrap_or_default()),
         ("Directory", config.workdir.unwrap_or_default()),
         (
             "Stop signal",
-            config
-                .stop_signal
-                .map(|n| n.to_string())
-                .unwrap_or_default(),
+            config.stop_signal.map(signal).unwrap_or_default(),
         ),
         ("Ports", config.exposed_ports.join(" ")),
         ("Volumes", config.volumes.join("\n")),
         ("File", image.path.display().to_string()),
         ("Created", image.created_at.clone()),
     ]));
+}
+
+/// The name of a signal, or the number of one that has none.
+fn signal(number: i32) -> String {
+    let named = nix::sys::signal::Signal::try_from(number);
+    named.map_or_else(|_| number.to_string(), |signal| signal.as_str().into())
 }
 
 async fn delete(

@@ -11,7 +11,7 @@ use sistemo::guest::words::Command;
 
 use crate::accounts::{self, AccountError};
 use crate::environment::Environment;
-use crate::surroundings;
+use crate::{namespace, surroundings};
 
 /// Why the application does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +53,12 @@ pub fn start(command: &Command) -> Result<Pid, CommandError> {
     let environment = environment(&command.env, &user.home);
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     let groups: Vec<Gid> = user.groups.into_iter().map(Gid::from_raw).collect();
-    let folder = folder.to_owned();
+    let (folder, first) = (folder.to_owned(), command.first);
     let before_exec = move || -> io::Result<()> {
         setsid()?;
+        if first {
+            namespace::show()?;
+        }
         surroundings::limit()?;
         // PID 1 blocks signals to wait for them; the application gets them as usual.
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
@@ -73,7 +76,12 @@ pub fn start(command: &Command) -> Result<Pid, CommandError> {
         .stdin(Stdio::null());
     // SAFETY: the closure makes system calls only; PID 1 has one thread.
     unsafe { process.pre_exec(before_exec) };
-    let child = process.spawn().map_err(|source| CommandError::Start {
+    let child = if first {
+        namespace::around(|| process.spawn())
+    } else {
+        process.spawn()
+    };
+    let child = child.map_err(|source| CommandError::Start {
         program: program.clone(),
         source,
     })?;

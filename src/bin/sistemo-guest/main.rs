@@ -25,6 +25,7 @@ mod identity;
 mod machine_id;
 mod modules;
 mod mounts;
+mod namespace;
 mod netlink;
 mod network;
 mod power;

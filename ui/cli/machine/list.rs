@@ -130,7 +130,7 @@ pub(crate) fn describe(machine: &Machine) -> String {
         ("Volumes", volumes.join("\n")),
         ("Restart", machine.restart.as_str().into()),
         ("Command", output::words(machine.command.iter().flatten())),
-        ("Environment", machine.environment.join(" ")),
+        ("Variables", machine.environment.join(" ")),
         ("User", or_none(&machine.user)),
         ("Directory", or_none(&machine.workdir)),
         ("Hypervisor", hypervisor),

@@ -48,6 +48,7 @@ fn config() -> Config {
             stop_signal: 15,
             instead_of_init: false,
             restart: Restart::No,
+            first: false,
             volumes: Vec::new(),
         }),
     }
