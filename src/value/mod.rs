@@ -1,6 +1,7 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
 mod port;
+mod url;
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use port::{PortMapping, Protocol};
+pub(crate) use url::without_password;
 
 use crate::error::{Advice, Kind};
 
