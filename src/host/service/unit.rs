@@ -41,7 +41,6 @@ impl Service {
             "# Written by: sistemo service install. Taken away by: sistemo service remove.
 [Unit]
 Description=Sistemo, small virtual machines
-Documentation=man:sistemo(1)
 Wants=network-online.target
 # Firewalls that begin by throwing away everybody's rules come first.
 After=network-online.target nftables.service firewalld.service ufw.service docker.service
