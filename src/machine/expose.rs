@@ -171,6 +171,9 @@ impl Rooms {
             .collect();
         let mut rows = self.store.machines_to_watch()?;
         rows.retain(|row| row.status == Status::Running);
+        if rows.is_empty() {
+            return Ok(rows);
+        }
         let plans: Vec<_> = rows
             .iter()
             .map(|row| {

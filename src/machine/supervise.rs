@@ -98,7 +98,15 @@ impl Machines {
             tracing::warn!("could not be put right yet: {left}");
         }
         let rooms = &*self.0;
-        for found in rooms.without_rules().await? {
+        let lacking = match rooms.without_rules().await {
+            Ok(lacking) => lacking,
+            Err(error) => {
+                let hint = error.hint().unwrap_or_default();
+                tracing::warn!("machines' rules could not be looked at: {error}; {hint}");
+                return Ok(());
+            }
+        };
+        for found in lacking {
             let Some(_lock) = Lock::try_take(rooms, &found.id, "supervisor")? else {
                 continue;
             };
