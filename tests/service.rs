@@ -70,6 +70,14 @@ impl Host {
         }
     }
 
+    /// Checks that a line's output has `text` in it.
+    #[track_caller]
+    fn sees(&self, line: &str, text: &str) {
+        let said = self.sh(line);
+        let journal = || self.sh("journalctl -u sistemo -n 40 --no-pager");
+        assert!(said.contains(text), "{line}: {said}\n{}", journal());
+    }
+
     #[track_caller]
     fn put(&self, path: &str, bytes: Vec<u8>, mode: u32) {
         let line = format!("machine exec host 'cat > {path} && chmod {mode:o} {path}'");
@@ -117,15 +125,17 @@ impl Host {
         let pid = self.sh("systemctl show --property=MainPID --value stand-in");
         let started = self.sh(&format!("cut -d' ' -f22 /proc/{pid}/stat"));
         let boot = self.sh("cat /proc/sys/kernel/random/boot_id");
-        let other = Lab::bare();
+        let mut other = Lab::bare();
+        // This machine's own network has the usual addresses.
+        other.set("SISTEMO_BRIDGE_SUBNET", "10.77.0.0/16");
         other.run("network list").ok();
         other.store(&format!(
             "INSERT INTO machines (id, name, status, spec, network, ip, pid, pid_started, boot_id, created_at) \
              VALUES ('{ID}', 'web', 'running', '{{\"vcpus\":1,\"memory\":134217728,\"command\":null}}', 'default', \
-             '10.200.0.2', {pid}, {started}, '{boot}', '2026-01-01T00:00:00.000Z')"
+             '10.77.0.2', {pid}, {started}, '{boot}', '2026-01-01T00:00:00.000Z')"
         ));
         other.store(&format!(
-            "INSERT INTO addresses VALUES ('default', '10.200.0.2', '{ID}')"
+            "INSERT INTO addresses VALUES ('default', '10.77.0.2', '{ID}')"
         ));
         let database = std::fs::read(other.data_dir().join("sistemo.db")).unwrap();
         self.sh("mkdir -p -m 700 /var/lib/sistemo");
@@ -136,7 +146,7 @@ impl Host {
 #[test]
 fn systemd_runs_the_daemon_and_machines_outlive_it() {
     let host = Host::new();
-    assert!(host.sh("sistemo service status").contains("not installed"));
+    host.sees("sistemo service status", "not installed");
     assert_eq!(
         host.sh("sistemo service remove"),
         "the service is not installed"
@@ -169,7 +179,9 @@ fn systemd_runs_the_daemon_and_machines_outlive_it() {
 
     host.bring_nft();
     host.pretend_a_machine();
-    let shown = host.sh("SISTEMO_STOP_TIMEOUT=7 sistemo service install -o json");
+    let shown = host.sh(
+        "SISTEMO_STOP_TIMEOUT=7 SISTEMO_BRIDGE_SUBNET=10.77.0.0/16 sistemo service install -o json",
+    );
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["active"], true, "{shown}");
     assert_eq!(shown["enabled"], true, "{shown}");
@@ -195,8 +207,8 @@ fn systemd_runs_the_daemon_and_machines_outlive_it() {
         "test $(readlink /proc/{pid}/ns/mnt) = $(readlink /proc/1/ns/mnt)"
     ));
     // So what it made of the machine's network is everybody's.
-    assert!(host.sh("ip netns").contains("sistemo-5e5e5e5e"));
-    assert!(host.sh("nft list ruleset").contains("veth-5e5e5e5e"));
+    host.sees("ip netns", "sistemo-5e5e5e5e");
+    host.sees("nft list ruleset", "veth-5e5e5e5e");
     host.sh("ip -n sistemo-5e5e5e5e link show tap0");
 
     // The journal knows what is worth how much.
@@ -215,7 +227,7 @@ fn systemd_runs_the_daemon_and_machines_outlive_it() {
     host.until(
         "journalctl -u sistemo -p err -o cat --no-pager | grep -q 'did you mean stop_timeout'",
     );
-    host.sh("echo 'ssh_timeout = 9' > /var/lib/sistemo/config.toml && systemctl reload sistemo");
+    host.sh("printf 'ssh_timeout = 9\\nbridge_subnet = \"10.77.0.0/16\"\\n' > /var/lib/sistemo/config.toml && systemctl reload sistemo");
     host.until(
         "journalctl -u sistemo -o cat --no-pager | grep -q 'ssh_timeout was 180 and is 9 now'",
     );
@@ -250,7 +262,7 @@ fn systemd_runs_the_daemon_and_machines_outlive_it() {
     // Stopped, it leaves everything as it is.
     host.sh("systemctl stop sistemo");
     host.sh(&format!("kill -0 {attendant}"));
-    assert!(host.sh("ip netns").contains("sistemo-5e5e5e5e"));
+    host.sees("ip netns", "sistemo-5e5e5e5e");
     assert_eq!(host.status()["active"], false);
     host.sh("systemctl start sistemo");
 

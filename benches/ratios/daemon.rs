@@ -1,9 +1,12 @@
 //! The daemon: how long a walk takes, how soon a crash is known, and what it costs while nothing happens.
 //!
-//! No computer here runs a thousand hypervisors. Each machine's is a process that sleeps, which is all that a daemon
-//! sees of one; its namespace, links and firewall elements are real, and the daemon makes them itself when it comes up.
+//! A thousand hypervisors want a larger computer than this. Each machine's is a process that sleeps, which is all that a
+//! daemon sees of one. Its namespace, links and firewall elements are real for a hundred, and the daemon makes them when
+//! it comes up; of a thousand only the elements are there, which is all that a walk looks at.
 
+use std::fmt::Write;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,11 +14,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rusqlite::{Connection, params};
+use sistemo::network::{Home, mac_for, plan_machine, plan_network};
+use sistemo::store::Store;
 use sistemo::value::MachineId;
 use sistemo::vmm::Process;
 
 use crate::Outcome;
-use crate::lab::{Lab, run};
+use crate::lab::{Lab, enter, run};
 use crate::measure::Samples;
 use crate::table::{Bound, Line, Unit};
 
@@ -23,12 +28,15 @@ const WALKS: usize = 9;
 const CRASHES: usize = 15;
 /// How long the daemon is watched doing nothing: three walks at their usual interval.
 const IDLE: Duration = Duration::from_secs(91);
-/// How long the daemon may take to come up and make the network of all machines.
+/// The address of the first machine.
+const FIRST: u32 = u32::from_be_bytes([10, 200, 1, 1]);
+/// How long the daemon may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long a look at a thousand machines takes.
 pub(crate) fn walk(lab: &Lab) -> Outcome<Vec<Line>> {
     let fleet = Fleet::new(lab, 1000)?;
+    fleet.add_rules()?;
     let daemon = fleet.daemon("1")?;
     let began = Instant::now();
     let mut times = Vec::new();
@@ -39,7 +47,7 @@ pub(crate) fn walk(lab: &Lab) -> Outcome<Vec<Line>> {
     }
     drop(daemon);
     Ok(vec![Line {
-        name: "supervisor walk: 1,000 machines (sleeping stand-ins, real networks)".into(),
+        name: "supervisor walk: 1,000 machines (sleeping stand-ins, real firewall elements)".into(),
         unit: Unit::Milliseconds,
         ours: Samples::new(times)?,
         plain: None,
@@ -130,7 +138,7 @@ fn crash(database: &Connection, machine: &StandIn) -> Outcome<Duration> {
 fn row(database: &Connection, machine: &StandIn, is: &str) -> Outcome<bool> {
     let query = format!("SELECT {is} FROM machines WHERE id = ?1");
     let mut query = database.prepare_cached(&query)?;
-    Ok(query.query_row([&machine.id], |row| row.get(0))?)
+    Ok(query.query_row([machine.id.to_string()], |row| row.get(0))?)
 }
 
 fn patience(began: Instant, what: &str) -> Outcome<()> {
@@ -149,7 +157,8 @@ struct Fleet<'a> {
 
 /// A process that is taken for a machine's hypervisor.
 struct StandIn {
-    id: String,
+    id: MachineId,
+    ip: Ipv4Addr,
     child: Child,
 }
 
@@ -177,14 +186,10 @@ impl<'a> Fleet<'a> {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn()?;
-            let id = MachineId::new().to_string();
-            let process = Process::with_pid(child.id());
-            fleet.machines.push(StandIn {
-                id: id.clone(),
-                child,
-            });
-            let process = process?;
-            let ip = format!("10.200.{}.{}", 1 + number / 200, 1 + number % 200);
+            let (id, process) = (MachineId::new(), Process::with_pid(child.id()));
+            let ip = Ipv4Addr::from(FIRST + u32::try_from(number)?);
+            fleet.machines.push(StandIn { id, ip, child });
+            let (id, ip, process) = (id.to_string(), ip.to_string(), process?);
             rows.execute(
                 "INSERT INTO machines (id, name, status, spec, network, ip, pid, pid_started, boot_id, created_at)
                  VALUES (?1, ?2, 'running', ?3, 'default', ?4, ?5, ?6, ?7, '2026-01-01T00:00:00.000Z')",
@@ -205,6 +210,38 @@ impl<'a> Fleet<'a> {
         }
         rows.commit()?;
         Ok(fleet)
+    }
+
+    /// Adds the firewall elements of all machines, as their start would have.
+    fn add_rules(&self) -> Outcome<()> {
+        let store = Store::open(&self.data.join("sistemo.db"))?;
+        let row = store.ensure_network(&"default".parse()?, "10.200.0.0/16".parse()?)?;
+        let network = plan_network(&row, 1500, None);
+        let home = Home::open(&self.lab.namespace().display().to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(home.up(&network))?;
+        let mut script = String::new();
+        for StandIn { id, ip, .. } in &self.machines {
+            let plan = plan_machine(id, &network, *ip, mac_for(*ip), Vec::new());
+            let (port, mac) = (plan.port, plan.mac);
+            writeln!(
+                script,
+                "add element bridge sistemo owners {{ {ip} : \"{port}\" }}"
+            )?;
+            writeln!(
+                script,
+                "add element bridge sistemo guests {{ \"{port}\" . {mac} . {ip} }}"
+            )?;
+            writeln!(script, "add element bridge sistemo ports {{ \"{port}\" }}")?;
+        }
+        let path = self.data.join("elements.nft");
+        fs::write(&path, script)?;
+        let mut nft = Command::new("nft");
+        nft.arg("-f").arg(&path);
+        enter(&mut nft, &self.lab.namespace())?;
+        run(&mut nft).map(drop)
     }
 
     /// Has the daemon come up, which makes the machines' networks.

@@ -10,6 +10,7 @@
 //! what takes time (a walk, a clean-up, a start) goes on beside the watching. A machine that is to come up again has that
 //! written in its row, so that the next supervisor starts it if this one is ended before.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,7 @@ impl Machines {
                 return Ok(());
             }
         };
+        let mut networks = HashMap::new();
         for found in lacking {
             let Some(_lock) = Lock::try_take(rooms, &found.id, "supervisor")? else {
                 continue;
@@ -114,7 +116,7 @@ impl Machines {
             let Some(row) = rooms.store.machine(&found.id)? else {
                 continue;
             };
-            match rooms.restore_network(&row).await {
+            match rooms.restore_place(&row, &mut networks).await {
                 Ok(()) => tracing::info!(machine = %row.name, "has its network again"),
                 Err(error) => tracing::warn!(machine = %row.name, "lacks its network: {error}"),
             }
@@ -127,7 +129,10 @@ impl Supervisor {
     /// Watches until it is told to stop; machines go on running. `tell` hears its signs.
     pub async fn run(mut self, mut orders: Orders, mut tell: impl FnMut(Sign)) -> Result<()> {
         let begun = Instant::now();
-        let opened = self.begin(&orders).await;
+        let opened = tokio::select! {
+            opened = self.begin(&orders) => opened,
+            () = orders.stop.cancelled() => return Ok(()),
+        };
         let (changes, name) = match (opened, NAME.parse::<Name>()) {
             (Ok(changes), Ok(name)) => (changes, name),
             (Err(error), Ok(name)) => {
