@@ -348,3 +348,44 @@ fn the_unit_is_right_to_systemd() {
     let (right, said) = analyze(&["security", "--offline=true", "--threshold=70"]);
     assert!(right, "{said}");
 }
+
+#[test]
+fn a_restart_outlives_the_daemon_and_yields_to_whoever_stops_the_machine() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    for name in ["a", "b"] {
+        lab.run(&format!(
+            "machine deploy {tiny} --name {name} --restart always"
+        ))
+        .ok();
+    }
+    lab.run("up --detach --log-level debug").ok();
+    // Both at once; then the daemon ends before it has started them again.
+    for name in ["a", "b"] {
+        kill_hypervisor(&lab, name);
+    }
+    for name in ["a", "b"] {
+        until(&lab, name, "failed");
+    }
+    lab.run("down").ok();
+    for name in ["a", "b"] {
+        assert_ne!(lab.stored(name, "status"), "running");
+        assert_eq!(lab.stored(name, "resume"), "1");
+    }
+    lab.run("up --detach --log-level debug").ok();
+    for name in ["a", "b"] {
+        until(&lab, name, "running");
+        assert_eq!(lab.stored(name, "resume"), "0");
+    }
+
+    // Somebody stops it while it rests.
+    let id = lab.field("b", "id");
+    kill_hypervisor(&lab, "b");
+    until(&lab, "b", "failed");
+    lab.run("machine stop b").ok();
+    until_logged(&lab, &format!("is not to come up any more machine={id}"), 1);
+    assert_eq!(lab.stored("b", "status"), "stopped");
+    lab.run("down").ok();
+    lab.run("machine delete a b -y").ok();
+    lab.has_nothing_left();
+}

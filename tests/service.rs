@@ -235,7 +235,7 @@ fn systemd_runs_the_daemon_and_machines_outlive_it() {
     let systemd = host.sh("systemctl show --property=ActiveState,StatusText sistemo");
     assert!(systemd.contains("ActiveState=active"), "{systemd}");
     assert!(
-        systemd.contains("StatusText=watching over 1 machines"),
+        systemd.contains("StatusText=watching over 1 machine"),
         "{systemd}"
     );
 

@@ -267,7 +267,11 @@ impl Supervisor {
             let Ok(_turn) = starts.acquire().await else {
                 return true;
             };
-            if stop.is_cancelled() || !machines.0.store.is_to_resume(&id).unwrap_or(false) {
+            if stop.is_cancelled() {
+                return true;
+            }
+            if !machines.0.store.is_to_resume(&id).unwrap_or(false) {
+                tracing::debug!(machine = %id, "is not to come up any more");
                 return true;
             }
             let silent = Progress::silent();

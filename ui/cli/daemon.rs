@@ -86,7 +86,8 @@ fn tell() -> impl FnMut(Sign) {
     let mut first = true;
     move |sign| match sign {
         Sign::Watching(machines) => {
-            let status = format!("watching over {machines} machines");
+            let plural = if machines == 1 { "" } else { "s" };
+            let status = format!("watching over {machines} machine{plural}");
             say_to_manager(&[NotifyState::Status(&status)]);
             if std::mem::take(&mut first) {
                 tracing::info!(machines, "watching over machines");
