@@ -1,5 +1,7 @@
 //! A machine's place in the network comes about.
 
+use std::sync::mpsc;
+
 use nix::net::if_::if_nametoindex;
 
 use super::error::Error;
@@ -37,12 +39,21 @@ impl Home {
     /// The machine's namespace with hub and tap, and meanwhile its rules in the home: neither needs the other, and each
     /// takes about as long.
     async fn enclose(&self, machine: &MachinePlan) -> Result<Namespace, Error> {
-        let (home, mark, plan) = (self.namespace.clone(), self.mark.clone(), machine.clone());
-        let furnish = async move |links| {
-            let rules = {
-                let plan = plan.clone();
-                home.spawn(move |entered| entered.and_then(|()| add_rules(&plan)))?
+        let (mark, plan) = (self.mark.clone(), machine.clone());
+        // Begun here, where the process is, and not in the machine's namespace, where it would stay: a home that is the
+        // process's own is not entered. It goes on when its turn has come.
+        let (go, turn) = mpsc::channel();
+        let rules = {
+            let plan = plan.clone();
+            let add = move |entered: Result<(), Error>| match turn.recv() {
+                Ok(()) => entered.and_then(|()| add_rules(&plan)),
+                Err(mpsc::RecvError) => Ok(()),
             };
+            self.namespace.spawn(add)?
+        };
+        let furnish = async move |links| {
+            // It waits for this.
+            let _ = go.send(());
             let furnished = furnish(&links, &plan, &mark).await;
             let ruled = match rules.join() {
                 Ok(ruled) => ruled,
