@@ -7,10 +7,14 @@
 
 #[path = "ratios/boot.rs"]
 mod boot;
+#[path = "ratios/daemon.rs"]
+mod daemon;
 #[path = "ratios/deploy.rs"]
 mod deploy;
 #[path = "ratios/enter.rs"]
 mod enter;
+#[path = "ratios/grow.rs"]
+mod grow;
 #[path = "ratios/guest.rs"]
 mod guest;
 #[path = "ratios/lab.rs"]
@@ -21,6 +25,8 @@ mod layers;
 mod list;
 #[path = "ratios/measure.rs"]
 mod measure;
+#[path = "ratios/network.rs"]
+mod network;
 #[path = "ratios/pull.rs"]
 mod pull;
 #[path = "ratios/table.rs"]
@@ -46,6 +52,10 @@ const ROWS: &[(&str, Measure)] = &[
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
     ("oci pull", pull::measure),
+    ("network set-up", network::measure),
+    ("volume resize", grow::measure),
+    ("daemon walk", daemon::walk),
+    ("daemon idle and crash", daemon::rest),
 ];
 
 fn main() -> ExitCode {

@@ -23,5 +23,6 @@ mod lifecycle;
 mod limits;
 mod names;
 mod networks;
+mod service;
 mod storm;
 mod volumes;

@@ -10,6 +10,8 @@ use crate::measure::Samples;
 pub(crate) enum Unit {
     Milliseconds,
     Mebibytes,
+    Percent,
+    Count,
 }
 
 /// What a line is held to.
@@ -95,6 +97,8 @@ impl Unit {
             Unit::Milliseconds if value >= 100.0 => format!("{value:.0}"),
             Unit::Milliseconds => format!("{value:.1}"),
             Unit::Mebibytes => format!("{value:.2}"),
+            Unit::Percent => format!("{value:.3}"),
+            Unit::Count => format!("{value:.0}"),
         }
     }
 
@@ -102,6 +106,8 @@ impl Unit {
         let unit = match self {
             Unit::Milliseconds => "ms",
             Unit::Mebibytes => "MiB",
+            Unit::Percent => "%",
+            Unit::Count => return self.number(value),
         };
         format!("{} {unit}", self.number(value))
     }

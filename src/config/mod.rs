@@ -15,7 +15,7 @@ use std::time::Duration;
 use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{Advice, Kind};
-use crate::value::ByteSize;
+use crate::value::{ByteSize, without_password};
 use crate::vmm::Choice;
 
 /// Where settings for the whole host lie.
@@ -119,6 +119,37 @@ pub struct Shown {
     pub meaning: &'static str,
 }
 
+/// A setting that a later reading has otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub key: &'static str,
+    pub was: String,
+    pub is: String,
+    /// Where the new value came from.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change { key, origin, .. } = self;
+        // What changes is written to a log, and an address may hold a password.
+        let [was, is] = [&self.was, &self.is].map(|value| without_password(value));
+        let word = |value: String| {
+            if value.is_empty() {
+                "none".into()
+            } else {
+                value
+            }
+        };
+        write!(
+            f,
+            "{key} was {} and is {} now ({origin})",
+            word(was),
+            word(is)
+        )
+    }
+}
+
 /// All settings, parsed and in range.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -197,6 +228,19 @@ impl Config {
     /// Every setting with its value and origin, in a fixed order.
     pub fn shown(&self) -> &[Shown] {
         &self.shown
+    }
+
+    /// What `newer` has otherwise.
+    pub fn changes(&self, newer: &Config) -> Vec<Change> {
+        let pairs = self.shown.iter().zip(&newer.shown);
+        let changed = pairs.filter(|(was, is)| was.value != is.value);
+        let change = |(was, is): (&Shown, &Shown)| Change {
+            key: is.key,
+            was: was.value.clone(),
+            is: is.value.clone(),
+            origin: is.origin.clone(),
+        };
+        changed.map(change).collect()
     }
 }
 

@@ -98,3 +98,33 @@ fn a_setting_is_checked_before_it_is_written() {
         ByteSize::mib(512)
     );
 }
+
+#[test]
+fn what_a_later_reading_has_otherwise_is_told_without_passwords() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    let older = load(dir.path(), &[]).unwrap();
+    std::fs::write(
+        &file,
+        "stop_timeout = 60\nregistry_url = \"https://me:secret@images.example/a@b\"\n",
+    )
+    .unwrap();
+    let newer = load(dir.path(), &[]).unwrap();
+    let told: Vec<_> = older
+        .changes(&newer)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let at = |line: usize| format!("({}:{line})", file.display());
+    assert_eq!(
+        told,
+        [
+            format!(
+                "registry_url was none and is https://images.example/a@b now {}",
+                at(2)
+            ),
+            format!("stop_timeout was 30 and is 60 now {}", at(1)),
+        ]
+    );
+    assert!(newer.changes(&newer).is_empty());
+}

@@ -13,6 +13,7 @@ use super::download::{Pauses, install_tls};
 use super::work::Work;
 use super::{Error, Image, Images};
 use crate::event::Progress;
+pub(super) use crate::value::without_password as shown;
 
 /// How long a server may take to take a call, and to say something.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -46,18 +47,6 @@ impl Images {
         let path = work.join(&format!("download-{}", &name[end..]));
         fetch(url, &path, progress, cancel).await?;
         self.take_in(&path, names, shown(url), cancel).await
-    }
-}
-
-/// The URL without a password in it, as it may be shown and kept.
-pub(super) fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.into();
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    match host.rsplit_once('@') {
-        Some((who, _)) => format!("{scheme}://{}", &rest[who.len() + 1..]),
-        None => url.into(),
     }
 }
 

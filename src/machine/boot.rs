@@ -8,7 +8,7 @@ use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
 use crate::store::machines::{MachineRow, ProcessRow};
 use crate::store::volumes::{Role, VolumeRow};
-use crate::value::MachineId;
+use crate::value::{MachineId, Name};
 use crate::vmm::{self, LaunchSpec};
 
 /// Serial number of the disk that holds the kernel's modules.
@@ -35,17 +35,35 @@ impl Rooms {
         &self,
         row: &MachineRow,
     ) -> Result<Option<(NetworkPlan, MachinePlan)>> {
-        let (Some(name), Some(ip)) = (&row.network, row.ip) else {
+        let Some(name) = &row.network else {
             return Ok(None);
         };
+        let network = self.whole_network(name).await?;
+        let machine = self.place_in(&network, row)?;
+        Ok(machine.map(|machine| (network, machine)))
+    }
+
+    /// What a network is made of.
+    pub(super) async fn whole_network(&self, name: &Name) -> Result<NetworkPlan> {
         let network = self.store.network(name)?;
         let uplink = self.config.uplink.as_deref();
         let mtu = self.home.uplink_mtu(uplink).await?;
-        let network = network::plan_network(&network, mtu, uplink);
+        Ok(network::plan_network(&network, mtu, uplink))
+    }
+
+    /// What the machine's place in its network is made of.
+    pub(super) fn place_in(
+        &self,
+        network: &NetworkPlan,
+        row: &MachineRow,
+    ) -> Result<Option<MachinePlan>> {
+        let Some(ip) = row.ip else {
+            return Ok(None);
+        };
         let ports = self.store.ports_of(&row.id)?;
-        let mut machine = network::plan_machine(&row.id, &network, ip, network::mac_for(ip), ports);
+        let mut machine = network::plan_machine(&row.id, network, ip, network::mac_for(ip), ports);
         machine.bandwidth = row.spec.limits.bandwidth_mbps;
-        Ok(Some((network, machine)))
+        Ok(Some(machine))
     }
 
     /// Where the machine is in its network, for finding and taking down what is there: the uplink, which may be gone, is

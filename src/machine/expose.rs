@@ -12,7 +12,7 @@ use super::fault::fault;
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::network;
+use crate::network::{self, NetworkPlan};
 use crate::store::machines::{MachineRow, Status};
 use crate::value::{MachineId, Name, PortMapping};
 
@@ -153,10 +153,26 @@ impl Rooms {
 
     /// Brings what a running machine's network lacks, published ports included.
     pub(super) async fn restore_network(&self, row: &MachineRow) -> Result<()> {
-        if row.status == Status::Running
-            && let Some((network, machine)) = self.network_plan(row).await?
-        {
+        self.restore_place(row, &mut HashMap::new()).await
+    }
+
+    /// The same for one of many: a network that is in `up` is not looked at again.
+    pub(super) async fn restore_place(
+        &self,
+        row: &MachineRow,
+        up: &mut HashMap<Name, NetworkPlan>,
+    ) -> Result<()> {
+        let (Status::Running, Some(name)) = (row.status, &row.network) else {
+            return Ok(());
+        };
+        if !up.contains_key(name) {
+            let network = self.whole_network(name).await?;
             self.home.up(&network).await?;
+            up.insert(name.clone(), network);
+        }
+        if let Some(network) = up.get(name)
+            && let Some(machine) = self.place_in(network, row)?
+        {
             self.home.attach(&machine).await?;
         }
         Ok(())
@@ -171,6 +187,9 @@ impl Rooms {
             .collect();
         let mut rows = self.store.machines_to_watch()?;
         rows.retain(|row| row.status == Status::Running);
+        if rows.is_empty() {
+            return Ok(rows);
+        }
         let plans: Vec<_> = rows
             .iter()
             .map(|row| {

@@ -19,10 +19,22 @@ impl Machines {
         });
         Ok(self.0.store.history(name.as_deref(), limit)?)
     }
+
+    /// Writes down what was done to something that is not the engine's own, such as a `service`.
+    pub fn note(
+        &self,
+        target: &str,
+        action: &str,
+        name: &str,
+        begun: Instant,
+        failure: Option<&crate::error::Error>,
+    ) {
+        self.0.write_history(target, action, name, begun, failure);
+    }
 }
 
 impl Rooms {
-    /// Writes down what was done to a `machine`, a `volume` or a `network`. History that cannot be written stops
+    /// Writes down what was done to a `machine`, a `volume` or a `network`, or by a `daemon`. History that cannot be written stops
     /// nothing.
     pub(super) fn note_history(
         &self,
@@ -32,6 +44,18 @@ impl Rooms {
         begun: Instant,
         outcome: &Result<()>,
     ) {
+        let failure = outcome.as_ref().err();
+        self.write_history(target, action, name.as_str(), begun, failure);
+    }
+
+    fn write_history(
+        &self,
+        target: &str,
+        action: &str,
+        name: &str,
+        begun: Instant,
+        failure: Option<&crate::error::Error>,
+    ) {
         let took = begun.elapsed();
         let row = HistoryRow {
             id: 0,
@@ -40,8 +64,8 @@ impl Rooms {
             target: target.into(),
             name: name.to_string(),
             duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            ok: outcome.is_ok(),
-            error: outcome.as_ref().err().map(ToString::to_string),
+            ok: failure.is_none(),
+            error: failure.map(ToString::to_string),
         };
         if let Err(error) = self.store.add_history(&row) {
             tracing::warn!(%error, "history was not written");

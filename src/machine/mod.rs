@@ -64,7 +64,7 @@ pub use enter::Session;
 pub use error::Error;
 pub use networks::Network;
 pub use paths::Paths;
-pub use supervise::Supervisor;
+pub use supervise::{Orders, Sign, Supervisor};
 pub use view::{Machine, Port};
 
 use crate::config::Config;

@@ -18,6 +18,9 @@ use crate::store::operations::{OperationKind, OperationRow};
 use crate::value::MachineId;
 use crate::vmm::{self, console::Ending};
 
+/// So many machines are looked at before whatever else waits for this thread has its turn.
+const TOGETHER: usize = 64;
+
 /// What is known of a machine that is said to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sighting {
@@ -51,7 +54,10 @@ impl Machines {
         }
         left.extend(self.settle_marked(progress).await?);
         Lock::sweep(rooms)?;
-        for row in rooms.store.machines_to_watch()? {
+        for (number, row) in rooms.store.machines_to_watch()?.into_iter().enumerate() {
+            if number % TOGETHER == 0 {
+                tokio::task::yield_now().await;
+            }
             if rooms.sight(&row) != Sighting::Alive
                 && let Err(error) = rooms.bury(&row, progress).await
             {
@@ -150,36 +156,51 @@ impl Rooms {
     /// left to it.
     async fn bury(&self, found: &MachineRow, progress: &Progress) -> Result<()> {
         match Lock::try_take(self, &found.id, "recovery")? {
-            Some(lock) => self.bury_locked(&found.id, &lock, progress).await.map(drop),
+            Some(lock) => self.bury_locked(&found.id, &lock, progress).await,
             None => Ok(()),
         }
     }
 
-    /// The same under the machine's lock. Comes back with how it was found, if it was said to run.
+    /// The same under the machine's lock.
     ///
     /// What became of it is written first, since that is what others wait for; that its process is still written down
     /// afterwards is how an interrupted clean-up is known.
     pub(super) async fn bury_locked(
         &self,
         id: &MachineId,
-        _lock: &Lock,
+        lock: &Lock,
         progress: &Progress,
-    ) -> Result<Option<Sighting>> {
+    ) -> Result<()> {
+        let said = self.say_end(id, lock, progress)?;
         let Some(row) = self.store.machine(id)? else {
-            return Ok(None);
+            return Ok(());
         };
-        let sighting = self.sight(&row);
-        let said_to_run = row.status == Status::Running;
-        if sighting == Sighting::Alive || (!said_to_run && row.process.is_none()) {
-            return Ok(None);
-        }
-        if said_to_run {
-            self.note_end(&row, sighting, progress)?;
+        let left = row.process.is_some() && self.sight(&row) != Sighting::Alive;
+        if said.is_none() && !left {
+            return Ok(());
         }
         end_processes(self, &row).await?;
         detach(self, &row).await?;
         self.store.set_process(&row.id, None)?;
-        Ok(said_to_run.then_some(sighting))
+        Ok(())
+    }
+
+    /// Writes what became of a machine that is said to run and does not. Comes back with how it was found.
+    pub(super) fn say_end(
+        &self,
+        id: &MachineId,
+        _lock: &Lock,
+        progress: &Progress,
+    ) -> Result<Option<(MachineRow, Sighting)>> {
+        let Some(row) = self.store.machine(id)? else {
+            return Ok(None);
+        };
+        let sighting = self.sight(&row);
+        if row.status != Status::Running || sighting == Sighting::Alive {
+            return Ok(None);
+        }
+        self.note_end(&row, sighting, progress)?;
+        Ok(Some((row, sighting)))
     }
 
     /// Why an application's machine has ended, if its command failed.

@@ -8,7 +8,7 @@ use super::journal::{Detail, Operation};
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::store::machines::{MachineRow, Status};
+use crate::store::machines::{MachineRow, ProcessRow, Status};
 use crate::store::operations::OperationKind;
 use crate::vmm;
 
@@ -27,6 +27,8 @@ impl Machines {
         let rooms = &*self.0;
         let (row, _lock) = rooms.take(name, "stop", progress, cancel).await?;
         if row.status == Status::Stopped {
+            // Also one that was to come up again by itself.
+            rooms.store.set_resume(&row.id, false)?;
             progress.note(format!("machine {} is stopped already", row.name));
         } else {
             // A deploy that could not be taken back whole, or a delete that could not be finished, leaves nothing to
@@ -100,11 +102,17 @@ pub(super) fn unfinished(row: &MachineRow) -> String {
 
 /// The hypervisor's process as the store knows it.
 pub(super) fn process(row: &MachineRow) -> Option<vmm::Process> {
-    row.process.as_ref().map(|process| vmm::Process {
-        pid: process.pid,
-        started: process.started,
-        boot_id: process.boot_id.clone(),
-    })
+    row.process.as_ref().map(vmm::Process::from)
+}
+
+impl From<&ProcessRow> for vmm::Process {
+    fn from(row: &ProcessRow) -> Self {
+        vmm::Process {
+            pid: row.pid,
+            started: row.started,
+            boot_id: row.boot_id.clone(),
+        }
+    }
 }
 
 /// Whether the hypervisor runs. One that cannot be looked at is taken to run: nothing is torn down on a guess.
@@ -169,7 +177,10 @@ pub(super) async fn kill(operation: &Operation<'_>) -> Result<()> {
 
 /// Ends whatever runs the machine, written down or not.
 pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()> {
-    let strays = vmm::find_strays(&row.id.to_string(), &rooms.paths.run(&row.id));
+    // It looks at every process there is: not for the thread that everything else runs on.
+    let (machine, run_dir) = (row.id.to_string(), rooms.paths.run(&row.id));
+    let looked = tokio::task::spawn_blocking(move || vmm::find_strays(&machine, &run_dir)).await;
+    let strays = looked.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
     let mut processes = strays.map_err(process_error("look for", 0))?;
     processes.extend(process(row));
     for process in processes {

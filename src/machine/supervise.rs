@@ -6,10 +6,15 @@
 //!   every interval ───── a clock ────▶ everything is walked: what killed commands left, the network's rules
 //! ```
 //!
-//! Nothing depends on it: whatever it does, the next command does too. It only makes it happen by itself, and at once.
+//! Nothing depends on it: whatever it does, the next command does too. It only makes it happen by itself, and at once:
+//! what takes time (a walk, a clean-up, a start) goes on beside the watching. A machine that is to come up again has that
+//! written in its row, so that the next supervisor starts it if this one is ended before.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::duty::Duty;
@@ -17,19 +22,52 @@ use super::lock::Lock;
 use super::recover::Sighting;
 use super::watched::{Happened, StoreChanges, Watched};
 use super::{Error, Machines};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::event::Progress;
 use crate::guest::words::Restart;
-use crate::value::MachineId;
+use crate::store::machines::MachineRow;
+use crate::value::{MachineId, Name};
 
 /// The name of the duty.
 const DUTY: &str = "supervisor";
+/// What history calls the supervisor.
+const NAME: &str = "sistemo";
+/// How many machines are started at the same time, so that each has the processor that a booting guest wants.
+const STARTS: usize = 4;
+/// A walk that takes longer is stuck: it may have to finish what somebody else began, but not more than that.
+const LONGEST_WALK: Duration = Duration::from_secs(15 * 60);
+/// What is being done when the supervisor is to end gets this long to come to an end.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// The duty of watching; given back when dropped.
 #[derive(Debug)]
 pub struct Supervisor {
     machines: Machines,
+    watched: Watched,
+    starts: Arc<Semaphore>,
     _duty: Duty,
+}
+
+/// What a supervisor goes by.
+#[derive(Debug)]
+pub struct Orders {
+    /// Hears what is found and done by the way.
+    pub progress: Progress,
+    /// Ends it; machines go on running.
+    pub stop: CancellationToken,
+    /// The machines under settings that were read anew.
+    pub renewed: mpsc::Receiver<Machines>,
+    /// How often it is to say that it is alive.
+    pub heartbeat: Option<Duration>,
+}
+
+/// What a supervisor says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Everything has been looked at, and so many machines are watched: for the first time, and after every walk.
+    Watching(usize),
+    /// It is not stuck.
+    Alive,
 }
 
 impl Machines {
@@ -42,6 +80,8 @@ impl Machines {
         match Duty::try_take(&self.0.paths, DUTY)? {
             Some(duty) => Ok(Supervisor {
                 machines: self.clone(),
+                watched: Watched::default(),
+                starts: Arc::new(Semaphore::new(STARTS)),
                 _duty: duty,
             }),
             None => Err(Error::Supervised(self.supervisor().unwrap_or_default()).into()),
@@ -52,60 +92,23 @@ impl Machines {
     pub fn supervisor(&self) -> Option<u32> {
         Duty::holder(&self.0.paths, DUTY)
     }
-}
-
-impl Supervisor {
-    /// Watches until `stop`; machines go on running. `ready` is called once everything has been looked at, and again
-    /// after every walk.
-    pub async fn run(
-        self,
-        interval: Duration,
-        progress: &Progress,
-        stop: &CancellationToken,
-        mut ready: impl FnMut(),
-    ) -> Result<()> {
-        let rooms = &*self.machines.0;
-        let changes = StoreChanges::watch(rooms.paths.data_dir())?;
-        let mut watched = Watched::default();
-        self.walk(progress).await?;
-        self.resume(progress, &mut watched)?;
-        watched.refresh(rooms)?;
-        ready();
-        let mut clock = tokio::time::interval(interval);
-        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        clock.tick().await;
-        loop {
-            let happened = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                Some(happened) = watched.next() => happened,
-                changed = changes.next() => { changed?; Happened::StoreChanged }
-                _ = clock.tick() => Happened::TimeToWalk,
-            };
-            match happened {
-                Happened::Ended(id) => {
-                    // What could not be done now is done by the next walk.
-                    if let Err(error) = self.ended(&id, &mut watched, progress).await {
-                        progress.note(format!("{error}"));
-                    }
-                }
-                Happened::Rested(id) => self.start_again(id, &mut watched, progress),
-                Happened::StoreChanged => {}
-                Happened::TimeToWalk => {
-                    self.walk(progress).await?;
-                    ready();
-                }
-            }
-            watched.refresh(rooms)?;
-        }
-    }
 
     /// Looks at everything: what killed commands left, who has ended unseen, and what the network lacks.
     async fn walk(&self, progress: &Progress) -> Result<()> {
-        for left in self.machines.tend(progress).await? {
-            progress.note(format!("could not be put right yet: {left}"));
+        for left in self.tend(progress).await? {
+            tracing::warn!("could not be put right yet: {left}");
         }
-        let rooms = &*self.machines.0;
-        for found in rooms.without_rules().await? {
+        let rooms = &*self.0;
+        let lacking = match rooms.without_rules().await {
+            Ok(lacking) => lacking,
+            Err(error) => {
+                let hint = error.hint().unwrap_or_default();
+                tracing::warn!("machines' rules could not be looked at: {error}; {hint}");
+                return Ok(());
+            }
+        };
+        let mut networks = HashMap::new();
+        for found in lacking {
             let Some(_lock) = Lock::try_take(rooms, &found.id, "supervisor")? else {
                 continue;
             };
@@ -113,72 +116,201 @@ impl Supervisor {
             let Some(row) = rooms.store.machine(&found.id)? else {
                 continue;
             };
-            match rooms.restore_network(&row).await {
-                Ok(()) => progress.note(format!("machine {} has its network again", row.name)),
-                Err(error) => progress.note(format!("machine {}: {error}", row.name)),
+            match rooms.restore_place(&row, &mut networks).await {
+                Ok(()) => tracing::info!(machine = %row.name, "has its network again"),
+                Err(error) => tracing::warn!(machine = %row.name, "lacks its network: {error}"),
             }
         }
         Ok(())
     }
+}
 
-    /// Starts what ran when the host went down.
-    fn resume(&self, progress: &Progress, watched: &mut Watched) -> Result<()> {
-        for row in self.machines.0.store.machines_to_resume()? {
-            progress.note(format!(
-                "machine {} ran before the host restarted",
-                row.name
-            ));
-            self.start_again(row.id, watched, progress);
-        }
-        Ok(())
+impl Supervisor {
+    /// Watches until it is told to stop; machines go on running. `tell` hears its signs.
+    pub async fn run(mut self, mut orders: Orders, mut tell: impl FnMut(Sign)) -> Result<()> {
+        let begun = Instant::now();
+        let opened = tokio::select! {
+            opened = self.begin(&orders) => opened,
+            () = orders.stop.cancelled() => return Ok(()),
+        };
+        let (changes, name) = match (opened, NAME.parse::<Name>()) {
+            (Ok(changes), Ok(name)) => (changes, name),
+            (Err(error), Ok(name)) => {
+                let failed = Err(error);
+                self.note("up", &name, begun, &failed);
+                return failed;
+            }
+            (_, Err(error)) => return Err(error.into()),
+        };
+        self.note("up", &name, begun, &Ok(()));
+        tell(Sign::Watching(self.watched.count()));
+        let watched = self.watch(&mut orders, &changes, &mut tell).await;
+        let begun = Instant::now();
+        // What cannot be ended in time is left as if it had been killed: the next command puts it right.
+        orders.stop.cancel();
+        let _ = tokio::time::timeout(FAREWELL, self.watched.finish()).await;
+        self.note("down", &name, begun, &watched);
+        watched
     }
 
-    async fn ended(
-        &self,
-        id: &MachineId,
-        watched: &mut Watched,
-        progress: &Progress,
+    /// The first look at everything.
+    async fn begin(&mut self, orders: &Orders) -> Result<StoreChanges> {
+        let changes = StoreChanges::watch(self.machines.0.paths.data_dir())?;
+        self.machines.walk(&orders.progress).await?;
+        for row in self.machines.0.store.machines_to_resume()? {
+            tracing::info!(machine = %row.name, "is to come up again");
+            self.start_again(row.id, orders);
+        }
+        self.watched.refresh(&self.machines.0)?;
+        Ok(changes)
+    }
+
+    async fn watch(
+        &mut self,
+        orders: &mut Orders,
+        changes: &StoreChanges,
+        tell: &mut impl FnMut(Sign),
     ) -> Result<()> {
+        let pause = |machines: &Machines| machines.0.config.reconcile_interval;
+        let next_walk = tokio::time::sleep(pause(&self.machines));
+        tokio::pin!(next_walk);
+        let mut walking: Option<Instant> = None;
+        let mut heart = orders.heartbeat.map(tokio::time::interval);
+        loop {
+            let happened = tokio::select! {
+                () = orders.stop.cancelled() => return Ok(()),
+                Some(happened) = self.watched.next() => happened,
+                Some(machines) = orders.renewed.recv() => Happened::Renewed(machines),
+                changed = changes.next() => { changed?; Happened::StoreChanged }
+                () = &mut next_walk, if walking.is_none() => Happened::TimeToWalk,
+                () = beat(&mut heart) => Happened::Heartbeat,
+            };
+            match happened {
+                Happened::Ended(id) => {
+                    // What could not be done now is done by the next walk.
+                    if let Err(error) = self.ended(id, orders) {
+                        tracing::warn!("{error}");
+                    }
+                }
+                Happened::Rested(id) => self.start_again(id, orders),
+                Happened::NotStarted(id) => self.not_started(id)?,
+                Happened::StoreChanged => {}
+                Happened::Renewed(machines) => {
+                    self.machines = machines;
+                    let next = tokio::time::Instant::now() + pause(&self.machines);
+                    next_walk.as_mut().reset(next);
+                }
+                Happened::TimeToWalk => {
+                    walking = Some(Instant::now());
+                    let (machines, progress) = (self.machines.clone(), orders.progress.clone());
+                    let walk = async move { machines.walk(&progress).await };
+                    self.watched.walk(walk);
+                }
+                Happened::Walked(outcome) => {
+                    if let Err(error) = outcome {
+                        tracing::warn!("not everything could be looked at: {error}");
+                    }
+                    let took = walking
+                        .take()
+                        .map_or(Duration::ZERO, |begun| begun.elapsed());
+                    let (machines, took) = (self.watched.count(), took.as_secs_f64() * 1e3);
+                    tracing::debug!(machines, took_ms = took, "walked");
+                    tell(Sign::Watching(machines));
+                    let next = tokio::time::Instant::now() + pause(&self.machines);
+                    next_walk.as_mut().reset(next);
+                }
+                Happened::Heartbeat => {
+                    if walking.is_none_or(|begun| begun.elapsed() < LONGEST_WALK) {
+                        tell(Sign::Alive);
+                    }
+                }
+            }
+            self.watched.refresh(&self.machines.0)?;
+        }
+    }
+
+    /// Says at once what became of a machine; the rest of it goes by the way.
+    fn ended(&mut self, id: MachineId, orders: &Orders) -> Result<()> {
         let rooms = &*self.machines.0;
-        // An operation that is at it knows what it does; what it leaves is seen when the store changes.
-        let Some(lock) = Lock::try_take(rooms, id, "supervisor")? else {
+        // An operation that is at it knows what it does; what it leaves is seen afterwards.
+        let Some(lock) = Lock::try_take(rooms, &id, "supervisor")? else {
+            self.watched.look_again(id);
             return Ok(());
         };
-        let Some(sighting) = rooms.bury_locked(id, &lock, progress).await? else {
-            return Ok(());
-        };
-        let Some(row) = rooms.store.machine(id)? else {
+        let Some((row, sighting)) = rooms.say_end(&id, &lock, &orders.progress)? else {
             return Ok(());
         };
         if again(row.spec.restart, sighting) {
-            let pause = watched.rest(*id);
-            progress.note(format!(
-                "machine {} is started again in {} s",
-                row.name,
-                pause.as_secs()
-            ));
+            rooms.store.set_resume(&id, true)?;
+            self.rest(&row);
+        }
+        let (machines, progress) = (self.machines.clone(), orders.progress.clone());
+        self.watched.spawn(async move {
+            if let Err(error) = machines.0.bury_locked(&id, &lock, &progress).await {
+                tracing::warn!(machine = %row.name, "not all of it is cleaned up yet: {error}");
+            }
+        });
+        Ok(())
+    }
+
+    fn rest(&mut self, row: &MachineRow) {
+        let pause = self.watched.rest(row.id);
+        tracing::info!(machine = %row.name, "is started again in {} s", pause.as_secs());
+    }
+
+    /// Starts a machine beside everything else, unless somebody has started or stopped it meanwhile.
+    fn start_again(&mut self, id: MachineId, orders: &Orders) {
+        let (machines, stop) = (self.machines.clone(), orders.stop.clone());
+        let starts = Arc::clone(&self.starts);
+        self.watched.started(id);
+        self.watched.start(id, async move {
+            let Ok(_turn) = starts.acquire().await else {
+                return true;
+            };
+            if stop.is_cancelled() {
+                return true;
+            }
+            if !machines.0.store.is_to_resume(&id).unwrap_or(false) {
+                tracing::debug!(machine = %id, "is not to come up any more");
+                return true;
+            }
+            let silent = Progress::silent();
+            match machines.start(&id.to_string(), false, &silent, &stop).await {
+                Ok(machine) => {
+                    tracing::info!(machine = %machine.name, "runs again");
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    error.kind() == Kind::Cancelled
+                }
+            }
+        });
+    }
+
+    /// A machine that could not be started is tried again if its policy is to have it run.
+    fn not_started(&mut self, id: MachineId) -> Result<()> {
+        let store = &self.machines.0.store;
+        match store.machine(&id)? {
+            Some(row) if again(row.spec.restart, Sighting::Crashed) => self.rest(&row),
+            Some(_) => store.set_resume(&id, false)?,
+            None => {}
         }
         Ok(())
     }
 
-    /// Starts a machine beside everything else; that it fails is for its row to say, and for its policy.
-    fn start_again(&self, id: MachineId, watched: &mut Watched, progress: &Progress) {
-        let (machines, progress) = (self.machines.clone(), progress.clone());
-        watched.started(id);
-        watched.spawn(async move {
-            let cancel = CancellationToken::new();
-            let silent = Progress::silent();
-            let started = async {
-                machines.0.store.set_resume(&id, false)?;
-                machines
-                    .start(&id.to_string(), false, &silent, &cancel)
-                    .await
-            };
-            match started.await {
-                Ok(machine) => progress.note(format!("machine {} runs again", machine.name)),
-                Err(error) => progress.note(error.to_string()),
-            }
-        });
+    fn note(&self, action: &str, name: &Name, begun: Instant, outcome: &Result<()>) {
+        self.machines
+            .0
+            .note_history("daemon", action, name, begun, outcome);
+    }
+}
+
+/// Waits for the next beat; for ever without a heart.
+async fn beat(heart: &mut Option<tokio::time::Interval>) {
+    match heart {
+        Some(heart) => drop(heart.tick().await),
+        None => std::future::pending().await,
     }
 }
 

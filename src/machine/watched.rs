@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
-use super::stop::process;
 use super::watch::{self, Watch};
-use super::{Error, Rooms};
+use super::{Error, Machines, Rooms};
 use crate::error::Result;
-use crate::store::machines::{MachineRow, Status};
 use crate::value::MachineId;
 use crate::vmm;
 
@@ -22,22 +20,34 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 /// Changes of the store come in bursts; so long after the first they are looked at together.
 const BURST: Duration = Duration::from_millis(10);
 
+/// A machine whose end was seen while somebody was at it is looked at again so long after.
+const BUSY: Duration = Duration::from_millis(50);
+
 /// What the supervisor waits for.
 pub(super) enum Happened {
     /// The hypervisor of a machine has ended.
     Ended(MachineId),
     /// A machine has rested and is to be started again.
     Rested(MachineId),
+    /// A machine could not be started.
+    NotStarted(MachineId),
     StoreChanged,
+    /// The settings have.
+    Renewed(Machines),
     TimeToWalk,
+    Walked(Result<()>),
+    Heartbeat,
 }
 
-/// Who is watched, and who rests before a restart.
+/// Who is watched, who rests before a restart, and what is being done.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// By machine, the process that is waited for: pid and start.
     processes: HashMap<MachineId, (u32, u64)>,
-    tasks: JoinSet<Option<Event>>,
+    /// What may never come to an end.
+    waits: JoinSet<Option<Event>>,
+    /// What comes to an end by itself.
+    work: JoinSet<Option<Event>>,
     backs_off: HashMap<MachineId, (Duration, Instant)>,
 }
 
@@ -46,17 +56,16 @@ pub(super) struct Watched {
 enum Event {
     Ended(MachineId, (u32, u64)),
     Rested(MachineId),
+    NotStarted(MachineId),
+    Walked(Result<()>),
 }
 
 impl Watched {
     /// Waits for those that run by now, and forgets those that do not.
     pub(super) fn refresh(&mut self, rooms: &Rooms) -> Result<()> {
-        let rows = rooms.store.machines_to_watch()?;
-        let runs = |row: &&MachineRow| row.status == Status::Running;
-        let found: HashMap<MachineId, vmm::Process> = rows
-            .iter()
-            .filter(runs)
-            .filter_map(|row| Some((row.id, process(row)?)))
+        let found: HashMap<MachineId, vmm::Process> = (rooms.store.running_processes()?)
+            .into_iter()
+            .map(|(id, row)| (id, vmm::Process::from(&row)))
             .collect();
         self.processes.retain(|id, known| {
             let now = found.get(id);
@@ -65,7 +74,7 @@ impl Watched {
         for (id, process) in found {
             let identity = (process.pid, process.started);
             if self.processes.insert(id, identity).is_none() {
-                self.tasks.spawn(async move {
+                self.waits.spawn(async move {
                     // One that cannot be watched is left to the walk.
                     process.wait_exit().await.ok()?;
                     Some(Event::Ended(id, identity))
@@ -75,29 +84,77 @@ impl Watched {
         Ok(())
     }
 
-    /// What happens next among those that are watched. Never comes back while there is nothing to wait for.
+    /// How many machines are watched.
+    pub(super) fn count(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// What happens next among those that are watched. Never comes back with nothing while there is something to wait
+    /// for.
     pub(super) async fn next(&mut self) -> Option<Happened> {
         loop {
-            match self.tasks.join_next().await? {
+            let event = tokio::select! {
+                Some(event) = self.waits.join_next() => event,
+                Some(event) = self.work.join_next() => event,
+                else => return None,
+            };
+            match event {
                 Ok(Some(Event::Ended(id, identity))) => {
                     // Of a machine that has been started anew since, the end of the process before is no news.
                     if self.processes.get(&id) == Some(&identity) {
-                        self.processes.remove(&id);
                         return Some(Happened::Ended(id));
                     }
                 }
                 Ok(Some(Event::Rested(id))) => return Some(Happened::Rested(id)),
+                Ok(Some(Event::NotStarted(id))) => return Some(Happened::NotStarted(id)),
+                Ok(Some(Event::Walked(outcome))) => return Some(Happened::Walked(outcome)),
                 Ok(None) | Err(_) => {}
             }
         }
     }
 
+    /// Has the end of a machine happen again a little later.
+    pub(super) fn look_again(&mut self, id: MachineId) {
+        if let Some(identity) = self.processes.get(&id).copied() {
+            self.waits.spawn(async move {
+                tokio::time::sleep(BUSY).await;
+                Some(Event::Ended(id, identity))
+            });
+        }
+    }
+
     /// Does something beside the watching.
     pub(super) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(async move {
+        self.work.spawn(async move {
             work.await;
             None
         });
+    }
+
+    /// The same with a walk.
+    pub(super) fn walk(&mut self, walk: impl Future<Output = Result<()>> + Send + 'static) {
+        self.work
+            .spawn(async move { Some(Event::Walked(walk.await)) });
+    }
+
+    /// The same with a start, which says whether that was it.
+    pub(super) fn start(
+        &mut self,
+        id: MachineId,
+        start: impl Future<Output = bool> + Send + 'static,
+    ) {
+        self.work.spawn(async move {
+            match start.await {
+                true => None,
+                false => Some(Event::NotStarted(id)),
+            }
+        });
+    }
+
+    /// Waits for nothing any more, but for what is being done to come to an end.
+    pub(super) async fn finish(&mut self) {
+        self.waits.abort_all();
+        while self.work.join_next().await.is_some() {}
     }
 
     /// Lets a machine rest before it is started again, longer each time. Comes back with how long.
@@ -109,7 +166,7 @@ impl Watched {
             _ => BACK_OFF.0,
         };
         self.backs_off.insert(id, (pause, Instant::now() + pause));
-        self.tasks.spawn(async move {
+        self.waits.spawn(async move {
             tokio::time::sleep(pause).await;
             Some(Event::Rested(id))
         });

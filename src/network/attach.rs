@@ -1,5 +1,9 @@
 //! A machine's place in the network comes about.
 
+use std::sync::mpsc;
+
+use nix::net::if_::if_nametoindex;
+
 use super::error::Error;
 use super::home::Home;
 use super::links::Links;
@@ -32,24 +36,41 @@ impl Home {
             .await
     }
 
-    /// The machine's namespace with hub and tap.
+    /// The machine's namespace with hub and tap, and meanwhile its rules in the home: neither needs the other, and each
+    /// takes about as long.
     async fn enclose(&self, machine: &MachinePlan) -> Result<Namespace, Error> {
         let (mark, plan) = (self.mark.clone(), machine.clone());
+        // Begun here, where the process is, and not in the machine's namespace, where it would stay: a home that is the
+        // process's own is not entered. It goes on when its turn has come.
+        let (go, turn) = mpsc::channel();
+        let rules = {
+            let plan = plan.clone();
+            let add = move |entered: Result<(), Error>| match turn.recv() {
+                Ok(()) => entered.and_then(|()| add_rules(&plan)),
+                Err(mpsc::RecvError) => Ok(()),
+            };
+            self.namespace.spawn(add)?
+        };
+        let furnish = async move |links| {
+            // It waits for this.
+            let _ = go.send(());
+            let furnished = furnish(&links, &plan, &mark).await;
+            let ruled = match rules.join() {
+                Ok(ruled) => ruled,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            furnished.and(ruled)
+        };
         match self.namespace.open(&machine.namespace)? {
             Some(inside) => {
-                inside
-                    .work(async move |links| furnish(&links, &plan, &mark).await)
-                    .await?;
+                inside.work(furnish).await?;
                 Ok(inside)
             }
-            None => {
-                let furnish = async move |links| furnish(&links, &plan, &mark).await;
-                self.namespace.create(&machine.namespace, furnish).await
-            }
+            None => self.namespace.create(&machine.namespace, furnish).await,
         }
     }
 
-    /// Rules, then the link from the bridge into the machine's namespace.
+    /// The link from the bridge into the machine's namespace.
     async fn connect_to_bridge(
         &self,
         machine: &MachinePlan,
@@ -63,8 +84,6 @@ impl Home {
         self.namespace
             .work(async move |links| {
                 let bridge = links.get(&machine.bridge).await?;
-                let up = nft::apply("add the machine's rules", &rules::machine_up(&machine));
-                up.map_err(|error| whose(&machine, error))?;
                 // A port whose other end is not where it should be leads into a namespace that is gone.
                 if !has_peer {
                     links.remove(&machine.port).await?;
@@ -107,6 +126,17 @@ async fn furnish(links: &Links, machine: &MachinePlan, mark: &str) -> Result<(),
     links
         .set(&hub, |hub| hub.alias(mark).mtu(machine.mtu).up())
         .await
+}
+
+/// The rules speak of what arrives by the bridge, which must be there.
+fn add_rules(machine: &MachinePlan) -> Result<(), Error> {
+    if_nametoindex(machine.bridge.as_str()).map_err(|errno| Error::Link {
+        act: "find",
+        name: machine.bridge.clone(),
+        source: errno.into(),
+    })?;
+    let added = nft::apply("add the machine's rules", &rules::machine_up(machine));
+    added.map_err(|error| whose(machine, error))
 }
 
 /// If nft refused because the address, or a published port, is another machine's, says so.

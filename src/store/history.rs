@@ -13,7 +13,7 @@ pub struct HistoryRow {
     /// When it began: RFC 3339, UTC.
     pub at: String,
     pub action: String,
-    /// `machine`, `volume`, `image` or `network`.
+    /// `machine`, `volume`, `image`, `network`, `daemon` or `service`.
     pub target: String,
     pub name: String,
     pub duration_ms: i64,

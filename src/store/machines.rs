@@ -246,17 +246,48 @@ impl Store {
         Ok(query.query_row([], |row| row.get(0))?)
     }
 
-    /// Machines that ran when the host went down and are to come up again.
+    /// The processes of all machines that run and to which nothing is being done.
+    pub fn running_processes(&self) -> Result<Vec<(MachineId, ProcessRow)>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT id, pid, pid_started, boot_id FROM machines WHERE status = 'running' \
+             AND pid IS NOT NULL AND id NOT IN (SELECT machine_id FROM operations)",
+        )?;
+        let rows = query.query_map([], |row| {
+            let mut fields = Fields::of(row);
+            let id = fields.parsed()?;
+            Ok((id, process(fields.next()?, fields.next()?, fields.next()?)))
+        })?;
+        let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id, process)| Some((id, process?)))
+            .collect())
+    }
+
+    /// Machines that are down, to which nothing is being done, and that are to come up again: those that ran when the
+    /// host went down, and those whose restart a daemon did not live to see.
     pub fn machines_to_resume(&self) -> Result<Vec<MachineRow>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM machines WHERE resume AND status = 'stopped' ORDER BY name"
+            "SELECT {COLUMNS} FROM machines WHERE resume AND status IN ('stopped', 'failed') \
+             AND id NOT IN (SELECT machine_id FROM operations) ORDER BY name"
         ))?;
         let rows = query.query_map([], from_row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Says whether a machine is to come up again because the host took it down.
+    /// Whether a machine is down and to come up again by itself.
+    pub fn is_to_resume(&self, id: &MachineId) -> Result<bool, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM machines \
+             WHERE id = ?1 AND resume AND status IN ('stopped', 'failed'))",
+        )?;
+        Ok(query.query_row([id.to_string()], |row| row.get(0))?)
+    }
+
+    /// Says whether a machine is to come up again by itself. That it runs, or that somebody stops it, settles it.
     pub fn set_resume(&self, id: &MachineId, resume: bool) -> Result<(), Error> {
         self.lock().execute(
             "UPDATE machines SET resume = ?2 WHERE id = ?1",
@@ -373,7 +404,8 @@ pub(super) fn put_status(
     failure: Option<&str>,
 ) -> Result<(), Error> {
     connection.execute(
-        "UPDATE machines SET status = ?2, failure = ?3 WHERE id = ?1",
+        "UPDATE machines SET status = ?2, failure = ?3, \
+         resume = resume AND ?2 NOT IN ('running', 'stopping') WHERE id = ?1",
         params![id.to_string(), status.as_str(), failure],
     )?;
     Ok(())

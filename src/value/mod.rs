@@ -2,6 +2,7 @@
 
 mod port;
 mod variable;
+mod url;
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use port::{PortMapping, Protocol};
 pub use variable::{BadVariable, Variable};
+pub(crate) use url::without_password;
 
 use crate::error::{Advice, Kind};
 

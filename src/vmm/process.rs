@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ impl Process {
         Ok(Process {
             pid,
             started: stat.started,
-            boot_id: boot_id()?,
+            boot_id: boot_id()?.into(),
         })
     }
 
@@ -136,11 +137,14 @@ impl Stat {
     }
 }
 
-/// The identifier of this boot.
-pub fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim()
-        .into())
+/// The identifier of this boot. It is read once: a process never lives to see another.
+pub fn boot_id() -> io::Result<&'static str> {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(known) = BOOT.get() {
+        return Ok(known);
+    }
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(BOOT.get_or_init(|| text.trim().into()))
 }
 
 #[cfg(test)]

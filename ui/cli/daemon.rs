@@ -1,24 +1,33 @@
 //! `sistemo up` and `down`: the daemon, which watches over machines.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use sd_notify::NotifyState;
 use serde_json::json;
+use sistemo::engine::Engine;
 use sistemo::event::{Event, Progress};
 use sistemo::host::background::background;
+use sistemo::machine::{Machines, Orders, Sign};
 use sistemo::vmm::Process;
 use tokio::net::UnixDatagram;
 use tokio::signal::unix::SignalKind;
+use tokio::sync::mpsc;
 
 use super::Context;
+use super::log;
 use super::output::{self, Format};
 use super::report::Failure;
 use super::terminal;
 
-/// How long `down` waits for the daemon, which has nothing to do but to stop watching.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// How long `down` waits for the daemon, which may have a start to take back before it ends.
+const FAREWELL: Duration = Duration::from_secs(30);
+/// A log of the background daemon that has grown beyond this is put aside when the next one starts. In bytes.
+const LONGEST_LOG: u64 = 4 << 20;
 
 /// Run the daemon: it notices machines that crash, starts them again as they are to be, and keeps the network whole
 ///
@@ -29,72 +38,128 @@ pub(crate) struct Up {
     /// Come back once it runs in the background
     #[arg(short, long)]
     detach: bool,
+
+    /// How much it logs [default: info, or as SISTEMO_LOG says]
+    #[arg(long, value_name = "LEVEL", value_enum, hide_default_value = true)]
+    pub(super) log_level: Option<log::Level>,
 }
 
 pub(crate) async fn up(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
     if args.detach {
-        return detach(context).await;
+        return detach(context, args).await;
     }
-    let mut hang_up = terminal::signals(SignalKind::hangup());
-    loop {
-        let engine = context.engine().await?;
-        let supervisor = engine.machines().supervise()?;
-        let stop = context.cancel.child_token();
-        let interval = engine.config().reconcile_interval;
-        let progress = journal();
-        let watching = supervisor.run(interval, &progress, &stop, ready());
-        tokio::pin!(watching);
-        let reload = async {
-            match &mut hang_up {
-                Some(signals) => drop(signals.recv().await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            outcome = &mut watching => {
-                outcome?;
-                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-                return Ok(ExitCode::SUCCESS);
-            }
-            () = reload => {
-                say("reading the settings again");
-                stop.cancel();
-                watching.await?;
-            }
-        }
+    let engine = context.untended()?;
+    let supervisor = engine.machines().supervise()?;
+    allow_many_files();
+    let (send, renewed) = mpsc::channel(1);
+    let orders = Orders {
+        progress: journal(),
+        stop: context.cancel.clone(),
+        renewed,
+        // Twice as often as it must (sd_watchdog_enabled(3)).
+        heartbeat: sd_notify::watchdog_enabled().map(|limit| limit / 2),
+    };
+    let watching = supervisor.run(orders, tell());
+    tokio::pin!(watching);
+    let outcome = tokio::select! {
+        outcome = &mut watching => outcome,
+        never = heed_hang_ups(context, engine, send) => match never {},
+    };
+    say_to_manager(&[NotifyState::Stopping]);
+    match &outcome {
+        Ok(()) => tracing::info!("ended; machines go on running"),
+        Err(error) => tracing::error!("ended: {error}"),
+    }
+    outcome?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every machine that runs takes a descriptor; what a login shell allows is not enough for a thousand.
+fn allow_many_files() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 
-/// Tells the service manager, and whoever started this in the background, that everything is watched; after every walk
-/// the service manager's watchdog (sd_notify(3)).
-fn ready() -> impl FnMut() {
+/// Tells the service manager, or whoever started this in the background, how it goes (sd_notify(3)).
+fn tell() -> impl FnMut(Sign) {
     let mut first = true;
-    move || {
-        if std::mem::take(&mut first) {
-            say("watching over machines");
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    move |sign| match sign {
+        Sign::Watching(machines) => {
+            let plural = if machines == 1 { "" } else { "s" };
+            let status = format!("watching over {machines} machine{plural}");
+            say_to_manager(&[NotifyState::Status(&status)]);
+            if std::mem::take(&mut first) {
+                tracing::info!(machines, "watching over machines");
+                say_to_manager(&[NotifyState::Ready]);
+            }
         }
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        Sign::Alive => say_to_manager(&[NotifyState::Watchdog]),
     }
 }
 
-/// Lines for the journal, which adds the time.
+/// Without a manager nobody hears it.
+fn say_to_manager(what: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(what) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
+
+/// Reads the settings again with every SIGHUP and hands the machines under them on. Settings that are wrong change
+/// nothing.
+async fn heed_hang_ups(
+    context: &Context,
+    mut engine: Engine,
+    renewed: mpsc::Sender<Machines>,
+) -> std::convert::Infallible {
+    let Some(mut signals) = terminal::signals(SignalKind::hangup()) else {
+        return std::future::pending().await;
+    };
+    while signals.recv().await.is_some() {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            say_to_manager(&[NotifyState::Reloading, now]);
+        }
+        match read_again(context, &engine) {
+            Ok(newer) => {
+                engine = newer;
+                // The supervisor ends before this does.
+                let _ = renewed.send(engine.machines().clone()).await;
+            }
+            Err(error) => {
+                let hint = error.hint().unwrap_or_default();
+                tracing::error!("the settings stay as they were: {error}; {hint}");
+            }
+        }
+        say_to_manager(&[NotifyState::Ready]);
+    }
+    std::future::pending().await
+}
+
+/// The engine under the settings as they are now.
+fn read_again(context: &Context, engine: &Engine) -> sistemo::error::Result<Engine> {
+    let config = context.config()?;
+    let changes = engine.config().changes(&config);
+    let newer = Engine::open(config, super::programs())?;
+    if changes.is_empty() {
+        tracing::info!("the settings were read again: nothing has changed");
+    }
+    for change in changes {
+        tracing::info!("the settings were read again: {change}");
+    }
+    Ok(newer)
+}
+
+/// Notes as lines of the log.
 pub(super) fn journal() -> Progress {
     Progress::new(|event| match event {
-        Event::Note { text } => say(&text),
+        Event::Note { text } => tracing::info!("{text}"),
         Event::Step { .. } | Event::Transfer { .. } => {}
     })
 }
 
-/// A line of the daemon's own log. Nobody can be told that nobody reads it.
-fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
 /// Starts the daemon in a session of its own, with its lines in `daemon.log`, and waits until it watches: it says so as
 /// it would to a service manager.
-async fn detach(context: &Context) -> Result<ExitCode, Failure> {
+async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     if let Some(pid) = engine.machines().supervisor() {
         return Err(sistemo::machine::Error::Supervised(pid).into());
@@ -113,17 +178,17 @@ async fn detach(context: &Context) -> Result<ExitCode, Failure> {
         let folder = tempfile::tempdir()?;
         let socket = folder.path().join("notify");
         let notices = UnixDatagram::bind(&socket)?;
-        let out = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&log)?;
+        let out = open_log(&log)?;
         let mut command = tokio::process::Command::new(std::env::current_exe()?);
         command
             .arg("--data-dir")
             .arg(&data_dir)
             .arg("up")
             .env("NOTIFY_SOCKET", &socket);
+        if let Some(level) = args.log_level {
+            let level = format!("{level:?}").to_lowercase();
+            command.args(["--log-level", &level]);
+        }
         let mut child = background(&mut command, out)?;
         let pid = child.id().unwrap_or_default();
         let mut notice = [0; 512];
@@ -148,6 +213,18 @@ async fn detach(context: &Context) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Opens the log of the background daemon to write on; a long one begins anew, and the one before is kept.
+fn open_log(path: &Path) -> std::io::Result<File> {
+    if path.metadata().is_ok_and(|meta| meta.len() > LONGEST_LOG) {
+        std::fs::rename(path, path.with_extension("log.1"))?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
 /// End the daemon; machines go on running
 #[derive(clap::Args)]
 pub(crate) struct Down {}
@@ -155,9 +232,7 @@ pub(crate) struct Down {}
 pub(crate) async fn down(context: &Context) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     let Some(pid) = engine.machines().supervisor() else {
-        if context.format == Format::Table {
-            output::say("the daemon is not up\n");
-        }
+        say_down(context, None, "the daemon is not up");
         return Ok(ExitCode::SUCCESS);
     };
     let refused = |why: String| Failure::Refused {
@@ -179,8 +254,15 @@ pub(crate) async fn down(context: &Context) -> Result<ExitCode, Failure> {
             )));
         }
     }
-    if context.format == Format::Table {
-        output::say("the daemon is down; machines go on running\n");
-    }
+    let said = "the daemon is down; machines go on running";
+    say_down(context, Some(pid), said);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which process has ended, if one has.
+fn say_down(context: &Context, pid: Option<u32>, said: &str) {
+    match context.format {
+        Format::Json => output::json(&json!({ "pid": pid })),
+        Format::Table => output::say(&format!("{said}\n")),
+    }
 }

@@ -8,12 +8,14 @@ mod doctor;
 mod each;
 mod history;
 mod image;
+mod log;
 mod machine;
 mod network;
 mod output;
 mod progress;
 mod quickstart;
 mod report;
+mod service;
 mod setup;
 mod shell;
 mod terminal;
@@ -89,6 +91,9 @@ enum Command {
     Up(daemon::Up),
     /// End the daemon; machines go on running
     Down(daemon::Down),
+    /// Have systemd run the daemon: at boot, and again when it fails
+    #[command(subcommand)]
+    Service(service::Service),
     #[command(hide = true)]
     Attend(attend::Attend),
     /// Show what was done, when and how it ended
@@ -168,7 +173,14 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    report::log_to_stderr();
+    let logging = match &cli.command {
+        Some(Command::Up(args)) => log::start(args.log_level, Some(log::Level::Info)),
+        Some(Command::Attend(_)) => log::start(None, Some(log::Level::Info)),
+        _ => log::start(None, None),
+    };
+    if let Err(failure) = logging {
+        return report::failure(&failure, cli.output);
+    }
     let mut runtime = match cli.command.as_ref().is_some_and(Command::has_much_to_do) {
         true => tokio::runtime::Builder::new_multi_thread(),
         // What waits for one thing at a time gains nothing from threads but the way between them.
@@ -217,6 +229,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Image(args)) => image::run(&context, args).await,
         Some(Command::Up(args)) => Box::pin(daemon::up(&context, &args)).await,
         Some(Command::Down(_)) => daemon::down(&context).await,
+        Some(Command::Service(args)) => service::run(&context, args).await,
         Some(Command::Attend(_)) => attend::run(&context).await,
         Some(Command::History(args)) => history::run(&context, &args).await,
         Some(Command::Config { command }) => config::run(&context, command),

@@ -42,6 +42,9 @@ pub(crate) fn status(kind: Kind) -> ExitCode {
 pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
     let (kind, message, detail, hint) = match failure {
         Failure::Engine(error) => (error.kind(), error.report(), error.detail(), error.hint()),
+        Failure::Usage { message, hint } => {
+            (Kind::Usage, message.clone(), None, Some(hint.clone()))
+        }
         Failure::Refused { message, hint } => {
             (Kind::Refused, message.clone(), None, Some(hint.clone()))
         }
@@ -65,16 +68,4 @@ pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
         }
     }
     status(kind)
-}
-
-/// Sends the engine's diagnostics to stderr when `SISTEMO_LOG` asks for them (`SISTEMO_LOG=sistemo=debug`).
-pub(crate) fn log_to_stderr() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("SISTEMO_LOG") {
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            // It would complain of a closed stderr to stderr, and panic.
-            .log_internal_errors(false)
-            .init();
-    }
 }

@@ -1,7 +1,7 @@
 //! Networks and machines come and go, from any state, any number of times.
 
 use super::lab::{Guest, Lab, inside, network, sh};
-use crate::network::{SeenMachine, namespace};
+use crate::network::{Home, SeenMachine, namespace};
 
 const WHOLE: SeenMachine = SeenMachine {
     namespace: true,
@@ -267,4 +267,30 @@ async fn qemu_opens_the_tap() {
     assert!(!said.contains("could not"), "{said}");
     assert!(said.contains("(qemu)"), "{said}");
     lab.home.detach(&plan).await.unwrap();
+}
+
+#[test]
+fn a_home_may_be_where_the_process_is() {
+    let lab = Lab::new();
+    let net = network(79);
+    let plan = lab.machine(&net, 2);
+    // Threads that begin in the lab are there, as those of a process are on its host.
+    let work = move || {
+        let home = Home::open("host").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            home.up(&net).await.unwrap();
+            home.attach(&plan).await.unwrap();
+            let seen = home.seen().await.unwrap();
+            assert_eq!(seen.machines, [(short(&plan.namespace), WHOLE)].into());
+            home.attach(&plan).await.unwrap();
+            home.detach(&plan).await.unwrap();
+            home.down(&net).await.unwrap();
+            assert!(home.seen().await.unwrap().machines.is_empty());
+        });
+    };
+    lab.home.run(work).unwrap();
 }

@@ -82,7 +82,7 @@ pub fn probe(data_dir: &Path) -> Probe {
     if let (true, Ok(boot_id)) = (probe.certain, boot_id) {
         let entry = Remembered {
             revision: REVISION,
-            boot_id,
+            boot_id: boot_id.into(),
             probe: probe.clone(),
         };
         // An answer that cannot be remembered is asked for again: slower, never wrong.

@@ -59,7 +59,11 @@ fn the_answer_is_remembered_for_this_boot_only() {
             certain: true,
         },
     };
-    remember(&path, &planted(crate::vmm::process::boot_id().unwrap())).unwrap();
+    remember(
+        &path,
+        &planted(crate::vmm::process::boot_id().unwrap().into()),
+    )
+    .unwrap();
     assert_eq!(probe(dir.path()).reason, "planted");
     remember(&path, &planted("another boot".into())).unwrap();
     let fresh = probe(dir.path());
