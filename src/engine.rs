@@ -75,6 +75,7 @@ impl Engine {
             registry_url: config.registry_url.clone(),
             registry_mirrors: config.registry_mirrors.clone(),
             docker_config: None,
+            keep_free: config.min_disk_free,
         };
         let images = Images::open(&paths.images(), store.clone(), options)?;
         let machines = Machines::new(Rooms {

@@ -51,6 +51,26 @@ pub trait Advice: StdError {
     }
 }
 
+/// The way out of what the kernel says about a disk, when it is the disk that is at fault.
+pub fn way_out_of(error: &std::io::Error) -> Option<String> {
+    use std::io::ErrorKind as Io;
+    const FREE: &str = "free some space there: sistemo image prune, sistemo volume list";
+    Some(match error.kind() {
+        Io::StorageFull => FREE.into(),
+        Io::QuotaExceeded => format!("the quota of this user is used up; raise it, or {FREE}"),
+        Io::FileTooLarge => {
+            "files may not become that large here: raise the limit (ulimit -f), or use a file system that holds larger files"
+                .into()
+        }
+        Io::ReadOnlyFilesystem => "mount the file system for writing, or name another with --data-dir".into(),
+        Io::PermissionDenied => "run it as root (sudo), or name another data directory with --data-dir".into(),
+        _ if error.raw_os_error() == Some(nix::libc::EIO) => {
+            "the disk may be failing; see what the kernel says: dmesg".into()
+        }
+        _ => return None,
+    })
+}
+
 /// Any failure of the engine.
 #[derive(Debug)]
 pub struct Error(Box<dyn Failure>);
@@ -86,8 +106,13 @@ impl Error {
     /// The error and its causes, outermost first, joined by `: `; a cause whose text the one above already ends with
     /// is left out.
     pub fn report(&self) -> String {
-        let mut text = self.0.to_string();
-        let mut cause = self.0.source();
+        Error::report_of(&*self.0)
+    }
+
+    /// The same of an error that is a module's own yet.
+    pub(crate) fn report_of(error: &dyn StdError) -> String {
+        let mut text = error.to_string();
+        let mut cause = error.source();
         while let Some(error) = cause {
             let more = error.to_string();
             if !text.ends_with(&more) {

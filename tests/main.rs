@@ -8,6 +8,7 @@
 mod support;
 
 mod bad_input;
+mod build;
 mod cli;
 mod crash;
 mod crowd;

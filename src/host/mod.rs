@@ -5,6 +5,7 @@ pub mod command;
 pub mod doctor;
 pub mod packages;
 pub mod setup;
+pub mod space;
 pub mod tap;
 
 use crate::error::Advice;

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
 use std::sync::mpsc;
 
 use futures_util::{StreamExt, stream};
@@ -59,7 +58,14 @@ impl Images {
             let (images, made, cancel) = (self.clone(), made.clone(), cancel.clone());
             let layers = manifest.layers.clone();
             resolve::blocking(move || {
-                make(&layers, &layering, &digest, arriving, &made, &cancel)?;
+                let making = Making::begin(
+                    &made,
+                    layering.created,
+                    Whiteouts::Honoured,
+                    images.options.keep_free,
+                    &cancel,
+                )?;
+                make(making, &layers, &layering, &digest, arriving)?;
                 images.keep(
                     &made,
                     &names,
@@ -182,15 +188,13 @@ fn check_kinds(name: &str, manifest: &OciImageManifest) -> Result<(), Error> {
 
 /// Lays the layers over one another in their order, each as soon as its file has come.
 fn make(
+    mut making: Making,
     layers: &[OciDescriptor],
     layering: &Layering,
     digest: &str,
     arriving: mpsc::Receiver<Arrived>,
-    made: &Path,
-    cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let mut here: HashMap<String, File> = HashMap::new();
-    let mut making = Making::begin(made, layering.created, Whiteouts::Honoured, cancel)?;
     for (number, layer) in layers.iter().enumerate() {
         let file = loop {
             // A layer may be there twice; each time is read from its beginning.

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::{Machines, Rooms};
 use crate::error::Result;
-use crate::store;
 use crate::store::history::HistoryRow;
 use crate::value::Name;
 
@@ -22,8 +21,7 @@ impl Machines {
 }
 
 impl Rooms {
-    /// Writes down what was done to a `machine`, a `volume` or a `network`. History that cannot be written stops
-    /// nothing.
+    /// Writes down what was done to a `machine`, a `volume` or a `network`.
     pub(super) fn note_history(
         &self,
         target: &str,
@@ -32,19 +30,8 @@ impl Rooms {
         begun: Instant,
         outcome: &Result<()>,
     ) {
-        let took = begun.elapsed();
-        let row = HistoryRow {
-            id: 0,
-            at: store::ago(took),
-            action: action.into(),
-            target: target.into(),
-            name: name.to_string(),
-            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            ok: outcome.is_ok(),
-            error: outcome.as_ref().err().map(ToString::to_string),
-        };
-        if let Err(error) = self.store.add_history(&row) {
-            tracing::warn!(%error, "history was not written");
-        }
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        self.store
+            .note_history(target, action, name.as_str(), begun, error);
     }
 }
