@@ -22,5 +22,6 @@ mod lifecycle;
 mod limits;
 mod names;
 mod networks;
+mod prune;
 mod storm;
 mod volumes;

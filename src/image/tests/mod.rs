@@ -3,6 +3,7 @@
 
 mod hostile;
 mod http;
+mod prune;
 mod pull;
 mod registry;
 mod take;
