@@ -23,5 +23,6 @@ mod limits;
 mod names;
 mod networks;
 mod prune;
+mod store;
 mod storm;
 mod volumes;

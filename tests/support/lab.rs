@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use serde_json::Value;
 
@@ -156,6 +157,30 @@ impl Lab {
             .args(shlex::split(line).expect("a shell line"))
             .envs(own.chain(variables.iter().copied()));
         command
+    }
+
+    /// What a command says that fails because its data directory is on a file system that can only be read.
+    #[track_caller]
+    pub fn run_read_only(&self, line: &str) -> String {
+        let data = self.data_dir();
+        let mut command = self.command(line, &[]);
+        // SAFETY: nothing here allocates but the paths, and no other thread of the child is there to hold a lock.
+        unsafe {
+            command.pre_exec(move || {
+                alone_with_mounts()?;
+                let flags = MsFlags::MS_BIND;
+                mount(Some(&data), &data, None::<&str>, flags, None::<&str>)?;
+                let flags = flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+                Ok(mount(
+                    None::<&str>,
+                    &data,
+                    None::<&str>,
+                    flags,
+                    None::<&str>,
+                )?)
+            });
+        }
+        Going::start(line, command, Vec::new()).wait().fails(1)
     }
 
     /// A machine as `machine status -o json` has it.
@@ -309,6 +334,13 @@ impl Drop for Lab {
             .args(["netns", "del", &self.namespace])
             .status();
     }
+}
+
+/// Gives this process mounts of its own.
+fn alone_with_mounts() -> nix::Result<()> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?;
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
 }
 
 fn ip(words: &[&str]) {
