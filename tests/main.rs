@@ -14,6 +14,7 @@ mod crash;
 mod crowd;
 mod daemon;
 mod deploy_fails;
+mod disk_full;
 mod expose;
 mod faults;
 mod host;

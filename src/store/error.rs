@@ -31,6 +31,9 @@ pub enum Error {
     /// Its bytes are not what SQLite wrote.
     #[error("the database {} is damaged", path.display())]
     Damaged { path: PathBuf, source: Cause },
+    /// Its disk has no room for what SQLite needs to work with it.
+    #[error("cannot open the database {}: its disk is full", .0.display())]
+    Full(PathBuf),
     /// Somebody else is at it and does not end.
     #[error("another process has held the database {} for {} s", .0.display(), BUSY.as_secs())]
     Held(PathBuf),
@@ -47,12 +50,14 @@ impl Failure {
             Failure::Newer { found, known } => Error::Newer { path, found, known },
             Failure::Foreign => Error::Foreign(path),
             Failure::Held => Error::Held(path),
+            Failure::Full => Error::Full(path),
             Failure::Database(error) => match code(&error) {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged {
                     path,
                     source: error.into(),
                 },
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Held(path),
+                Some(ErrorCode::DiskFull) => Error::Full(path),
                 _ => Error::Open {
                     path,
                     source: error.into(),
@@ -74,16 +79,14 @@ fn code(error: &rusqlite::Error) -> Option<ErrorCode> {
     error.sqlite_error_code()
 }
 
+const FULL: &str = "the disk that the data directory is on is full; free some space there: sistemo image prune, sistemo volume list";
 const DAMAGED: &str = "nothing was changed. Put a copy of it there if you have one; else save what can be read of it: \
      sqlite3 sistemo.db .recover | sqlite3 new.db. To begin anew move it away; disks and images stay";
 
 /// The way out of what SQLite says, when there is one.
 pub(super) fn way_out_of(error: &rusqlite::Error) -> Option<String> {
     Some(match code(error)? {
-        ErrorCode::DiskFull => {
-            "the disk that the data directory is on is full; free some space there: sistemo image prune, sistemo volume list"
-                .into()
-        }
+        ErrorCode::DiskFull => FULL.into(),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => held("sistemo.db"),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => DAMAGED.into(),
         ErrorCode::SystemIoFailure => {
@@ -120,6 +123,7 @@ impl Advice for Error {
                 Some("nothing was changed; name another data directory: --data-dir".into())
             }
             Error::Damaged { .. } => Some(DAMAGED.into()),
+            Error::Full(_) => Some(FULL.into()),
             Error::Held(path) => Some(held(&path.display().to_string())),
             Error::Query(error) => way_out_of(error),
         }

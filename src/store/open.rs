@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
+use crate::host::space;
+use crate::value::ByteSize;
+
 /// How long a query waits for another process's write.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
@@ -26,6 +29,8 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     ])
 });
 
+/// What must be free on the disk for the index of the log and a first few pages of it.
+const ROOM: ByteSize = ByteSize::bytes(128 << 10);
 /// How many of SQLite's instructions lie between two moments at which tests interrupt a migration.
 const PART: i32 = 100;
 
@@ -35,6 +40,7 @@ pub(super) enum Failure {
     Database(rusqlite::Error),
     Newer { found: i64, known: i64 },
     Foreign,
+    Full,
     Held,
     Other(rusqlite_migration::Error),
 }
@@ -64,6 +70,7 @@ impl From<rusqlite_migration::Error> for Failure {
 pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
     // Whoever opens a new database makes its tables, and SQLite has two that do so at once fail.
     let _alone = lock_folder(path)?;
+    check_room(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     let pending = recognise(&connection)?;
@@ -83,6 +90,23 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
         migrated?;
     }
     Ok(connection)
+}
+
+/// Refuses when the index of the log is to be made (<https://sqlite.org/walformat.html>, section 2) and the disk has no
+/// room for it. SQLite has many words for that, and where a block is smaller than a page of memory, writing to the index
+/// ends the process.
+fn check_room(path: &Path) -> Result<(), Failure> {
+    let mut index = path.as_os_str().to_owned();
+    index.push("-shm");
+    if Path::new(&index).exists() {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(path);
+    match space::check(folder, ROOM, ByteSize::bytes(0)) {
+        Err(space::Error::Full { .. }) => Err(Failure::Full),
+        // What cannot be told is tried.
+        _ => Ok(()),
+    }
 }
 
 /// Tells by how many migrations were made whether this program understands the database, before it changes anything,

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -33,9 +33,15 @@ pub struct Lab {
 impl Lab {
     /// A lab for tests that run machines; waits for its turn. It has a kernel, and machines are small.
     pub fn new() -> Lab {
+        Lab::on(|_| ())
+    }
+
+    /// The same with a data directory that is made ready first.
+    pub fn on(ready: impl FnOnce(&Path)) -> Lab {
         let turn = Turn::take();
         let mut lab = Lab::bare();
         lab.turn = Some(turn);
+        ready(&lab.data_dir());
         cache::lend_kernel(&lab.data_dir().join("kernels"));
         lab
     }

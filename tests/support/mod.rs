@@ -4,9 +4,13 @@ mod audit;
 mod cache;
 mod lab;
 mod left;
+mod registry;
 mod session;
+mod small_disk;
 mod turn;
 
 pub use cache::Image;
 pub use lab::Lab;
 pub use left::output;
+pub use registry::Container;
+pub use small_disk::{Kind, SmallDisk, on_small_disk};
