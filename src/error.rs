@@ -5,6 +5,8 @@
 
 use std::error::Error as StdError;
 
+use nix::errno::Errno;
+
 /// How a failure is to be taken by whoever asked. Front ends turn it into an exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -69,6 +71,20 @@ pub fn way_out_of(error: &std::io::Error) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// The same of a program's words, in which it passes on what the kernel said.
+pub fn way_out_of_words(words: &str) -> Option<String> {
+    // As strerror(3) has them in the C locale, and as Go has the first.
+    let known = [
+        ("No space left on device", Errno::ENOSPC),
+        ("no space left on device", Errno::ENOSPC),
+        ("Disk quota exceeded", Errno::EDQUOT),
+        ("File too large", Errno::EFBIG),
+        ("Input/output error", Errno::EIO),
+    ];
+    let (_, errno) = known.into_iter().find(|(said, _)| words.contains(said))?;
+    way_out_of(&errno.into())
 }
 
 /// Any failure of the engine.

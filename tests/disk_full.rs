@@ -1,18 +1,19 @@
 //! A disk that gets full at any write of a deploy, a pull, an import or the making of a volume: that is said, with a way
 //! out, and all of it is undone.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Container, Image, Kind, SmallDisk, on_small_disk};
+use crate::support::{Container, Image, Kind, Lab, SmallDisk, on_small_disk};
 
 /// How many bytes are left when a command begins: each page at first, where the database and the small files are
 /// written, and then ever fewer, up to where there is enough.
 fn steps() -> impl Iterator<Item = u64> {
-    let pages = (0..32).map(|page| page * 8192);
+    let pages = (0..12).map(|page| page * 20480);
     let more = (1..).scan(256 << 10, |left: &mut u64, _| {
-        *left += (*left / 6).min(2 << 20) & !4095;
+        *left += (*left / 4).min(4 << 20) & !4095;
         Some(*left)
     });
     pages.chain(more)
@@ -141,4 +142,73 @@ fn images_from_a_registry_and_from_files() {
             fill(disk, &line, ALL, &[&format!("image delete {name} -y")]);
         }
     });
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_said_so() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let before = lab.run("image list -o json").json();
+    let large = Container::new(3 << 20);
+    let archive = lab.data_dir().with_file_name("layout.tar");
+    large.archive(&archive);
+    for (line, words) in [
+        (
+            format!("image import {}", archive.display()),
+            "File too large",
+        ),
+        (
+            format!("machine deploy {tiny} --name a --no-wait"),
+            "File too large",
+        ),
+        ("volume create 32M --name a".into(), "File too large"),
+    ] {
+        let mut command = lab.command(&line, &[]);
+        let most = 1 << 20;
+        // SAFETY: setrlimit(2) is async-signal-safe.
+        unsafe {
+            command.pre_exec(move || {
+                let limit = nix::sys::resource::Resource::RLIMIT_FSIZE;
+                Ok(nix::sys::resource::setrlimit(limit, most, most)?)
+            });
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        assert!(
+            said.contains(words) && said.contains("ulimit -f"),
+            "{line}: {said}"
+        );
+        lab.agrees(&line);
+    }
+    assert_eq!(lab.run("image list -o json").json(), before);
+    lab.has_nothing_left();
+}
+
+/// What the settings say is to stay free does, for whatever writes much.
+#[test]
+fn what_is_to_stay_free_stays_free() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let archive = lab.data_dir().with_file_name("layout.tar");
+    Container::new(1 << 20).archive(&archive);
+    for (line, status) in [
+        (format!("machine deploy {tiny} --name a --no-wait"), 4),
+        ("volume create 32M --name a".into(), 4),
+        (format!("image import {} --name a", archive.display()), 4),
+    ] {
+        let said = lab
+            .run_with(&line, &[("SISTEMO_MIN_DISK_FREE", "900T")])
+            .fails(status);
+        assert!(
+            said.contains("900 TiB") && said.contains(" free"),
+            "{line}: {said}"
+        );
+        assert!(
+            said.contains("or lower the setting min_disk_free"),
+            "{line}: {said}"
+        );
+        lab.agrees(&line);
+    }
+    lab.has_nothing_left();
 }

@@ -127,7 +127,7 @@ impl Advice for Error {
             Error::Unknown(_) | Error::NoRecipe(_) | Error::NoSuchImage { .. } => Kind::NotFound,
             Error::NoDockerfile(_) | Error::Context { .. } => Kind::NotFound,
             Error::Ambiguous(_) | Error::BadReference(_) => Kind::Usage,
-            Error::InUse(_) => Kind::Refused,
+            Error::InUse(_) | Error::Write(ext4::Error::NearlyFull { .. }) => Kind::Refused,
             Error::Space(error) => error.kind(),
             Error::Cancelled => Kind::Cancelled,
             Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -161,6 +161,9 @@ impl Advice for Error {
             | Error::LayerCount { .. }
             | Error::NoEntry(_) => {
                 "fetch it again; if that does not help, the source itself is damaged".into()
+            }
+            Error::Tool { said, .. } if error::way_out_of_words(said).is_some() => {
+                return error::way_out_of_words(said);
             }
             Error::Tool { program: "mmdebstrap", .. } => {
                 "check the network and the package sources: apt-get update; sistemo doctor".into()

@@ -14,6 +14,7 @@ use super::make::Making;
 use super::work::Work;
 use super::{Error, Image, ImageConfig, Images, disk, docker_archive, layout, pipe, resolve};
 use crate::event::Progress;
+use crate::host::space;
 use crate::value::ByteSize;
 
 impl Images {
@@ -50,6 +51,11 @@ impl Images {
     ) -> Result<Image, Error> {
         let (images, cancel, path) = (self.clone(), cancel.clone(), path.to_path_buf());
         resolve::blocking(move || {
+            images.check_space(if path.is_file() {
+                space::used(&path)
+            } else {
+                0
+            })?;
             let work = Work::new(&images.dir)?;
             let made = work.join("disk");
             let keep_free = images.options.keep_free;

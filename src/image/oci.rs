@@ -45,6 +45,8 @@ impl Images {
         let layering = Layering::parse(config.as_bytes()).map_err(Error::Config)?;
         layout::check_count(&layering, manifest.layers.len())?;
         let config = ImageConfig::parse(config.as_bytes()).map_err(Error::Config)?;
+        let sizes = manifest.layers.iter().map(|layer| layer.size);
+        self.check_space(sizes.map(|size| u64::try_from(size).unwrap_or(0)).sum())?;
         progress.step(format!("fetching {name}"));
         let work = Work::new(&self.dir)?;
         let made = work.join("disk");

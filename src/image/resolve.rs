@@ -49,7 +49,7 @@ fn form(reference: &str) -> Form<'_> {
 
 /// The name that an image has in the cache however it was asked for: `nginx` is `docker.io/library/nginx:latest`, and
 /// `debian:12` is `debian:bookworm`.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if let Some(recipe) = Recipe::named(name) {
         return recipe.full_name();
     }
@@ -69,10 +69,12 @@ fn short(name: &str) -> String {
         (Some(tag), None) if tag != "latest" => short = format!("{short}:{tag}"),
         _ => {}
     }
-    // What a recipe is called must be said in full to mean the registry's.
-    match Recipe::named(&short) {
-        Some(_) => reference.whole(),
-        None => short,
+    // What a recipe is called must be said in full to mean the registry's, and so must a repository that begins with
+    // what looks like a registry.
+    let same = |short: &Reference| short.whole() == reference.whole();
+    match (Recipe::named(&short), short.parse()) {
+        (None, Ok(parsed)) if same(&parsed) => short,
+        _ => reference.whole(),
     }
 }
 
@@ -295,6 +297,10 @@ mod tests {
             (
                 "docker.io/library/debian",
                 "docker.io/library/debian:latest",
+            ),
+            (
+                "docker.io/team.example/app",
+                "docker.io/team.example/app:latest",
             ),
             ("Not A Name", "Not A Name"),
         ] {

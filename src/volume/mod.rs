@@ -6,6 +6,8 @@
 mod clone;
 mod filesystem;
 mod place;
+#[cfg(test)]
+mod properties;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

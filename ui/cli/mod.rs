@@ -169,6 +169,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     report::log_to_stderr();
+    terminal::survive_file_limits();
     let mut runtime = match cli.command.as_ref().is_some_and(Command::has_much_to_do) {
         true => tokio::runtime::Builder::new_multi_thread(),
         // What waits for one thing at a time gains nothing from threads but the way between them.

@@ -3,6 +3,7 @@
 
 mod hostile;
 mod http;
+mod properties;
 mod prune;
 mod pull;
 mod registry;
