@@ -4,7 +4,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::error::{Advice, Kind, Result};
+use crate::error::{self, Advice, Kind, Result};
 use crate::image::{Images, Options};
 use crate::machine::{Machines, Paths, Rooms};
 use crate::network::Home;
@@ -26,7 +26,9 @@ impl Advice for Error {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("run it as root (sudo), or name another with --data-dir".into())
+        let Error::DataDir { source, .. } = self;
+        error::way_out_of(source)
+            .or_else(|| Some("run it as root (sudo), or name another with --data-dir".into()))
     }
 }
 
@@ -75,6 +77,7 @@ impl Engine {
             registry_url: config.registry_url.clone(),
             registry_mirrors: config.registry_mirrors.clone(),
             docker_config: None,
+            keep_free: config.min_disk_free,
         };
         let images = Images::open(&paths.images(), store.clone(), options)?;
         let machines = Machines::new(Rooms {

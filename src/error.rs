@@ -5,6 +5,8 @@
 
 use std::error::Error as StdError;
 
+use nix::errno::Errno;
+
 /// How a failure is to be taken by whoever asked. Front ends turn it into an exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -51,6 +53,40 @@ pub trait Advice: StdError {
     }
 }
 
+/// The way out of what the kernel says about a disk, when it is the disk that is at fault.
+pub fn way_out_of(error: &std::io::Error) -> Option<String> {
+    use std::io::ErrorKind as Io;
+    const FREE: &str = "free some space there: sistemo image prune, sistemo volume list";
+    Some(match error.kind() {
+        Io::StorageFull => FREE.into(),
+        Io::QuotaExceeded => format!("the quota of this user is used up; raise it, or {FREE}"),
+        Io::FileTooLarge => {
+            "files may not become that large here: raise the limit (ulimit -f), or use a file system that holds larger files"
+                .into()
+        }
+        Io::ReadOnlyFilesystem => "mount the file system for writing, or name another with --data-dir".into(),
+        Io::PermissionDenied => "run it as root (sudo), or name another data directory with --data-dir".into(),
+        _ if error.raw_os_error() == Some(nix::libc::EIO) => {
+            "the disk may be failing; see what the kernel says: dmesg".into()
+        }
+        _ => return None,
+    })
+}
+
+/// The same of a program's words, in which it passes on what the kernel said.
+pub fn way_out_of_words(words: &str) -> Option<String> {
+    // As strerror(3) has them in the C locale, and as Go has the first.
+    let known = [
+        ("No space left on device", Errno::ENOSPC),
+        ("no space left on device", Errno::ENOSPC),
+        ("Disk quota exceeded", Errno::EDQUOT),
+        ("File too large", Errno::EFBIG),
+        ("Input/output error", Errno::EIO),
+    ];
+    let (_, errno) = known.into_iter().find(|(said, _)| words.contains(said))?;
+    way_out_of(&errno.into())
+}
+
 /// Any failure of the engine.
 #[derive(Debug)]
 pub struct Error(Box<dyn Failure>);
@@ -86,8 +122,13 @@ impl Error {
     /// The error and its causes, outermost first, joined by `: `; a cause whose text the one above already ends with
     /// is left out.
     pub fn report(&self) -> String {
-        let mut text = self.0.to_string();
-        let mut cause = self.0.source();
+        Error::report_of(&*self.0)
+    }
+
+    /// The same of an error that is a module's own yet.
+    pub(crate) fn report_of(error: &dyn StdError) -> String {
+        let mut text = error.to_string();
+        let mut cause = error.source();
         while let Some(error) = cause {
             let more = error.to_string();
             if !text.ends_with(&more) {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod fault;
 pub mod guest;
 pub mod host;
 pub mod image;

@@ -97,6 +97,6 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "min_disk_free",
         default: "1G",
-        meaning: "disk space that deploys leave free",
+        meaning: "disk space that deploys, pulls and builds leave free",
     },
 ];

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::keys::KEYS;
 use self::values::Values;
-use crate::error::{Advice, Kind};
+use crate::error::{self, Advice, Kind};
 use crate::value::{ByteSize, without_password};
 use crate::vmm::Choice;
 
@@ -82,21 +82,21 @@ pub enum Error {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Write { .. } => Kind::Failed,
+            Error::Read { .. } | Error::Write { .. } => Kind::Failed,
             _ => Kind::Usage,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Read { path, .. } => {
-                Some(format!("make {} readable or remove it", path.display()))
-            }
+            Error::Read { path, source } => Some(
+                error::way_out_of(source)
+                    .unwrap_or_else(|| format!("make {} readable or remove it", path.display())),
+            ),
             Error::Toml { .. } => Some("a line reads: default_memory = \"1G\"".into()),
-            Error::Write { path, .. } => Some(format!(
-                "run it as root (sudo), or make {} writable",
-                path.display()
-            )),
+            Error::Write { path, source } => Some(error::way_out_of(source).unwrap_or_else(|| {
+                format!("run it as root (sudo), or make {} writable", path.display())
+            })),
             Error::Unknown { key, .. } | Error::NoSuchKey(key) => Some(match nearest(key) {
                 Some(near) => format!("did you mean {near}?"),
                 None => {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::kernel::{self, Kernel};
 use super::words::{CONFIG_PATH, Config, MODULES_DIR, MODULES_ORDER, PROGRAM_PATH};
-use crate::error::Advice;
+use crate::error::{self, Advice};
 
 /// Directories of the initramfs, parents first.
 const DIRECTORIES: [&str; 7] = [
@@ -69,7 +69,7 @@ impl Advice for Error {
                 Some("sistemo-guest belongs beside the sistemo program: install both again".into())
             }
             Error::Kernel(error) => error.hint(),
-            Error::Read { .. } | Error::Write { .. } => None,
+            Error::Read { source, .. } | Error::Write { source, .. } => error::way_out_of(source),
         }
     }
 }

@@ -10,7 +10,7 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{PrivateKey, PublicKey};
 
-use crate::error::Advice;
+use crate::error::{self, Advice};
 
 /// A failure around a key.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,7 @@ impl Advice for Error {
                 "move {} away; a new pair is made, which running machines take at their next start",
                 path.display()
             )),
+            Error::File { source, .. } => error::way_out_of(source),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use crate::error::Advice;
+use crate::error::{self, Advice};
 
 /// How many lines of a program's output an error shows.
 const SHOWN: usize = 6;
@@ -60,7 +60,9 @@ impl Advice for Error {
                 .iter()
                 .any(|word| last_lines.contains(word));
                 let locked = last_lines.contains("lock");
-                Some(if locked {
+                Some(if let Some(way_out) = error::way_out_of_words(last_lines) {
+                    way_out
+                } else if locked {
                     format!("another package manager is at work: wait for it, then try again{all}")
                 } else if cause {
                     format!("check the network and the package mirrors, then try: {line}{all}")

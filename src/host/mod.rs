@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod packages;
 pub mod service;
 pub mod setup;
+pub mod space;
 pub mod tap;
 
 use crate::error::Advice;

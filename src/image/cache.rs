@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::download::BLOBS;
-use super::{Error, Image, ImageConfig, Images, disk, work};
+use super::{Error, Image, ImageConfig, Images, disk, using, work};
 use crate::store;
 use crate::store::images::ImageRow;
 use crate::value::ByteSize;
@@ -45,16 +45,32 @@ impl Images {
     /// Takes a name away; with its last name, or when named by its digest, the image goes. Machines keep their disks,
     /// which are copies.
     pub fn delete(&self, text: &str) -> Result<(), Error> {
+        let begun = Instant::now();
+        let outcome = self.take_away(text);
+        self.note("delete", text, begun, &outcome);
+        outcome
+    }
+
+    fn take_away(&self, text: &str) -> Result<(), Error> {
         let _lock = work::lock_cache(&self.dir)?;
         let image = self.find(text)?;
         if image.names.iter().any(|name| name == text) && image.names.len() > 1 {
             return Ok(self.store.remove_image_name(text)?);
         }
-        self.store.remove_image(&image.digest)?;
-        match std::fs::remove_file(&image.path) {
+        match using::to_remove(&image.path)? {
+            Some(_lock) => self.remove_image(&image.digest),
+            None => Err(Error::InUse(image.name)),
+        }
+    }
+
+    /// Removes an image with all its names, and its disk. The caller holds the locks of both.
+    pub(super) fn remove_image(&self, digest: &str) -> Result<(), Error> {
+        let path = self.path(digest);
+        self.store.remove_image(digest)?;
+        match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
                 what: "remove",
-                path: image.path,
+                path,
                 source,
             }),
             _ => Ok(()),
@@ -101,7 +117,10 @@ impl Images {
             names: names.to_vec(),
         };
         let _lock = work::lock_cache(&self.dir)?;
-        std::fs::rename(made, &path).map_err(fail)?;
+        // One with the same bytes that a machine is being made of stays where it is.
+        if using::to_remove(&path)?.is_some() {
+            std::fs::rename(made, &path).map_err(fail)?;
+        }
         self.store.put_image(&row)?;
         self.find(&digest)
     }
@@ -139,7 +158,7 @@ impl Images {
         Ok(())
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
+    pub(super) fn path(&self, digest: &str) -> PathBuf {
         self.dir.join(format!("{}.ext4", digest.replace(':', "-")))
     }
 

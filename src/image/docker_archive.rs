@@ -17,6 +17,7 @@ use super::layer::Whiteouts;
 use super::make::Making;
 use super::pipe::Pipe;
 use super::{Error, ImageConfig, layout};
+use crate::value::ByteSize;
 
 const MANIFEST: &str = "manifest.json";
 /// How many links may lead to each other.
@@ -55,6 +56,7 @@ pub(super) fn make(
     archive: File,
     folder: &Path,
     disk: &Path,
+    keep_free: ByteSize,
     cancel: &CancellationToken,
 ) -> Result<ImageConfig, Error> {
     let entries = unpack(archive, folder, cancel)?;
@@ -73,7 +75,13 @@ pub(super) fn make(
             digests: layering.diff_ids.len(),
         });
     }
-    let mut making = Making::begin(disk, layering.created, Whiteouts::Honoured, cancel)?;
+    let mut making = Making::begin(
+        disk,
+        layering.created,
+        Whiteouts::Honoured,
+        keep_free,
+        cancel,
+    )?;
     for (number, layer) in image.layers.iter().enumerate() {
         let path = entries.find(layer)?;
         let file = File::open(path).map_err(|source| Error::File {

@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{ext4, layer};
-use crate::error::{Advice, Kind};
+use crate::error::{self, Advice, Kind};
+use crate::host::space;
 use crate::store;
 
 /// A failure around an image.
@@ -75,17 +76,59 @@ pub enum Error {
     Refused { url: String, status: String },
     #[error("the image's configuration cannot be read")]
     Config(#[source] serde_json::Error),
+    #[error("cannot build {}", path.display())]
+    Context { path: PathBuf, source: io::Error },
+    #[error("there is no Dockerfile {}", .0.display())]
+    NoDockerfile(PathBuf),
+    #[error("nothing here builds a Dockerfile{}", because(.passed))]
+    NoBuilder {
+        /// Why those that are installed do not serve.
+        passed: Vec<String>,
+        /// The command that installs one.
+        install: Option<String>,
+    },
+    #[error("{program} failed: {said}")]
+    Builder {
+        program: String,
+        said: String,
+        /// What it printed before.
+        last: Vec<String>,
+    },
+    #[error("image {0} is being made into a machine's disk")]
+    InUse(String),
     #[error("cancelled")]
     Cancelled,
     #[error(transparent)]
+    Space(#[from] space::Error),
+    #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+fn because(passed: &[String]) -> String {
+    match passed {
+        [] => ": neither buildah, podman nor docker is installed".into(),
+        passed => format!(": {}", passed.join("; ")),
+    }
+}
+
+impl Error {
+    /// The error as it is written down. What a builder prints may hold the values that it was given.
+    pub(super) fn noted(&self) -> String {
+        match self {
+            Error::Builder { program, .. } => format!("{program} failed"),
+            other => error::Error::report_of(other),
+        }
+    }
 }
 
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Unknown(_) | Error::NoRecipe(_) | Error::NoSuchImage { .. } => Kind::NotFound,
+            Error::NoDockerfile(_) | Error::Context { .. } => Kind::NotFound,
             Error::Ambiguous(_) | Error::BadReference(_) => Kind::Usage,
+            Error::InUse(_) | Error::Write(ext4::Error::NearlyFull { .. }) => Kind::Refused,
+            Error::Space(error) => error.kind(),
             Error::Cancelled => Kind::Cancelled,
             Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Kind::NotFound
@@ -119,6 +162,9 @@ impl Advice for Error {
             | Error::NoEntry(_) => {
                 "fetch it again; if that does not help, the source itself is damaged".into()
             }
+            Error::Tool { said, .. } if error::way_out_of_words(said).is_some() => {
+                return error::way_out_of_words(said);
+            }
             Error::Tool { program: "mmdebstrap", .. } => {
                 "check the network and the package sources: apt-get update; sistemo doctor".into()
             }
@@ -135,16 +181,36 @@ impl Advice for Error {
             Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "check the path".into()
             }
-            Error::File { source, .. } | Error::Write(ext4::Error::Write(source))
-                if source.raw_os_error() == Some(nix::libc::ENOSPC) =>
-            {
-                "free some space: sistemo image list, sistemo volume list".into()
+            Error::File { source, .. } | Error::Write(ext4::Error::Write(source)) => {
+                return error::way_out_of(source);
             }
             Error::Write(ext4::Error::NearlyFull { .. }) => {
-                "free some space: sistemo image list, sistemo volume list".into()
+                "free some space (sistemo image prune, sistemo volume list), or lower the setting min_disk_free"
+                    .into()
             }
+            Error::Context { .. } => {
+                "name a folder: sistemo image build -f Dockerfile DIR".into()
+            }
+            Error::NoDockerfile(_) => "say which: sistemo image build -f FILE DIR".into(),
+            Error::NoBuilder { install, .. } => match install {
+                Some(line) => format!("install one: {line}"),
+                None => "install buildah, podman or docker".into(),
+            },
+            Error::Builder { .. } => {
+                "mend the Dockerfile, or what it needs, and build it again".into()
+            }
+            Error::InUse(_) => "try again in a moment".into(),
+            Error::Space(error) => return error.hint(),
+            Error::Store(error) => return error.hint(),
             Error::Layer(_) => "the image itself is at fault; build or fetch it anew".into(),
             _ => return None,
         })
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Error::Builder { last, .. } if !last.is_empty() => Some(last.join("\n")),
+            _ => None,
+        }
     }
 }

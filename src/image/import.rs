@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,8 @@ use super::make::Making;
 use super::work::Work;
 use super::{Error, Image, ImageConfig, Images, disk, docker_archive, layout, pipe, resolve};
 use crate::event::Progress;
+use crate::host::space;
+use crate::value::ByteSize;
 
 impl Images {
     /// Takes an image from a file or a folder. The name is by default the file's, without its suffix.
@@ -23,6 +26,7 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
+        let begun = Instant::now();
         let path = path.canonicalize().map_err(|source| Error::File {
             what: "open",
             path: path.into(),
@@ -31,7 +35,10 @@ impl Images {
         let name = name.map_or_else(|| stem(&path), ToString::to_string);
         let source = format!("file {}", path.display());
         progress.step(format!("importing {}", path.display()));
-        self.take_in(&path, vec![name], source, cancel).await
+        let names = vec![name.clone()];
+        let outcome = self.take_in(&path, names, source, cancel).await;
+        self.note("import", &name, begun, &outcome);
+        outcome
     }
 
     /// Makes an image of the file or folder at `path`.
@@ -44,9 +51,15 @@ impl Images {
     ) -> Result<Image, Error> {
         let (images, cancel, path) = (self.clone(), cancel.clone(), path.to_path_buf());
         resolve::blocking(move || {
+            images.check_space(if path.is_file() {
+                space::used(&path)
+            } else {
+                0
+            })?;
             let work = Work::new(&images.dir)?;
             let made = work.join("disk");
-            let config = make(&path, &work, &made, &cancel)?;
+            let keep_free = images.options.keep_free;
+            let config = make(&path, &work, &made, keep_free, &cancel)?;
             images.keep(
                 &made,
                 &names,
@@ -63,6 +76,7 @@ fn make(
     path: &Path,
     work: &Work,
     made: &Path,
+    keep_free: ByteSize,
     cancel: &CancellationToken,
 ) -> Result<Option<ImageConfig>, Error> {
     match Kind::of(path)? {
@@ -71,18 +85,18 @@ fn make(
             disk::check(made, path)?;
             Ok(None)
         }
-        Kind::Layout => layout::make(path, path, made, cancel).map(Some),
+        Kind::Layout => layout::make(path, path, made, keep_free, cancel).map(Some),
         Kind::ArchivedLayout => {
             let folder = work.join("layout");
             layout::unpack(open(path)?, &folder, cancel)?;
-            layout::make(&folder, path, made, cancel).map(Some)
+            layout::make(&folder, path, made, keep_free, cancel).map(Some)
         }
         Kind::DockerArchive => {
             let folder = work.join("entries");
-            docker_archive::make(open(path)?, &folder, made, cancel).map(Some)
+            docker_archive::make(open(path)?, &folder, made, keep_free, cancel).map(Some)
         }
         Kind::Tar => {
-            let mut making = Making::begin(made, 0, Whiteouts::Ordinary, cancel)?;
+            let mut making = Making::begin(made, 0, Whiteouts::Ordinary, keep_free, cancel)?;
             let content = making.add_file(open(path)?)?;
             if making.entries() == 0 {
                 return Err(Error::Empty);

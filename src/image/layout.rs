@@ -16,6 +16,7 @@ use super::layer::Whiteouts;
 use super::make::Making;
 use super::pipe::Pipe;
 use super::{Error, ImageConfig, disk};
+use crate::value::ByteSize;
 
 /// The largest index, manifest or configuration (the distribution specification asks registries for 4 MiB).
 const DOCUMENT_MAX: u64 = 4 << 20;
@@ -78,12 +79,19 @@ pub(super) fn make(
     layout: &Path,
     shown: &Path,
     disk: &Path,
+    keep_free: ByteSize,
     cancel: &CancellationToken,
 ) -> Result<ImageConfig, Error> {
     let (digest, manifest) = manifest(layout, shown)?;
     let config = document(layout, &manifest.config.digest)?;
     let layering = Layering::parse(&config).map_err(Error::Config)?;
-    let mut making = Making::begin(disk, layering.created, Whiteouts::Honoured, cancel)?;
+    let mut making = Making::begin(
+        disk,
+        layering.created,
+        Whiteouts::Honoured,
+        keep_free,
+        cancel,
+    )?;
     let mut checked: HashMap<&str, PathBuf> = HashMap::new();
     for (number, layer) in manifest.layers.iter().enumerate() {
         let path = match checked.get(layer.digest.as_str()) {

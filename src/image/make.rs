@@ -12,11 +12,10 @@ use super::disk::written;
 use super::ext4::{Builder, Options};
 use super::layer::{self, Layers, Whiteouts};
 use super::pipe::Pipe;
+use crate::value::ByteSize;
 
 /// Volume label of every disk made here.
 const LABEL: &str = "sistemo-root";
-/// What stays free on the host's disk, so that a full disk stops a build and not the host.
-const KEEP_FREE: u64 = 64 << 20;
 
 /// A disk on its way. Dropped before it is finished, it leaves a file that is of no use.
 pub(super) struct Making {
@@ -25,11 +24,13 @@ pub(super) struct Making {
 }
 
 impl Making {
-    /// Begins a disk in a new file. `made_at` (seconds since 1970) is the time of what the archives do not describe.
+    /// Begins a disk in a new file. `made_at` (seconds since 1970) is the time of what the archives do not describe;
+    /// `keep_free` stays free on the host's disk, so that a full disk stops a build and not the host.
     pub(super) fn begin(
         disk: &Path,
         made_at: i64,
         whiteouts: Whiteouts,
+        keep_free: ByteSize,
         cancel: &CancellationToken,
     ) -> Result<Making, Error> {
         let file = File::create_new(disk).map_err(|source| Error::File {
@@ -40,7 +41,7 @@ impl Making {
         let options = Options {
             label: LABEL.into(),
             made_at,
-            keep_free: KEEP_FREE,
+            keep_free: keep_free.as_u64(),
         };
         let layers = Layers::new(
             Builder::new(file, options),

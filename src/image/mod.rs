@@ -18,9 +18,11 @@
 //! images/sha256-HEX.ext4   the disks
 //! images/blobs/            layers on their way, kept for a broken download to go on
 //! images/work-…/           a build; it is swept up when its process has ended
+//! images/builder/          what the builder of Dockerfiles keeps
 //! ```
 
 mod archive;
+mod build;
 mod cache;
 mod config;
 mod disk;
@@ -29,6 +31,7 @@ mod download;
 mod error;
 mod ext4;
 mod furnish;
+mod history;
 mod import;
 mod layer;
 mod layout;
@@ -37,10 +40,12 @@ mod oci;
 mod part;
 mod pipe;
 mod prebuilt;
+mod prune;
 mod recipe;
 mod registry;
 mod resolve;
 mod url;
+mod using;
 mod walk;
 mod work;
 
@@ -48,9 +53,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use build::{BuildArgument, Dockerfile};
 pub use config::ImageConfig;
 pub use error::Error;
+pub use prune::{Prune, Pruned, Removal};
+pub use using::Using;
 
+use crate::host::space;
 use crate::store::Store;
 use crate::value::ByteSize;
 
@@ -63,6 +72,8 @@ pub struct Options {
     pub registry_mirrors: Vec<String>,
     /// The folder with docker's `config.json`; by default `$DOCKER_CONFIG`, else `~/.docker`.
     pub docker_config: Option<PathBuf>,
+    /// What stays free on the disk that the images are on.
+    pub keep_free: ByteSize,
 }
 
 /// The images of a data directory. Cheap to clone.
@@ -129,6 +140,12 @@ impl Images {
         };
         images.sweep()?;
         Ok(images)
+    }
+
+    /// Refuses when writing that many bytes would leave less free than the settings say.
+    fn check_space(&self, needed: u64) -> Result<(), Error> {
+        let needed = ByteSize::bytes(needed);
+        Ok(space::check(&self.dir, needed, self.options.keep_free)?)
     }
 }
 

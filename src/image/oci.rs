@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
 use std::sync::mpsc;
 
 use futures_util::{StreamExt, stream};
@@ -46,6 +45,8 @@ impl Images {
         let layering = Layering::parse(config.as_bytes()).map_err(Error::Config)?;
         layout::check_count(&layering, manifest.layers.len())?;
         let config = ImageConfig::parse(config.as_bytes()).map_err(Error::Config)?;
+        let sizes = manifest.layers.iter().map(|layer| layer.size);
+        self.check_space(sizes.map(|size| u64::try_from(size).unwrap_or(0)).sum())?;
         progress.step(format!("fetching {name}"));
         let work = Work::new(&self.dir)?;
         let made = work.join("disk");
@@ -59,7 +60,14 @@ impl Images {
             let (images, made, cancel) = (self.clone(), made.clone(), cancel.clone());
             let layers = manifest.layers.clone();
             resolve::blocking(move || {
-                make(&layers, &layering, &digest, arriving, &made, &cancel)?;
+                let making = Making::begin(
+                    &made,
+                    layering.created,
+                    Whiteouts::Honoured,
+                    images.options.keep_free,
+                    &cancel,
+                )?;
+                make(making, &layers, &layering, &digest, arriving)?;
                 images.keep(
                     &made,
                     &names,
@@ -182,15 +190,13 @@ fn check_kinds(name: &str, manifest: &OciImageManifest) -> Result<(), Error> {
 
 /// Lays the layers over one another in their order, each as soon as its file has come.
 fn make(
+    mut making: Making,
     layers: &[OciDescriptor],
     layering: &Layering,
     digest: &str,
     arriving: mpsc::Receiver<Arrived>,
-    made: &Path,
-    cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let mut here: HashMap<String, File> = HashMap::new();
-    let mut making = Making::begin(made, layering.created, Whiteouts::Honoured, cancel)?;
     for (number, layer) in layers.iter().enumerate() {
         let file = loop {
             // A layer may be there twice; each time is read from its beginning.

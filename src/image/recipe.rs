@@ -105,8 +105,10 @@ impl Images {
         let stop = cancel.child_token();
         let making = {
             let (made, stop) = (made.clone(), stop.clone());
+            let keep_free = self.options.keep_free;
             resolve::blocking(move || {
-                let mut making = Making::begin(&made, now(), Whiteouts::Honoured, &stop)?;
+                let mut making =
+                    Making::begin(&made, now(), Whiteouts::Honoured, keep_free, &stop)?;
                 let content = making.add_stream(stream)?;
                 making.add_stream(std::io::Cursor::new(furnish::archive(&sources)?))?;
                 Ok((making, content))

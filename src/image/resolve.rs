@@ -1,6 +1,7 @@
 //! Which image a reference means, and getting it.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use oci_client::Reference;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,7 @@ fn form(reference: &str) -> Form<'_> {
 
 /// The name that an image has in the cache however it was asked for: `nginx` is `docker.io/library/nginx:latest`, and
 /// `debian:12` is `debian:bookworm`.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if let Some(recipe) = Recipe::named(name) {
         return recipe.full_name();
     }
@@ -68,10 +69,12 @@ fn short(name: &str) -> String {
         (Some(tag), None) if tag != "latest" => short = format!("{short}:{tag}"),
         _ => {}
     }
-    // What a recipe is called must be said in full to mean the registry's.
-    match Recipe::named(&short) {
-        Some(_) => reference.whole(),
-        None => short,
+    // What a recipe is called must be said in full to mean the registry's, and so must a repository that begins with
+    // what looks like a registry.
+    let same = |short: &Reference| short.whole() == reference.whole();
+    match (Recipe::named(&short), short.parse()) {
+        (None, Ok(parsed)) if same(&parsed) => short,
+        _ => reference.whole(),
     }
 }
 
@@ -101,20 +104,58 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
+        let begun = Instant::now();
         let _lock = work::one_at_a_time(&self.dir, &short(reference), cancel).await?;
-        self.fetch(reference, progress, cancel).await
+        let outcome = self.fetch(reference, progress, cancel).await;
+        self.note("pull", &url::shown(reference), begun, &outcome);
+        outcome
     }
 
-    /// Makes a recipe's image anew.
+    /// Makes an image anew on this computer: a recipe's, or that of a container image; prebuilt ones do not serve. With
+    /// `name` it gets that name too.
     pub async fn build(
         &self,
-        recipe: &str,
+        reference: &str,
+        name: Option<&str>,
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
-        let known = Recipe::named(recipe).ok_or_else(|| Error::NoRecipe(recipe.into()))?;
-        let _lock = work::one_at_a_time(&self.dir, &short(recipe), cancel).await?;
-        self.make_recipe(known, progress, cancel).await
+        let name = name.map(own_name).transpose()?;
+        let begun = Instant::now();
+        let _lock = work::one_at_a_time(&self.dir, &short(reference), cancel).await?;
+        let made = match (form(reference), Recipe::named(reference)) {
+            (Form::Name(_), Some(recipe)) => self.make_recipe(recipe, progress, cancel).await,
+            (Form::Name(container), None) => {
+                let names = vec![short(container)];
+                self.pull_container(container, names, progress, cancel)
+                    .await
+            }
+            (Form::Url(_) | Form::Path(_), _) => self.fetch(reference, progress, cancel).await,
+        };
+        let outcome = made.and_then(|image| match &name {
+            Some(name) => {
+                self.store.add_image_name(name, &image.digest)?;
+                self.find(name)
+            }
+            None => Ok(image),
+        });
+        let shown = url::shown(reference);
+        self.note("build", name.as_ref().unwrap_or(&shown), begun, &outcome);
+        outcome
+    }
+
+    /// The same of a recipe alone.
+    pub async fn build_recipe(
+        &self,
+        recipe: &str,
+        name: Option<&str>,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Image, Error> {
+        match Recipe::named(recipe) {
+            Some(_) => self.build(recipe, name, progress, cancel).await,
+            None => Err(Error::NoRecipe(recipe.into())),
+        }
     }
 
     /// The image, when it is in the cache. One made of a file counts only while the file is what it was.
@@ -164,6 +205,20 @@ impl Images {
                     .await
             }
         }
+    }
+}
+
+/// The name that a user gives an image, as it is kept: one that is not taken for a path or a URL when it is asked for.
+pub(super) fn own_name(name: &str) -> Result<String, Error> {
+    let bad = || Error::BadReference(name.into());
+    let reference: Reference = name.parse().map_err(|_| bad())?;
+    if reference.digest().is_some() || !matches!(form(name), Form::Name(_)) {
+        return Err(bad());
+    }
+    // What a recipe is called means this image from now on.
+    match Recipe::named(name) {
+        Some(_) => Ok(name.into()),
+        None => Ok(short(name)),
     }
 }
 
@@ -242,6 +297,10 @@ mod tests {
             (
                 "docker.io/library/debian",
                 "docker.io/library/debian:latest",
+            ),
+            (
+                "docker.io/team.example/app",
+                "docker.io/team.example/app:latest",
             ),
             ("Not A Name", "Not A Name"),
         ] {

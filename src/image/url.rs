@@ -40,6 +40,7 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
         progress.step(format!("downloading {}", shown(url)));
+        self.check_space(0)?;
         let work = Work::new(&self.dir)?;
         // The end of the name serves where the bytes leave doubts about what the file is.
         let name = file_name(url);

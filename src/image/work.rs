@@ -46,6 +46,12 @@ impl Work {
         })
     }
 
+    /// The folder's own name, which no other has at the time.
+    pub(super) fn name(&self) -> String {
+        let name = self.folder.path().file_name().unwrap_or_default();
+        name.to_string_lossy().to_lowercase()
+    }
+
     /// A path in the folder.
     pub(super) fn join(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -93,8 +99,7 @@ pub(super) async fn one_at_a_time(
     reference: &str,
     cancel: &CancellationToken,
 ) -> Result<Flock<File>, Error> {
-    let name = disk::written(&Sha256::digest(reference));
-    let path = images.join(format!("{MAKING}{}", &name[7..23]));
+    let path = making(images, reference);
     let (sender, locked) = tokio::sync::oneshot::channel();
     // A thread of its own: it may wait for long, and nobody has to wait for it.
     let waiting = path.clone();
@@ -114,6 +119,31 @@ pub(super) async fn one_at_a_time(
         locked = locked => locked.map_err(|error| fail(std::io::Error::other(error)))?,
         () = cancel.cancelled() => Err(Error::Cancelled),
     }
+}
+
+/// The same when nobody holds it.
+pub(super) fn try_alone(images: &Path, reference: &str) -> Result<Option<Flock<File>>, Error> {
+    let path = making(images, reference);
+    let fail = |source| Error::File {
+        what: "lock",
+        path: path.clone(),
+        source,
+    };
+    loop {
+        let file = File::create(&path).map_err(fail)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) if lies_at(&lock, &path) => return Ok(Some(lock)),
+            // Swept away between opening and locking.
+            Ok(_) => {}
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => return Ok(None),
+            Err((_, errno)) => return Err(fail(errno.into())),
+        }
+    }
+}
+
+fn making(images: &Path, reference: &str) -> PathBuf {
+    let name = disk::written(&Sha256::digest(reference));
+    images.join(format!("{MAKING}{}", &name[7..23]))
 }
 
 /// Takes the lock under which images come and go. It is held for moments.

@@ -83,14 +83,16 @@ impl Machines {
         for attachment in &request.attach {
             rooms.free_data(attachment)?;
         }
+        // Held until the machine has its disk, or has not.
+        let mut _using = None;
         let source = match (&request.image, &request.volume) {
             (Some(image), None) => {
                 // Looked for before anything is fetched.
                 rooms.check_boot_parts()?;
                 progress.step(format!("finding the image {image}"));
-                Source::Image(Box::new(
-                    rooms.images.resolve(image, progress, cancel).await?,
-                ))
+                let found = rooms.images.resolve_to_use(image, progress, cancel).await?;
+                _using = Some(found.1);
+                Source::Image(Box::new(found.0))
             }
             (None, Some(volume)) => {
                 let root = rooms.free_root(volume)?;

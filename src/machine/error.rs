@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::{Advice, Error as Cause, Kind};
+use crate::error::{self, Advice, Error as Cause, Kind};
 use crate::store;
 use crate::store::machines::Status;
 use crate::store::volumes::Role;
@@ -283,6 +283,8 @@ impl Advice for Error {
             Error::Step { .. } => {
                 "what is left is taken back by the next command; sistemo doctor says what is in the way".into()
             }
+            Error::File { source, .. } => return error::way_out_of(source),
+            Error::Store(error) => return error.hint(),
             _ => return None,
         })
     }

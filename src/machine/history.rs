@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::{Machines, Rooms};
 use crate::error::Result;
-use crate::store;
 use crate::store::history::HistoryRow;
 use crate::value::Name;
 
@@ -29,13 +28,13 @@ impl Machines {
         begun: Instant,
         failure: Option<&crate::error::Error>,
     ) {
-        self.0.write_history(target, action, name, begun, failure);
+        let error = failure.map(ToString::to_string);
+        self.0.store.note_history(target, action, name, begun, error);
     }
 }
 
 impl Rooms {
-    /// Writes down what was done to a `machine`, a `volume` or a `network`, or by a `daemon`. History that cannot be written stops
-    /// nothing.
+    /// Writes down what was done to a `machine`, a `volume` or a `network`, or by a `daemon`.
     pub(super) fn note_history(
         &self,
         target: &str,
@@ -44,31 +43,8 @@ impl Rooms {
         begun: Instant,
         outcome: &Result<()>,
     ) {
-        let failure = outcome.as_ref().err();
-        self.write_history(target, action, name.as_str(), begun, failure);
-    }
-
-    fn write_history(
-        &self,
-        target: &str,
-        action: &str,
-        name: &str,
-        begun: Instant,
-        failure: Option<&crate::error::Error>,
-    ) {
-        let took = begun.elapsed();
-        let row = HistoryRow {
-            id: 0,
-            at: store::ago(took),
-            action: action.into(),
-            target: target.into(),
-            name: name.to_string(),
-            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            ok: failure.is_none(),
-            error: failure.map(ToString::to_string),
-        };
-        if let Err(error) = self.store.add_history(&row) {
-            tracing::warn!(%error, "history was not written");
-        }
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        self.store
+            .note_history(target, action, name.as_str(), begun, error);
     }
 }

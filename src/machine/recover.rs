@@ -53,6 +53,9 @@ impl Machines {
             }
         }
         left.extend(self.settle_marked(progress).await?);
+        if let Err(error) = rooms.images.tidy_build(progress).await {
+            left.push(format!("an image build: {error}"));
+        }
         Lock::sweep(rooms)?;
         for (number, row) in rooms.store.machines_to_watch()?.into_iter().enumerate() {
             if number % TOGETHER == 0 {

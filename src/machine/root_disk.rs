@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::Error;
 use super::journal::Operation;
 use crate::error::Result;
+use crate::host::space;
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::ByteSize;
 use crate::volume;
@@ -19,7 +20,7 @@ pub(super) async fn clone_root(operation: &Operation<'_>) -> Result<()> {
         return Ok(());
     };
     let image_used = ByteSize::bytes(volume::used(&image).unwrap_or_default());
-    volume::check_space(
+    space::check(
         &rooms.paths.volumes(),
         image_used,
         rooms.config.min_disk_free,

@@ -17,6 +17,7 @@ use super::stop::refuse_unless;
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
+use crate::host::space;
 use crate::store;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::volumes::{Doing, Role, VolumeRow};
@@ -34,7 +35,7 @@ impl Machines {
     ) -> Result<Volume> {
         let rooms = &*self.0;
         check_size(size)?;
-        volume::check_space(
+        space::check(
             &rooms.paths.volumes(),
             volume::LEAST,
             rooms.config.min_disk_free,

@@ -1,5 +1,7 @@
 //! Rows of `history`: what was done, when, how long it took and how it ended.
 
+use std::time::Instant;
+
 use rusqlite::params;
 use serde::Serialize;
 
@@ -22,6 +24,32 @@ pub struct HistoryRow {
 }
 
 impl Store {
+    /// Writes down what was done to a `machine`, a `volume`, a `network` or an `image`, which began then and went wrong
+    /// if there is an error. History that cannot be written stops nothing.
+    pub fn note_history(
+        &self,
+        target: &str,
+        action: &str,
+        name: &str,
+        begun: Instant,
+        error: Option<String>,
+    ) {
+        let took = begun.elapsed();
+        let row = HistoryRow {
+            id: 0,
+            at: super::ago(took),
+            action: action.into(),
+            target: target.into(),
+            name: name.into(),
+            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+            ok: error.is_none(),
+            error,
+        };
+        if let Err(error) = self.add_history(&row) {
+            tracing::warn!(%error, "history was not written");
+        }
+    }
+
     /// Writes down one thing done; `id` is given by the database.
     pub fn add_history(&self, row: &HistoryRow) -> Result<(), Error> {
         self.lock().execute(

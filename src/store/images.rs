@@ -1,5 +1,7 @@
 //! Rows of `images` and `image_names`.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Error, Store};
@@ -104,6 +106,27 @@ impl Store {
         let mut query = connection.prepare_cached("SELECT name FROM image_names ORDER BY name")?;
         let rows = query.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Has a name mean an image.
+    pub fn add_image_name(&self, name: &str, digest: &str) -> Result<(), Error> {
+        self.lock().execute(
+            "INSERT INTO image_names (name, digest) VALUES (?1, ?2) \
+             ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
+            [name, digest],
+        )?;
+        Ok(())
+    }
+
+    /// Digests of the images that machines and kept root volumes were made of.
+    pub fn image_digests_in_use(&self) -> Result<HashSet<String>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT image_digest FROM machines WHERE image_digest IS NOT NULL \
+             UNION SELECT image_digest FROM volumes WHERE image_digest IS NOT NULL",
+        )?;
+        let digests = query.query_map([], |row| row.get(0))?;
+        Ok(digests.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Takes a name away.

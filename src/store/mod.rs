@@ -8,95 +8,36 @@
 //! happen to the beginning of an operation, lest its disks and files be nobody's, nor to its end, lest a deploy that was
 //! called done be taken back: those commits reach the disk before they return, and with them all earlier ones.
 
+mod error;
 pub mod history;
 pub mod images;
 pub mod machines;
 pub mod networks;
+mod open;
 pub mod operations;
 pub mod ports;
 pub mod volumes;
 
-use std::fs::{self, File, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, Row};
-use rusqlite_migration::{M, Migrations};
 
-use crate::error::Advice;
-
-/// How long a query waits for another process's write.
-const BUSY: Duration = Duration::from_secs(10);
-
-static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
-    Migrations::new(vec![
-        M::up(include_str!("migrations/0001_first.sql")),
-        M::up(include_str!("migrations/0002_volumes.sql")),
-        M::up(include_str!("migrations/0003_ports.sql")),
-        M::up(include_str!("migrations/0004_supervisor.sql")),
-        M::up(include_str!("migrations/0005_unsettled.sql")),
-        M::up(include_str!("migrations/0006_volume_config.sql")),
-    ])
-});
-
-/// A failure of the database.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file could not be opened or brought up to date.
-    #[error("cannot open the database {}", path.display())]
-    Open {
-        path: PathBuf,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A query failed.
-    #[error("the database failed")]
-    Query(#[from] rusqlite::Error),
-}
-
-impl Advice for Error {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Error::Open { path, .. } => Some(format!(
-                "check that {} can be written and comes from this version of sistemo or an older one",
-                path.display()
-            )),
-            Error::Query(_) => None,
-        }
-    }
-}
+pub use error::Error;
+use open::connect;
 
 /// The open database.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Mutex<Connection>>);
 
 impl Store {
-    /// Opens the database at `path`, making it or bringing it up to date as needed.
+    /// Opens the database at `path`, making it or bringing it up to date as needed. One that this program does not
+    /// understand is left as it is.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let open = || -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
-            // Whoever opens a new database makes its tables, and SQLite has two that do so at once fail.
-            let _alone = lock_folder(path)?;
-            let mut connection = Connection::open(path)?;
-            // SQLite gives its other files the permissions of this one. Opening it here to make it would be wrong: with
-            // the closing of any descriptor, a process loses its locks on a file (fcntl(2)), also those of SQLite.
-            if path.metadata()?.permissions().mode() & 0o077 != 0 {
-                fs::set_permissions(path, Permissions::from_mode(0o600))?;
-            }
-            connection.busy_timeout(BUSY)?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
-            connection.pragma_update(None, "foreign_keys", "ON")?;
-            MIGRATIONS.to_latest(&mut connection)?;
-            Ok(connection)
-        };
-        let connection = open().map_err(|source| Error::Open {
-            path: path.into(),
-            source,
-        })?;
+        let connection = connect(path).map_err(|failure| failure.about(path))?;
         Ok(Store(Arc::new(Mutex::new(connection))))
     }
 
@@ -116,14 +57,6 @@ impl Store {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         result
     }
-}
-
-/// Waits until nobody else opens a database in that folder; held until it is dropped.
-fn lock_folder(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
-    folder.lock()?;
-    Ok(folder)
 }
 
 /// Now, as rows and JSON hold it: RFC 3339, UTC, whole milliseconds.
@@ -202,6 +135,8 @@ fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rus
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

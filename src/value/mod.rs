@@ -3,6 +3,8 @@
 mod port;
 mod variable;
 mod url;
+#[cfg(test)]
+mod properties;
 
 use std::fmt;
 use std::str::FromStr;
@@ -135,7 +137,9 @@ impl fmt::Display for MachineId {
 }
 
 /// A size in bytes. Never zero when parsed from text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct ByteSize(u64);
 

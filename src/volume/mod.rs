@@ -6,6 +6,8 @@
 mod clone;
 mod filesystem;
 mod place;
+#[cfg(test)]
+mod properties;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,11 +18,10 @@ pub use clone::{Clone, clone_image, partial};
 pub use filesystem::{LEAST, grow, make};
 pub use place::{Attachment, BadPath, MountPath};
 
-use crate::error::{Advice, Kind};
+use crate::error::{self, Advice, Kind};
 use crate::host::command;
 use crate::store::volumes::VolumeRow;
 use crate::store::{self, Store};
-use crate::value::ByteSize;
 
 /// A failure around a disk.
 #[derive(Debug, thiserror::Error)]
@@ -52,15 +53,6 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("cannot read how much space is free in {}", path.display())]
-    Space { path: PathBuf, source: nix::Error },
-    #[error("{} has {free} free, and this needs {needed} and leaves {kept} free", path.display())]
-    Full {
-        path: PathBuf,
-        free: ByteSize,
-        needed: ByteSize,
-        kept: ByteSize,
-    },
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -70,7 +62,6 @@ impl Advice for Error {
         match self {
             Error::Unknown(_) => Kind::NotFound,
             Error::Ambiguous(_) => Kind::Usage,
-            Error::Full { .. } => Kind::Refused,
             _ => Kind::Failed,
         }
     }
@@ -79,16 +70,12 @@ impl Advice for Error {
         match self {
             Error::Unknown(_) => Some("see what there is: sistemo volume list".into()),
             Error::Ambiguous(_) => Some("type more of it, or the name".into()),
-            Error::Full { .. } => Some(
-                "free some space (sistemo image list, sistemo volume list), or lower the setting min_disk_free".into(),
-            ),
             Error::Tool(error) => error.hint(),
-            Error::Copy { source, .. } | Error::Make { source, .. } | Error::Grow { source, .. }
-                if source.raw_os_error() == Some(nix::libc::ENOSPC) =>
-            {
-                Some("free some space: sistemo image list, sistemo volume list".into())
-            }
-            _ => None,
+            Error::Copy { source, .. }
+            | Error::Make { source, .. }
+            | Error::Grow { source, .. }
+            | Error::Remove { source, .. } => error::way_out_of(source),
+            Error::Store(error) => error.hint(),
         }
     }
 }
@@ -137,22 +124,4 @@ pub fn remove(path: &Path) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
-}
-
-/// Refuses when writing `needed` bytes into `dir` would leave less than `keep` free.
-pub fn check_space(dir: &Path, needed: ByteSize, keep: ByteSize) -> Result<(), Error> {
-    let stat = nix::sys::statvfs::statvfs(dir).map_err(|source| Error::Space {
-        path: dir.into(),
-        source,
-    })?;
-    let free = ByteSize::bytes(stat.blocks_available() * stat.fragment_size());
-    if free.as_u64() < needed.as_u64().saturating_add(keep.as_u64()) {
-        return Err(Error::Full {
-            path: dir.into(),
-            free,
-            needed,
-            kept: keep,
-        });
-    }
-    Ok(())
 }

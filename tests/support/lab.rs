@@ -3,11 +3,12 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use serde_json::Value;
 
@@ -32,9 +33,15 @@ pub struct Lab {
 impl Lab {
     /// A lab for tests that run machines; waits for its turn. It has a kernel, and machines are small.
     pub fn new() -> Lab {
+        Lab::on(|_| ())
+    }
+
+    /// The same with a data directory that is made ready first.
+    pub fn on(ready: impl FnOnce(&Path)) -> Lab {
         let turn = Turn::take();
         let mut lab = Lab::bare();
         lab.turn = Some(turn);
+        ready(&lab.data_dir());
         cache::lend_kernel(&lab.data_dir().join("kernels"));
         lab
     }
@@ -161,6 +168,30 @@ impl Lab {
             .args(shlex::split(line).expect("a shell line"))
             .envs(own.chain(variables.iter().copied()));
         command
+    }
+
+    /// What a command says that fails because its data directory is on a file system that can only be read.
+    #[track_caller]
+    pub fn run_read_only(&self, line: &str) -> String {
+        let data = self.data_dir();
+        let mut command = self.command(line, &[]);
+        // SAFETY: nothing here allocates but the paths, and no other thread of the child is there to hold a lock.
+        unsafe {
+            command.pre_exec(move || {
+                alone_with_mounts()?;
+                let flags = MsFlags::MS_BIND;
+                mount(Some(&data), &data, None::<&str>, flags, None::<&str>)?;
+                let flags = flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+                Ok(mount(
+                    None::<&str>,
+                    &data,
+                    None::<&str>,
+                    flags,
+                    None::<&str>,
+                )?)
+            });
+        }
+        Going::start(line, command, Vec::new()).wait().fails(1)
     }
 
     /// A machine as `machine status -o json` has it.
@@ -314,6 +345,13 @@ impl Drop for Lab {
             .args(["netns", "del", &self.namespace])
             .status();
     }
+}
+
+/// Gives this process mounts of its own.
+fn alone_with_mounts() -> nix::Result<()> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?;
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
 }
 
 fn ip(words: &[&str]) {

@@ -5,7 +5,9 @@ mod audit;
 mod cache;
 mod lab;
 mod left;
+mod registry;
 mod session;
+mod small_disk;
 mod turn;
 mod wait;
 
@@ -14,3 +16,5 @@ pub use cache::Image;
 pub use lab::Lab;
 pub use left::output;
 pub use wait::gone;
+pub use registry::Container;
+pub use small_disk::{Kind, SmallDisk, on_small_disk};

@@ -181,6 +181,7 @@ pub(crate) fn main() -> ExitCode {
     if let Err(failure) = logging {
         return report::failure(&failure, cli.output);
     }
+    terminal::survive_file_limits();
     let mut runtime = match cli.command.as_ref().is_some_and(Command::has_much_to_do) {
         true => tokio::runtime::Builder::new_multi_thread(),
         // What waits for one thing at a time gains nothing from threads but the way between them.

@@ -33,6 +33,14 @@ pub(crate) fn cancel_on_signals(kinds: &[SignalKind]) -> CancellationToken {
     token
 }
 
+/// Has a write beyond the limit on the size of files (setrlimit(2), `RLIMIT_FSIZE`) be an error like any other instead of
+/// the end of this process, and of those that it starts.
+pub(crate) fn survive_file_limits() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no handler is installed.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+}
+
 /// Signals of one kind as they come; none of a kind that whoever started this has it ignore, as nohup(1) does with
 /// hang-ups and a shell with the interrupts of what runs in its background.
 pub(crate) fn signals(kind: SignalKind) -> Option<Signal> {

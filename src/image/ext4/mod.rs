@@ -42,6 +42,7 @@ use std::io;
 pub use file::FileWriter;
 pub use tree::{Attribute, Meta, NodeId, Special, Time};
 
+use crate::value::ByteSize;
 use output::Output;
 use space::Space;
 use tree::Tree;
@@ -53,7 +54,11 @@ pub enum Error {
     #[error("cannot write the disk image")]
     Write(#[source] io::Error),
     /// Writing on would leave the host less free disk than it must keep.
-    #[error("the host's disk is nearly full: {free} bytes are left and {floor} must stay free")]
+    #[error(
+        "the host's disk is nearly full: {} is left and {} must stay free",
+        ByteSize::bytes(*free),
+        ByteSize::bytes(*floor)
+    )]
     NearlyFull { free: u64, floor: u64 },
     /// A name is longer than 255 bytes, or empty, or has a NUL in it.
     #[error("a file name of {} bytes is not possible in ext4: {}", name.len(), name.escape_ascii())]

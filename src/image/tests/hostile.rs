@@ -251,6 +251,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() {
             &disk,
             0,
             layer::Whiteouts::Ordinary,
+            ByteSize::mib(64),
             &CancellationToken::new(),
         )
         .unwrap();

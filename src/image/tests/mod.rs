@@ -3,6 +3,8 @@
 
 mod hostile;
 mod http;
+mod properties;
+mod prune;
 mod pull;
 mod registry;
 mod take;

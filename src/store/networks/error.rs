@@ -4,6 +4,7 @@ use ipnet::Ipv4Net;
 
 use super::PREFIXES;
 use crate::error::{Advice, Kind};
+use crate::store;
 use crate::value::Name;
 
 /// A failure that has to do with networks' rows.
@@ -66,7 +67,8 @@ impl Advice for Error {
             Error::Full { .. } => {
                 "delete machines of it, or use another network (--network)".into()
             }
-            Error::Query(_) | Error::Row { .. } => return None,
+            Error::Query(error) => return store::error::way_out_of(error),
+            Error::Row { .. } => return None,
         })
     }
 }

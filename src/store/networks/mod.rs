@@ -3,6 +3,8 @@
 mod addresses;
 mod error;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;

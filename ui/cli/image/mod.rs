@@ -1,18 +1,21 @@
 //! `sistemo image`: fetch, build and remove images.
 
+mod build;
+mod prune;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use sistemo::image::Image as Record;
 
-use super::Context;
-use super::complete;
-use super::each::each;
-use super::output::{self, Format, age, details};
-use super::progress::Display;
-use super::report::Failure;
-use super::terminal;
+use crate::cli::Context;
+use crate::cli::complete;
+use crate::cli::each::each;
+use crate::cli::output::{self, Format, age, details};
+use crate::cli::progress::Display;
+use crate::cli::report::Failure;
+use crate::cli::terminal;
 
 #[derive(Subcommand)]
 pub(crate) enum Image {
@@ -25,12 +28,7 @@ pub(crate) enum Image {
         #[arg(add = complete::images())]
         reference: String,
     },
-    /// Build an image with an operating system from a recipe
-    Build {
-        /// debian, debian:bookworm or debian:trixie
-        #[arg(long, value_name = "NAME", default_value = "debian")]
-        recipe: String,
-    },
+    Build(build::Build),
     /// Take an image from a file: .ext4, .tar, .tar.gz, .tar.zst or an OCI layout
     Import {
         file: PathBuf,
@@ -55,6 +53,7 @@ pub(crate) enum Image {
         #[arg(short, long)]
         yes: bool,
     },
+    Prune(prune::Prune),
 }
 
 pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, Failure> {
@@ -72,12 +71,12 @@ pub(crate) async fn run(context: &Context, command: Image) -> Result<ExitCode, F
             return Ok(ExitCode::SUCCESS);
         }
         Image::Delete { names, yes } => return delete(context, &engine, &names, yes).await,
-        Image::Pull { reference } => images.pull(&reference, &progress, cancel).await,
-        Image::Build { recipe } => images.build(&recipe, &progress, cancel).await,
+        Image::Prune(args) => return prune::run(context, images, &args).await,
+        Image::Pull { reference } => Ok(images.pull(&reference, &progress, cancel).await?),
+        Image::Build(args) => build::run(images, args, &progress, cancel).await,
         Image::Import { file, name } => {
-            images
-                .import(&file, name.as_deref(), &progress, cancel)
-                .await
+            let name = name.as_deref();
+            Ok(images.import(&file, name, &progress, cancel).await?)
         }
     };
     display.finish();

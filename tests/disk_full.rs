@@ -1,0 +1,214 @@
+//! A disk that gets full at any write of a deploy, a pull, an import or the making of a volume: that is said, with a way
+//! out, and all of it is undone.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Container, Image, Kind, Lab, SmallDisk, on_small_disk};
+
+/// How many bytes are left when a command begins: each page at first, where the database and the small files are
+/// written, and then ever fewer, up to where there is enough.
+fn steps() -> impl Iterator<Item = u64> {
+    let pages = (0..12).map(|page| page * 20480);
+    let more = (1..).scan(256 << 10, |left: &mut u64, _| {
+        *left += (*left / 4).min(4 << 20) & !4095;
+        Some(*left)
+    });
+    pages.chain(more)
+}
+
+/// Runs a command with less and with more space, until it is done. Each time it fails, it says so, and there is what
+/// `seen` shows, and nothing of what was begun.
+fn fill(disk: &SmallDisk, line: &str, seen: &[&str], undo: &[&str]) {
+    let lab = &disk.lab;
+    let see = || -> Vec<Value> { seen.iter().map(|line| lab.run(line).json()).collect() };
+    lab.agrees("before");
+    let before = see();
+    let (mut failed, mut taken_back_later) = (0, 0);
+    for left in steps() {
+        disk.leave(left);
+        let done = lab.run(line);
+        disk.empty();
+        if done.status.success() {
+            break;
+        }
+        failed += 1;
+        let said = &done.stderr;
+        let what = format!("{line}, with {left} bytes left: {done}");
+        let code = done.status.code();
+        assert!(code == Some(1) || code == Some(4), "{what}");
+        let errors = said
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count();
+        assert_eq!(errors, 1, "{what}");
+        let full = [
+            "No space left on device",
+            "disk is full",
+            "nearly full",
+            " free, and this needs",
+            "its disk is full",
+        ];
+        assert!(full.iter().any(|words| said.contains(words)), "{what}");
+        assert!(
+            said.contains("free some space") || said.contains("hint: what is left is taken back"),
+            "{what}"
+        );
+        if !lab.differences().is_empty() {
+            // Not even the database could be written to.
+            taken_back_later += 1;
+            lab.agrees(&what);
+        }
+        assert_eq!(see(), before, "{what}");
+        let left = left_of_images(&lab.data_dir().join("images"));
+        assert!(left.is_empty(), "{what}: {left:?}");
+    }
+    eprintln!(
+        "{line}: failed {failed} times, {taken_back_later} of them taken back by the next command"
+    );
+    assert!(failed > 20, "{line} failed only {failed} times");
+    for line in undo {
+        lab.run(line).ok();
+    }
+    lab.agrees("after all");
+    assert_eq!(see(), before, "after all");
+}
+
+/// What lies with the images besides locks and disks, which the store knows.
+fn left_of_images(images: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries
+            .map(|entry| entry.unwrap().path())
+            .collect::<Vec<_>>()
+    };
+    let mut left = entries(images);
+    left.retain(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        !name.starts_with('.') && !name.ends_with(".ext4") && name != "blobs"
+    });
+    left.extend(entries(&images.join("blobs")));
+    left
+}
+
+const ALL: &[&str] = &[
+    "machine list -o json",
+    "volume list -o json",
+    "image list -o json",
+];
+
+fn volumes_and_machines(kind: Kind) {
+    on_small_disk(kind, 192, |disk| {
+        let tiny = disk.lab.image(Image::Tiny);
+        let line = "volume create 32M --name a";
+        fill(disk, line, ALL, &["volume delete a -y"]);
+        let deploy = format!("machine deploy {tiny} --name a --no-wait");
+        fill(disk, &deploy, ALL, &["machine delete a -y"]);
+        disk.lab.has_nothing_left();
+    });
+}
+
+#[test]
+fn volumes_and_machines_on_ext4() {
+    volumes_and_machines(Kind::Ext4);
+}
+
+#[test]
+fn volumes_and_machines_in_memory() {
+    volumes_and_machines(Kind::Tmpfs);
+}
+
+#[test]
+fn images_from_a_registry_and_from_files() {
+    let container = Container::new(3 << 20);
+    let reference = container.clone().serve();
+    on_small_disk(Kind::Ext4, 64, move |disk| {
+        let folder = disk.lab.data_dir();
+        let archive = folder.with_file_name("layout.tar");
+        container.archive(&archive);
+        let tiny = disk.lab.image(Image::Tiny);
+        let path = disk.lab.run(&format!("image show {tiny} -o json")).json();
+        let ext4 = folder.with_file_name("tiny.ext4");
+        std::fs::copy(path["path"].as_str().unwrap(), &ext4).unwrap();
+        disk.lab.run(&format!("image delete {tiny} -y")).ok();
+        let (archive, ext4) = (archive.display(), ext4.display());
+        for (line, name) in [
+            (format!("image pull {reference}"), reference.clone()),
+            (format!("image import {archive} --name a"), "a".into()),
+            (format!("image import {ext4} --name a"), "a".into()),
+        ] {
+            fill(disk, &line, ALL, &[&format!("image delete {name} -y")]);
+        }
+    });
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_said_so() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let before = lab.run("image list -o json").json();
+    let large = Container::new(3 << 20);
+    let archive = lab.data_dir().with_file_name("layout.tar");
+    large.archive(&archive);
+    for (line, words) in [
+        (
+            format!("image import {}", archive.display()),
+            "File too large",
+        ),
+        (
+            format!("machine deploy {tiny} --name a --no-wait"),
+            "File too large",
+        ),
+        ("volume create 32M --name a".into(), "File too large"),
+    ] {
+        let mut command = lab.command(&line, &[]);
+        let most = 1 << 20;
+        // SAFETY: setrlimit(2) is async-signal-safe.
+        unsafe {
+            command.pre_exec(move || {
+                let limit = nix::sys::resource::Resource::RLIMIT_FSIZE;
+                Ok(nix::sys::resource::setrlimit(limit, most, most)?)
+            });
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        assert!(
+            said.contains(words) && said.contains("ulimit -f"),
+            "{line}: {said}"
+        );
+        lab.agrees(&line);
+    }
+    assert_eq!(lab.run("image list -o json").json(), before);
+    lab.has_nothing_left();
+}
+
+/// What the settings say is to stay free does, for whatever writes much.
+#[test]
+fn what_is_to_stay_free_stays_free() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    let archive = lab.data_dir().with_file_name("layout.tar");
+    Container::new(1 << 20).archive(&archive);
+    for (line, status) in [
+        (format!("machine deploy {tiny} --name a --no-wait"), 4),
+        ("volume create 32M --name a".into(), 4),
+        (format!("image import {} --name a", archive.display()), 4),
+    ] {
+        let said = lab
+            .run_with(&line, &[("SISTEMO_MIN_DISK_FREE", "900T")])
+            .fails(status);
+        assert!(
+            said.contains("900 TiB") && said.contains(" free"),
+            "{line}: {said}"
+        );
+        assert!(
+            said.contains("or lower the setting min_disk_free"),
+            "{line}: {said}"
+        );
+        lab.agrees(&line);
+    }
+    lab.has_nothing_left();
+}
