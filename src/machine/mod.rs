@@ -26,6 +26,7 @@ mod attend;
 mod boot;
 mod configure;
 mod console;
+mod copy;
 mod create;
 mod delete;
 mod duty;
@@ -57,6 +58,7 @@ use std::sync::Arc;
 
 pub use attend::ATTEND;
 pub use console::Console;
+pub use copy::{CopyRequest, Place};
 pub use create::Request;
 pub use enter::Session;
 pub use error::Error;

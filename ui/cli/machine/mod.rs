@@ -1,5 +1,6 @@
 //! `sistemo machine`: deploy, enter, stop and delete machines.
 
+mod cp;
 mod delete;
 pub(crate) mod deploy;
 mod enter;
@@ -40,6 +41,8 @@ pub(crate) enum Machine {
     Ssh(enter::Ssh),
     /// Run a command in a machine
     Exec(exec::Exec),
+    /// Copy files and folders into a machine, out of one, or from one to another
+    Cp(cp::Cp),
     /// Have a port of this computer lead into a machine
     Expose(expose::Expose),
     /// Take a port of this computer back from a machine
@@ -62,6 +65,7 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Delete(args) => delete::run(context, &args).await,
         Machine::Ssh(args) => enter::ssh(context, &args).await,
         Machine::Exec(args) => enter::exec(context, args).await,
+        Machine::Cp(args) => cp::run(context, &args).await,
         Machine::Expose(args) => expose::expose(context, &args).await,
         Machine::Unexpose(args) => expose::unexpose(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
