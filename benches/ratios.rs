@@ -7,6 +7,8 @@
 
 #[path = "ratios/boot.rs"]
 mod boot;
+#[path = "ratios/cp.rs"]
+mod cp;
 #[path = "ratios/deploy.rs"]
 mod deploy;
 #[path = "ratios/enter.rs"]
@@ -45,6 +47,8 @@ const ROWS: &[(&str, Measure)] = &[
     ("boot to ssh", boot::measure),
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
+    ("cp large", cp::large),
+    ("cp small", cp::small),
     ("oci pull", pull::measure),
 ];
 

@@ -9,6 +9,7 @@ mod support;
 
 mod bad_input;
 mod cli;
+mod copy;
 mod crash;
 mod crowd;
 mod daemon;

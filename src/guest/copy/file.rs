@@ -499,6 +499,9 @@ async fn pump(
             reads.push_back(async move { (at, length, reading.await) });
             next += length as u64;
         }
+        if reads.is_empty() && writes.is_empty() {
+            return Ok(end);
+        }
         tokio::select! {
             biased;
             Some(written) = writes.next(), if !writes.is_empty() => {
@@ -528,7 +531,6 @@ async fn pump(
                 }
             }
             () = tally.cancel.cancelled() => return Err(Error::Cancelled),
-            else => return Ok(end),
         }
     }
 }
