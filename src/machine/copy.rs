@@ -162,7 +162,7 @@ impl Machines {
     ) -> Result<Door> {
         let opening = async {
             let row = self.0.find(machine)?;
-            let session = self.enter(machine, user).await?;
+            let session = self.enter(machine, user, None).await?;
             let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
                 name: row.name.clone(),
                 source,
