@@ -16,6 +16,7 @@ mod daemon;
 mod deploy_fails;
 mod expose;
 mod faults;
+mod forward;
 mod host;
 mod killed;
 mod lifecycle;

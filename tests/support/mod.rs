@@ -5,8 +5,10 @@ mod cache;
 mod lab;
 mod left;
 mod session;
+mod terminal;
 mod turn;
 
 pub use cache::Image;
 pub use lab::Lab;
 pub use left::output;
+pub use terminal::Terminal;
