@@ -55,6 +55,11 @@ impl Going {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
+    }
+
     /// Kills it. One that has ended already has ended.
     pub fn kill(&mut self) {
         if let Some(child) = &mut self.child {
