@@ -9,6 +9,8 @@
 mod boot;
 #[path = "ratios/daemon.rs"]
 mod daemon;
+#[path = "ratios/cp.rs"]
+mod cp;
 #[path = "ratios/deploy.rs"]
 mod deploy;
 #[path = "ratios/enter.rs"]
@@ -51,6 +53,8 @@ const ROWS: &[(&str, Measure)] = &[
     ("boot to ssh", boot::measure),
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
+    ("cp large", cp::large),
+    ("cp small", cp::small),
     ("oci pull", pull::measure),
     ("network set-up", network::measure),
     ("volume resize", grow::measure),

@@ -25,6 +25,11 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "interface to the outside; by default any",
     },
     Key {
+        name: "listen",
+        default: "localhost:7777",
+        meaning: "address of the daemon's web terminal",
+    },
+    Key {
         name: "accelerator",
         default: "auto",
         meaning: "auto (KVM where it really works), kvm or tcg (software emulation)",

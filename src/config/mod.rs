@@ -15,7 +15,7 @@ use std::time::Duration;
 use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
-use crate::value::{ByteSize, without_password};
+use crate::value::{Address, ByteSize, without_password};
 use crate::vmm::Choice;
 
 /// Where settings for the whole host lie.
@@ -157,6 +157,8 @@ pub struct Config {
     pub network_home: String,
     pub bridge_subnet: ipnet::Ipv4Net,
     pub uplink: Option<String>,
+    /// Where the daemon serves its web terminal.
+    pub listen: Address,
     pub accelerator: Choice,
     pub kernel: Option<PathBuf>,
     pub registry_url: Option<String>,

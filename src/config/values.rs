@@ -87,6 +87,7 @@ impl Values {
             network_home: self.text("network_home").to_string(),
             bridge_subnet: self.get("bridge_subnet", "10.200.0.0/16")?,
             uplink: self.optional("uplink"),
+            listen: self.get("listen", "localhost:7777")?,
             accelerator: self.get("accelerator", "auto, kvm or tcg")?,
             kernel: self.optional("kernel").map(PathBuf::from),
             registry_url: self.optional("registry_url"),

@@ -1,9 +1,12 @@
-//! What the host hands to a guest (kernel, initramfs, configuration) and the SSH client that talks to it.
+//! What the host hands to a guest (kernel, initramfs, configuration) and the clients that talk to it: SSH,
+//! SFTP over it, and copying over that.
 //!
 //! Knows nothing of machines, volumes or networks: it is given paths, keys and connected sockets.
 
 pub mod client;
+pub mod copy;
 pub mod initramfs;
 pub mod kernel;
 pub mod keys;
+pub mod sftp;
 pub mod words;

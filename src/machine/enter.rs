@@ -1,6 +1,7 @@
 //! Entering a running machine over SSH.
 
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Error, Machines, Rooms};
@@ -19,13 +20,20 @@ const REST: Duration = Duration::from_secs(6);
 pub type Session = Client;
 
 impl Machines {
-    /// Connects to a running machine as `user` (root when absent).
-    pub async fn enter(&self, name: &str, user: Option<&str>) -> Result<Session> {
+    /// Connects to a running machine as `user` (root when absent). Programs there may use the user's SSH agent when its
+    /// socket is given.
+    pub async fn enter(
+        &self,
+        name: &str,
+        user: Option<&str>,
+        agent: Option<PathBuf>,
+    ) -> Result<Session> {
         let rooms = &*self.0;
         let row = rooms.find(name)?;
         let way_out = match row.status {
             Status::Running => {
-                return Ok(rooms.connect(&row, user.unwrap_or("root"), CONNECT).await?);
+                let user = user.unwrap_or("root");
+                return Ok(rooms.connect(&row, user, agent, CONNECT).await?);
             }
             Status::Stopped | Status::Failed => {
                 format!("start it: sistemo machine start {}", row.name)
@@ -46,6 +54,7 @@ impl Rooms {
         &self,
         row: &MachineRow,
         user: &str,
+        agent: Option<PathBuf>,
         patience: Duration,
     ) -> Result<Client, Error> {
         let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
@@ -58,7 +67,8 @@ impl Rooms {
         let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
         let target = Target::new(user, &keys, host_key)
             .map_err(|e| fail(e.into()))?
-            .emulated(row.accelerator.as_deref() == Some("tcg"));
+            .emulated(row.accelerator.as_deref() == Some("tcg"))
+            .agent(agent);
         let address = SocketAddrV4::new(ip, words::SSH_PORT);
         let stream = self
             .home
@@ -88,7 +98,9 @@ impl Rooms {
     }
 
     async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
-        let client = self.connect(row, "root", Duration::from_secs(2)).await?;
+        let client = self
+            .connect(row, "root", None, Duration::from_secs(2))
+            .await?;
         let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
             name: row.name.clone(),
             source,

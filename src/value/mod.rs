@@ -1,5 +1,6 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
+mod forward;
 mod port;
 mod variable;
 mod url;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use forward::{Address, Forward, Listen, Reach};
 pub use port::{PortMapping, Protocol};
 pub use variable::{BadVariable, Variable};
 pub(crate) use url::without_password;
@@ -29,6 +31,12 @@ pub enum BadValue {
     /// Not a port or a pair of ports.
     #[error("{0:?} is not a port")]
     Port(String),
+    /// Not a forwarded port.
+    #[error("{0:?} does not say what is forwarded where")]
+    Forward(String),
+    /// Not a port with or without an address.
+    #[error("{0:?} is no port to listen on")]
+    Listen(String),
 }
 
 impl Advice for BadValue {
@@ -44,6 +52,10 @@ impl Advice for BadValue {
             BadValue::Port(_) => {
                 "a port is a number from 1 to 65535, alone or behind the host's: 80, 8080:80, 53:53/udp".into()
             }
+            BadValue::Forward(_) => {
+                "write [ADDRESS:]PORT:HOST:PORT, or a path for either pair: 8080:localhost:80, 5432:/run/db.sock".into()
+            }
+            BadValue::Listen(_) => "write a port, or an address and a port: 1080, localhost:1080, [::1]:1080".into(),
             BadValue::Size(_) => "a size is a number with a unit: 512M, 2G, 1.5GiB (a bare number is in MB)".into(),
         })
     }

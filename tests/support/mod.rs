@@ -8,6 +8,7 @@ mod left;
 mod registry;
 mod session;
 mod small_disk;
+mod terminal;
 mod turn;
 mod wait;
 
@@ -18,3 +19,4 @@ pub use left::output;
 pub use wait::gone;
 pub use registry::Container;
 pub use small_disk::{Kind, SmallDisk, on_small_disk};
+pub use terminal::Terminal;

@@ -2,7 +2,9 @@
 
 use std::ffi::OsStr;
 
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 use sistemo::config::Config;
 use sistemo::store::Store;
 
@@ -15,6 +17,18 @@ pub(crate) fn machines() -> ArgValueCompleter {
             current,
             machines.map(|row| (row.name.to_string(), row.status.to_string())),
         )
+    })
+}
+
+/// Paths of this computer, and names of machines with a colon, behind which a path of theirs follows.
+pub(crate) fn places() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let mut offered = PathCompleter::any().complete(current);
+        let machines = store().and_then(|store| store.machines().ok());
+        let machines = machines.into_iter().flatten();
+        let machines = machines.map(|row| (format!("{}:", row.name), row.status.to_string()));
+        offered.extend(offer(current, machines));
+        offered
     })
 }
 

@@ -26,6 +26,15 @@ impl Display {
     /// For a program that reads JSON nothing is shown: what stands on its stderr is an error, and parses as one.
     pub(crate) fn new(format: Format) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
+        Display::with(on_terminal, format == Format::Json && !on_terminal)
+    }
+
+    /// Shows nothing.
+    pub(crate) fn silent() -> Self {
+        Display::with(false, true)
+    }
+
+    fn with(on_terminal: bool, silent: bool) -> Self {
         let target = if on_terminal {
             ProgressDrawTarget::stderr()
         } else {
@@ -34,7 +43,7 @@ impl Display {
         Display(Arc::new(Mutex::new(State {
             bars: MultiProgress::with_draw_target(target),
             on_terminal,
-            silent: format == Format::Json && !on_terminal,
+            silent,
             step: None,
             transfers: HashMap::new(),
         })))

@@ -9,17 +9,19 @@ use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure};
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
+use super::forward::reach;
+use crate::value::Reach;
 
 /// What the client and the task that reads its connection both know.
 pub(super) struct Shared {
     /// The socket of the user's agent, if programs in the guest may use it.
     pub agent: Option<PathBuf>,
-    /// Where connections to the guest's listening ports go: by port in the guest, a host and port here.
-    forwards: Mutex<HashMap<u32, (String, u16)>>,
+    /// Where connections to the guest's listening ports go: by port in the guest, something here.
+    forwards: Mutex<HashMap<u32, Reach>>,
     /// Why the connection ended.
     end: Mutex<Option<String>>,
     over: CancellationToken,
@@ -57,11 +59,11 @@ impl Shared {
         }
     }
 
-    pub fn forward(&self, port: u32, to: (String, u16)) {
+    pub fn forward(&self, port: u32, to: Reach) {
         lock(&self.forwards).insert(port, to);
     }
 
-    fn forwarded(&self, port: u32) -> Option<(String, u16)> {
+    fn forwarded(&self, port: u32) -> Option<Reach> {
         lock(&self.forwards).get(&port).cloned()
     }
 }
@@ -114,7 +116,7 @@ impl client::Handler for Pinned {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Error> {
-        let Some((host, port)) = self.shared.forwarded(port) else {
+        let Some(to) = self.shared.forwarded(port) else {
             reply
                 .reject(ChannelOpenFailure::AdministrativelyProhibited)
                 .await;
@@ -122,7 +124,7 @@ impl client::Handler for Pinned {
         };
         // In a task of its own: this one reads the whole connection.
         tokio::spawn(async move {
-            let Ok(mut target) = TcpStream::connect((host, port)).await else {
+            let Ok(mut target) = reach(&to).await else {
                 reply.reject(ChannelOpenFailure::ConnectFailed).await;
                 return;
             };

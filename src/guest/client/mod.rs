@@ -36,6 +36,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use error::Error;
 pub use exec::{Event, Exec, Exit, Io, Pty};
+pub use forward::Listener;
 
 use super::keys::{self, Keys};
 use handler::{Pinned, Shared};

@@ -1,65 +1,48 @@
-//! `sistemo machine ssh` and `exec`: streams between the user's terminal and a guest's.
+//! `sistemo machine exec`, and what it shares with `ssh`: streams between the user's terminal and a guest's.
 
 use std::io::{ErrorKind, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use sistemo::error::Kind;
 use sistemo::guest::client::{self, Event, Exec as Command, Exit, Io, Pty};
 use sistemo::machine::Session;
+use sistemo::store::machines::Status;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use super::escapes::Escapes;
 use super::exec::Exec;
+use crate::cli::Context;
 use crate::cli::output::complain;
 use crate::cli::report::{self, Failure};
 use crate::cli::terminal::{self, Raw};
-use crate::cli::{Context, complete};
 
 /// The status of a command line whose connection failed, as ssh(1) has it.
-const CONNECTION_FAILED: u8 = 255;
-
-/// Open a shell in a machine
-#[derive(clap::Args)]
-pub(crate) struct Ssh {
-    /// Name or identifier
-    #[arg(add = complete::machines())]
-    name: String,
-
-    /// Log in as this user
-    #[arg(short = 'l', long, value_name = "USER", default_value = "root")]
-    login: String,
-}
-
-pub(crate) async fn ssh(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {
-    let session = enter(context, &args.name, Some(&args.login)).await?;
-    let pty = std::io::stdin().is_terminal().then(pty);
-    run(
-        session,
-        Command {
-            command: None,
-            env: Vec::new(),
-            pty,
-        },
-    )
-    .await
-}
+pub(super) const CONNECTION_FAILED: u8 = 255;
 
 pub(crate) async fn exec(context: &Context, args: Exec) -> Result<ExitCode, Failure> {
     let args = args.settle();
-    let session = enter(context, &args.name, args.options.user.as_deref()).await?;
+    let session = enter(context, &args.name, args.options.user.as_deref(), None).await?;
     let command = Command {
         command: Some(args.line()),
         env: args.options.env,
         pty: args.options.tty.then(pty),
     };
-    run(session, command).await
+    run(context, &args.name, &session, command).await
 }
 
 /// Connects. A connection that failed has a status of its own, lest it be taken for the command's.
-async fn enter(context: &Context, name: &str, user: Option<&str>) -> Result<Session, Failure> {
+pub(super) async fn enter(
+    context: &Context,
+    name: &str,
+    user: Option<&str>,
+    agent: Option<PathBuf>,
+) -> Result<Session, Failure> {
     let engine = context.engine().await?;
     let entered = tokio::select! {
-        entered = engine.machines().enter(name, user) => entered,
+        entered = engine.machines().enter(name, user, agent) => entered,
         () = context.cancel.cancelled() => return Err(Failure::Cancelled),
     };
     match entered {
@@ -71,7 +54,7 @@ async fn enter(context: &Context, name: &str, user: Option<&str>) -> Result<Sess
     }
 }
 
-fn pty() -> Pty {
+pub(super) fn pty() -> Pty {
     let (cols, rows) = terminal::size();
     let term = std::env::var("TERM").unwrap_or_else(|_| "xterm-256color".into());
     Pty {
@@ -82,15 +65,21 @@ fn pty() -> Pty {
 }
 
 /// Runs a command or a shell until it ends, and gives its status.
-async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    context: &Context,
+    name: &str,
+    session: &Session,
+    command: Command,
+) -> Result<ExitCode, Failure> {
     let (events, received) = mpsc::channel(8);
     let raw = match (&command.pty, std::io::stdin().is_terminal()) {
         (Some(_), true) => Raw::enter().ok(),
         _ => None,
     };
     pass_signals(&events, command.pty.is_some());
+    let left = CancellationToken::new();
     let io = Io {
-        stdin: tokio::io::stdin(),
+        stdin: Escapes::new(tokio::io::stdin(), raw.is_some(), left.clone()),
         stdout: tokio::io::stdout(),
         stderr: tokio::io::stderr(),
     };
@@ -98,6 +87,11 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
         outcome = session.exec(command, io, received) => outcome,
         // The user's terminal is gone, and with it whoever the guest was talking to.
         () = hang_up() => return Ok(ExitCode::from(signal_status("HUP"))),
+        () = left.cancelled() => {
+            drop(raw);
+            complain(&format!("left {name}\n"));
+            return Ok(ExitCode::from(CONNECTION_FAILED));
+        }
     };
     drop(raw);
     match outcome {
@@ -115,10 +109,29 @@ async fn run(session: Session, command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(signal_status("PIPE")))
         }
         Err(error) => {
+            let lost = matches!(error, client::Error::Lost(_));
             complain(&format!("error: {error}\n"));
+            if lost && let Some(why) = why_lost(context, name).await {
+                complain(&format!("hint: {why}\n"));
+            }
             Ok(ExitCode::from(CONNECTION_FAILED))
         }
     }
+}
+
+/// What has become of a machine whose connection was lost, with the way back.
+pub(super) async fn why_lost(context: &Context, name: &str) -> Option<String> {
+    let machine = context.engine().await.ok()?.machines().show(name).ok()?;
+    let name = &machine.name;
+    Some(match machine.status {
+        Status::Running => format!("it runs; see what it says: sistemo machine logs {name}"),
+        Status::Stopping => "it is being stopped".into(),
+        Status::Stopped => format!("it was stopped; start it: sistemo machine start {name}"),
+        Status::Failed => format!("it failed; see why: sistemo machine show {name}"),
+        Status::Creating | Status::Starting | Status::Deleting => {
+            format!("it is {}", machine.status)
+        }
+    })
 }
 
 /// The status that a shell gives for a command ended by a signal: 128 and the signal's number.
@@ -133,7 +146,7 @@ fn signal_status(name: &str) -> u8 {
 }
 
 /// Comes back when the terminal that this runs on is closed.
-async fn hang_up() {
+pub(super) async fn hang_up() {
     if let Some(mut signals) = terminal::signals(SignalKind::hangup())
         && signals.recv().await.is_some()
     {

@@ -38,6 +38,10 @@ pub(super) struct Options {
     #[arg(short, long)]
     pub(super) tty: bool,
 
+    /// Standard input is passed on anyway; for those used to docker
+    #[arg(short, long, hide_short_help = true)]
+    interactive: bool,
+
     /// Set an environment variable; repeatable
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = variable)]
     pub(super) env: Vec<(String, String)>,

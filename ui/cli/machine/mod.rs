@@ -1,14 +1,18 @@
 //! `sistemo machine`: deploy, enter, stop and delete machines.
 
 mod application;
+mod cp;
 mod delete;
 pub(crate) mod deploy;
 mod enter;
+mod escapes;
 mod exec;
 mod expose;
 mod list;
 mod logs;
 mod power;
+mod ssh;
+mod terminal;
 mod volume;
 
 use std::process::ExitCode;
@@ -38,13 +42,17 @@ pub(crate) enum Machine {
     #[command(visible_aliases = ["rm", "remove", "destroy"])]
     Delete(delete::Delete),
     /// Open a shell in a machine
-    Ssh(enter::Ssh),
+    Ssh(ssh::Ssh),
     /// Run a command in a machine
     Exec(exec::Exec),
+    /// Copy files and folders into a machine, out of one, or from one to another
+    Cp(cp::Cp),
     /// Have a port of this computer lead into a machine
     Expose(expose::Expose),
     /// Take a port of this computer back from a machine
     Unexpose(expose::Unexpose),
+    /// Open a machine's terminal in the browser, and print its address
+    Terminal(terminal::Terminal),
     /// Attach and detach data volumes
     #[command(subcommand)]
     Volume(volume::Volume),
@@ -61,10 +69,12 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Stop(args) => power::stop(context, &args).await,
         Machine::Restart(args) => power::restart(context, &args).await,
         Machine::Delete(args) => delete::run(context, &args).await,
-        Machine::Ssh(args) => enter::ssh(context, &args).await,
+        Machine::Ssh(args) => ssh::run(context, &args).await,
         Machine::Exec(args) => enter::exec(context, args).await,
+        Machine::Cp(args) => cp::run(context, &args).await,
         Machine::Expose(args) => expose::expose(context, &args).await,
         Machine::Unexpose(args) => expose::unexpose(context, &args).await,
+        Machine::Terminal(args) => terminal::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
     }

@@ -3,6 +3,14 @@
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::value::{Listen, Reach};
+
+fn to(host: &str, port: u16) -> Reach {
+    Reach::Tcp {
+        host: host.into(),
+        port,
+    }
+}
 
 /// A TCP server on loopback that greets and then echoes.
 async fn echo_server() -> u16 {
@@ -38,8 +46,11 @@ async fn ports_of_the_guest_are_reached_from_the_host() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let at = listener.local_addr().unwrap();
     let forwarding = client.clone();
-    let serving =
-        tokio::spawn(async move { forwarding.forward_local(listener, "localhost", port).await });
+    let serving = tokio::spawn(async move {
+        forwarding
+            .forward_local(listener, &to("localhost", port))
+            .await
+    });
     for _ in 0..3 {
         let all = (0..5).map(|_| async { talk(TcpStream::connect(at).await.unwrap()).await });
         for heard in timeout(LONG, futures_util::future::join_all(all))
@@ -60,7 +71,7 @@ async fn ports_of_the_guest_are_reached_from_the_host() {
     let forwarding = client.clone();
     let other = tokio::spawn(async move {
         forwarding
-            .forward_local(dead, "127.0.0.1", nobody_port)
+            .forward_local(dead, &to("127.0.0.1", nobody_port))
             .await
     });
     let mut refused = TcpStream::connect(dead_at).await.unwrap();
@@ -88,7 +99,7 @@ async fn ports_of_the_host_are_reached_from_the_guest() {
     let (client, _running) = server.connect().await;
     let port = echo_server().await;
     let given = client
-        .forward_remote("127.0.0.1", 0, ("127.0.0.1", port))
+        .forward_remote("127.0.0.1", 0, to("127.0.0.1", port))
         .await
         .unwrap();
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, given))
@@ -99,7 +110,7 @@ async fn ports_of_the_host_are_reached_from_the_guest() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let taken_port = taken.local_addr().unwrap().port();
     let error = client
-        .forward_remote("127.0.0.1", taken_port, ("127.0.0.1", port))
+        .forward_remote("127.0.0.1", taken_port, to("127.0.0.1", port))
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Request(_)), "{error:?}");
@@ -200,4 +211,50 @@ async fn the_users_agent_is_there_when_it_is_let_in_and_only_then() {
     let (client, _running) = server.connect().await;
     let (.., exit) = run(&client, command("test -z \"$SSH_AUTH_SOCK\""), b"").await;
     assert_eq!(exit, Exit::Status(0));
+}
+
+#[tokio::test]
+async fn sockets_on_either_side() {
+    let server = Server::new();
+    let (client, _running) = server.connect().await;
+    let (inner, outer) = (
+        server.directory.path().join("inner"),
+        server.directory.path().join("outer"),
+    );
+    let echo = UnixListener::bind(&inner).unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = echo.accept().await {
+            let (mut read, mut write) = stream.split();
+            tokio::io::copy(&mut read, &mut write).await.unwrap();
+        }
+    });
+    let mut listeners = Listener::bind(&Listen::Unix(outer.clone())).await.unwrap();
+    let listener = listeners.pop().unwrap();
+    tokio::spawn(async move { client.forward_local(listener, &Reach::Unix(inner)).await });
+    let mut stream = UnixStream::connect(&outer).await.unwrap();
+    stream.write_all(b"there and back").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "there and back");
+}
+
+#[tokio::test]
+async fn a_port_without_an_address_is_this_hosts_alone_and_one_that_is_taken_is_refused() {
+    let free = Listen::Tcp {
+        bind: None,
+        port: 0,
+    };
+    let listeners = Listener::bind(&free).await.unwrap();
+    let port = listeners[0].port().unwrap();
+    for listener in &listeners {
+        let Listener::Tcp(listener) = listener else {
+            panic!()
+        };
+        let address = listener.local_addr().unwrap();
+        assert!(address.ip().is_loopback() && address.port() == port);
+    }
+    let taken = Listen::Tcp { bind: None, port };
+    let error = Listener::bind(&taken).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }
