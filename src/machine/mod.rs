@@ -41,6 +41,7 @@ mod networks;
 mod paths;
 mod ready;
 mod recover;
+mod rename;
 mod reserve;
 mod root_disk;
 mod settle;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::operations::OperationRow;
@@ -124,6 +124,16 @@ pub struct MachineRow {
     pub failure: Option<String>,
     pub created_at: String,
     pub started_at: Option<String>,
+}
+
+/// What became of giving a machine another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    Done,
+    /// Another machine has the name.
+    NameTaken,
+    /// Another volume has the name that the root volume would have.
+    RootTaken,
 }
 
 const COLUMNS: &str = "id, name, status, spec, image, image_digest, network, ip, mac, host_key, \
@@ -301,6 +311,44 @@ impl Store {
         failure: Option<&str>,
     ) -> Result<(), Error> {
         put_status(&self.lock(), id, status, failure)
+    }
+
+    /// Gives a machine and its root volume other names, both or neither.
+    pub fn rename_machine(
+        &self,
+        id: &MachineId,
+        name: &Name,
+        root: &Name,
+    ) -> Result<Renamed, Error> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let taken = |query: &str, name: &Name| -> Result<bool, Error> {
+            let names = params![id.to_string(), name.as_str()];
+            Ok(transaction.query_row(query, names, |row| row.get(0))?)
+        };
+        if taken(
+            "SELECT EXISTS (SELECT 1 FROM machines WHERE name = ?2 AND id <> ?1)",
+            name,
+        )? {
+            return Ok(Renamed::NameTaken);
+        }
+        if taken(
+            "SELECT EXISTS (SELECT 1 FROM volumes WHERE name = ?2 \
+             AND NOT (role = 'root' AND machine_id IS ?1))",
+            root,
+        )? {
+            return Ok(Renamed::RootTaken);
+        }
+        transaction.execute(
+            "UPDATE machines SET name = ?2 WHERE id = ?1",
+            params![id.to_string(), name.as_str()],
+        )?;
+        transaction.execute(
+            "UPDATE volumes SET name = ?2 WHERE machine_id = ?1 AND role = 'root'",
+            params![id.to_string(), root.as_str()],
+        )?;
+        transaction.commit()?;
+        Ok(Renamed::Done)
     }
 
     /// Writes down the public half of the guest's SSH host key.

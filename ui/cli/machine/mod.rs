@@ -8,6 +8,7 @@ mod expose;
 mod list;
 mod logs;
 mod power;
+mod rename;
 mod volume;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ pub(crate) enum Machine {
     Expose(expose::Expose),
     /// Take a port of this computer back from a machine
     Unexpose(expose::Unexpose),
+    /// Give a machine another name
+    Rename(rename::Rename),
     /// Attach and detach data volumes
     #[command(subcommand)]
     Volume(volume::Volume),
@@ -64,6 +67,7 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Exec(args) => enter::exec(context, args).await,
         Machine::Expose(args) => expose::expose(context, &args).await,
         Machine::Unexpose(args) => expose::unexpose(context, &args).await,
+        Machine::Rename(args) => rename::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
     }
