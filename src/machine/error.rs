@@ -22,7 +22,9 @@ pub enum Error {
     VolumeTaken(Name),
     #[error("there is a machine {0} already")]
     NewNameTaken(Name),
-    #[error("there is a volume {volume} already, and the root disk of machine {machine} would have that name")]
+    #[error(
+        "there is a volume {volume} already, and the root disk of machine {machine} would have that name"
+    )]
     NewRootTaken { machine: Name, volume: Name },
     #[error("nothing to boot from: neither an image nor a root volume was named")]
     NothingToBoot,
@@ -96,6 +98,8 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("machine {0} has been started no more than once")]
+    NoPreviousLog(Name),
     #[error("there is no guest kernel yet")]
     NoKernel,
     #[error("the guest program {} is missing", .0.display())]
@@ -144,7 +148,9 @@ fn because(why: &Option<String>) -> String {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unknown(_) | Error::NotExposed { .. } => Kind::NotFound,
+            Error::Unknown(_) | Error::NotExposed { .. } | Error::NoPreviousLog(_) => {
+                Kind::NotFound
+            }
             Error::Ambiguous(_)
             | Error::NothingToBoot
             | Error::TwoToBoot
@@ -197,6 +203,9 @@ impl Advice for Error {
                 "choose another name with --name, boot from the volume with --volume {name}, or look at it: \
                  sistemo volume show {name}"
             ),
+            Error::NoPreviousLog(name) => {
+                format!("the log of its last start: sistemo machine logs {name}")
+            }
             Error::NewNameTaken(name) => format!(
                 "choose another name, or rename that one first: sistemo machine rename {name} NEW"
             ),

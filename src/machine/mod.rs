@@ -26,6 +26,7 @@ mod attend;
 mod boot;
 mod configure;
 mod console;
+mod consoles;
 mod create;
 mod delete;
 mod duty;
@@ -56,6 +57,7 @@ mod watched;
 
 use std::sync::Arc;
 
+pub use crate::vmm::console::Piece;
 pub use attend::ATTEND;
 pub use console::Console;
 pub use create::Request;

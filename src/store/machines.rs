@@ -253,6 +253,21 @@ impl Store {
         Ok(query.query_row([], |row| row.get(0))?)
     }
 
+    /// Every machine that runs, or is about to, or is being stopped; with when its hypervisor was started, in clock ticks.
+    pub fn machines_up(&self) -> Result<Vec<(MachineId, Option<u64>)>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT id, pid_started FROM machines \
+             WHERE status IN ('creating', 'starting', 'running', 'stopping')",
+        )?;
+        let rows = query.query_map([], |row| {
+            let mut fields = Fields::of(row);
+            let id = fields.parsed()?;
+            Ok((id, fields.next::<Option<i64>>()?.map(i64::cast_unsigned)))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Machines that ran when the host went down and are to come up again.
     pub fn machines_to_resume(&self) -> Result<Vec<MachineRow>, Error> {
         let connection = self.lock();

@@ -1,5 +1,6 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
+mod moment;
 mod port;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use moment::Moment;
 pub use port::{PortMapping, Protocol};
 
 use crate::error::{Advice, Kind};
@@ -20,6 +22,9 @@ pub enum BadValue {
     /// Not a size.
     #[error("{0:?} is not a size")]
     Size(String),
+    /// Not a time.
+    #[error("{0:?} is not a time")]
+    Moment(String),
     /// Not a port or a pair of ports.
     #[error("{0:?} is not a port")]
     Port(String),
@@ -37,6 +42,10 @@ impl Advice for BadValue {
             }
             BadValue::Port(_) => {
                 "a port is a number from 1 to 65535, alone or behind the host's: 80, 8080:80, 53:53/udp".into()
+            }
+            BadValue::Moment(_) => {
+                "a time is so long ago (10m, 1h30m, 2d), a date (2026-01-31, 2026-01-31T08:00, 2026-01-31T08:00:00Z), or \
+                 seconds since 1970 (1769846400)".into()
             }
             BadValue::Size(_) => "a size is a number with a unit: 512M, 2G, 1.5GiB (a bare number is in MB)".into(),
         })
