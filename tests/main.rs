@@ -19,6 +19,7 @@ mod host;
 mod killed;
 mod lifecycle;
 mod limits;
+mod logs;
 mod names;
 mod networks;
 mod storm;

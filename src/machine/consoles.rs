@@ -84,7 +84,7 @@ impl Consoles {
             let keeper = self.kept.get(&id).and_then(|kept| kept.keeper.as_ref());
             if keeper.is_some_and(|keeper| keeper.is_at(&self.paths.console(&id))) {
                 // What it said last.
-                self.look(&id, progress);
+                self.look(&id, None, progress);
             }
             self.kept.remove(&id);
         }
@@ -163,7 +163,7 @@ impl Consoles {
                 .get(&id)
                 .is_some_and(|kept| kept.rests_until.is_none())
             {
-                self.look(&id, progress);
+                self.look(&id, Some(REST), progress);
                 self.rest(&id, REST);
             }
         }
@@ -182,14 +182,14 @@ impl Consoles {
                 }
             }
         }
-        if self.look(id, progress) {
+        if self.look(id, None, progress) {
             return self.rest(id, REST);
         }
         let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ONESHOT;
         match (self.watch.get_ref().0).add_watch(&self.paths.console(id), flags) {
             Ok(descriptor) => {
                 self.watched.insert(descriptor, *id);
-                if self.look(id, progress) {
+                if self.look(id, None, progress) {
                     self.rest(id, REST);
                 }
             }
@@ -197,15 +197,17 @@ impl Consoles {
         }
     }
 
-    /// Notes how far a log has grown, and has it cut when it is too large. Says whether there was anything to do.
-    fn look(&mut self, id: &MachineId, progress: &Progress) -> bool {
+    /// Notes how far a log has grown, after it was `silent` for at least so long if it was, and has it cut when it is too
+    /// large. Says whether there was anything to do.
+    fn look(&mut self, id: &MachineId, silent: Option<Duration>, progress: &Progress) -> bool {
         let Some(kept) = self.kept.get_mut(id) else {
             return false;
         };
         let Some(mut keeper) = kept.keeper.take() else {
             return false;
         };
-        let looked = (keeper.note()).and_then(|grown| Ok((grown, keeper.is_over(self.bound)?)));
+        let looked =
+            (keeper.note(silent)).and_then(|grown| Ok((grown, keeper.is_over(self.bound)?)));
         match looked {
             Ok((grown, false)) => {
                 kept.keeper = Some(keeper);

@@ -19,7 +19,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -107,8 +107,9 @@ impl Keeper {
         Ok(marks)
     }
 
-    /// Notes that the log has grown, if it has. Says so.
-    pub fn note(&mut self) -> io::Result<bool> {
+    /// Notes that the log has grown, if it has. Says so. `silent` is for how long before now it is known not to have
+    /// grown, if it is.
+    pub fn note(&mut self, silent: Option<Duration>) -> io::Result<bool> {
         let length = self.cut.length(self.file.metadata()?.len());
         let (before, known) = self.last.unwrap_or_default();
         if length <= known {
@@ -121,7 +122,15 @@ impl Keeper {
         }
         // Clocks are set back now and then; times are not.
         let now = now().max(before);
-        marks::append(&self.marks_path, &format!("grown {now} {length}"))?;
+        let silent = silent.map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
+        let mut lines = format!("grown {now} {length}");
+        if let Some(until) = silent.map(|silent| now.saturating_sub(silent))
+            && until > before
+        {
+            lines = format!("grown {until} {known}\n{lines}");
+            self.noted += 1;
+        }
+        marks::append(&self.marks_path, &lines)?;
         self.noted += 1;
         self.last = Some((now, length));
         Ok(true)

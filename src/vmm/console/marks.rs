@@ -20,7 +20,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// How many times are kept. When there are more, every second one of the older half goes.
-pub(super) const MOST_TIMES: usize = 4096;
+pub(super) const MOST_TIMES: usize = 8192;
 
 /// What was cut out of a log, and what is being cut out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,10 +172,10 @@ impl Marks {
     }
 }
 
-/// Adds a line to a file of marks that is there.
-pub(super) fn append(path: &Path, line: &str) -> io::Result<()> {
+/// Adds lines to a file of marks that is there.
+pub(super) fn append(path: &Path, lines: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
+    file.write_all(format!("{lines}\n").as_bytes())
 }
 
 /// What tells one state of a file from another: its number, its length, and when it was written to.
@@ -242,7 +242,7 @@ mod tests {
         }
         marks.rewrite(&path, 1).unwrap();
         assert_eq!(marks.times.len(), MOST_TIMES - MOST_TIMES / 4 + 1);
-        assert_eq!(marks.times.last(), Some(&(4096, 40960)));
+        assert_eq!(marks.times.last(), Some(&(8192, 81920)));
         assert_eq!(Marks::load(&path, 1).unwrap().unwrap(), marks);
 
         let mut marks = Marks::default();

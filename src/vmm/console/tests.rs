@@ -2,6 +2,7 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::marks::Marks;
 use super::*;
@@ -207,8 +208,8 @@ fn a_log_that_grows_stays_small_and_keeps_its_beginning_and_its_end() {
             let text = lines(round * 1000, round * 1000 + 1000);
             writer.write_all(&text).unwrap();
             written += text.len() as u64;
-            assert!(keeper.note().unwrap());
-            assert!(!keeper.note().unwrap(), "it has not grown since");
+            assert!(keeper.note(None).unwrap());
+            assert!(!keeper.note(None).unwrap(), "it has not grown since");
             if keeper.is_over(least()).unwrap() {
                 keeper.cut(least()).unwrap();
             }
@@ -277,7 +278,7 @@ fn nothing_that_is_written_meanwhile_is_lost_or_told_twice() {
             scope.spawn(|| {
                 let mut keeper = Keeper::open(&path).unwrap();
                 while !over.load(Ordering::Acquire) {
-                    keeper.note().unwrap();
+                    keeper.note(None).unwrap();
                     if keeper.is_over(least()).unwrap() {
                         keeper.cut(least()).unwrap();
                     }
@@ -381,9 +382,21 @@ fn a_log_is_read_from_a_time_on() {
         [1000, 1000, 2000, 3000]
     );
     assert_eq!(ends.map(|at| log.not_before(at)), [0, 0, 1000, 2000]);
+    // Who knows that nothing was said for a while says so.
+    let silent = Some(Duration::from_millis(250));
+    let mut keeper = Keeper::open(&path).unwrap();
+    write(&mut writer, "five\n");
+    assert!(keeper.note(silent).unwrap());
+    let mut log = Log::open(&path).unwrap().unwrap();
+    let (earliest, latest) = (log.not_before(33), log.time_of(33).unwrap());
+    assert_eq!(earliest + 250, latest);
+    assert_eq!(log.not_before(28), 2000);
+    assert_eq!(from(&mut log, latest - 1000), "five\n");
     // Without marks more is shown, not less.
     std::fs::remove_file(marks::path(&path)).unwrap();
     let mut log = Log::open(&path).unwrap().unwrap();
-    assert_eq!(from(&mut log, 2001), "one\ntwo\nthree, and more\nfour\n");
+    let all = "one\ntwo\nthree, and more\nfour\nfive\n";
+    assert_eq!(from(&mut log, 2001), all);
+    let written = log.time_of(0).unwrap();
     assert_eq!(from(&mut log, written + 1), "");
 }
