@@ -221,6 +221,17 @@ fn volumes_that_are_made_grown_and_deleted() {
     });
 }
 
+#[test]
+fn a_new_name() {
+    play(&Scene {
+        given: &["machine deploy tiny --name a --no-wait"],
+        before: &["machine rename b a"],
+        line: "machine rename a b",
+        boundaries: &[("rename", ACTS)],
+        fails: None,
+    });
+}
+
 /// Otherwise all of the above could pass for nothing.
 #[test]
 fn the_auditor_sees_what_is_too_much_and_what_is_missing() {

@@ -25,6 +25,7 @@ mod inside;
 mod killed;
 mod lifecycle;
 mod limits;
+mod logs;
 mod names;
 mod networks;
 mod service;

@@ -100,6 +100,11 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "reads and writes per second of a machine's disks; 0 for no limit",
     },
     Key {
+        name: "console_log_max",
+        default: "16M",
+        meaning: "largest boot log of a machine, from 1M; of a larger one the middle is left out",
+    },
+    Key {
         name: "min_disk_free",
         default: "1G",
         meaning: "disk space that deploys, pulls and builds leave free",

@@ -24,6 +24,8 @@ pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
 pub const MOST_BANDWIDTH: u64 = 100_000;
 /// The largest limit of reads and writes per second.
 pub const MOST_IOPS: u64 = 10_000_000;
+/// The least that a machine's boot log may be bounded to.
+pub const LEAST_LOG: ByteSize = ByteSize::bytes(crate::vmm::console::Bound::LEAST);
 
 /// Where a setting's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +174,8 @@ pub struct Config {
     pub max_vcpus: u8,
     pub max_memory: Option<ByteSize>,
     pub min_disk_free: ByteSize,
+    /// At least [`LEAST_LOG`].
+    pub console_log_max: ByteSize,
     /// 0 for no limit.
     pub bandwidth_mbps: u32,
     /// 0 for no limit.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::keys::KEYS;
-use super::{Config, Error, MOST_BANDWIDTH, MOST_IOPS, Origin, Shown};
+use super::{Config, Error, LEAST_LOG, MOST_BANDWIDTH, MOST_IOPS, Origin, Shown};
 
 /// The values as text, on their way to types.
 pub(super) struct Values(pub(super) BTreeMap<&'static str, (String, Origin)>);
@@ -67,6 +67,10 @@ impl Values {
             Some(_) => Some(self.get("max_memory", "8G")?),
             None => None,
         };
+        let console_log_max = self.get("console_log_max", "16M")?;
+        if console_log_max < LEAST_LOG {
+            return Err(self.bad("console_log_max", format!("it wants {LEAST_LOG} or more")));
+        }
         let mut shown = vec![Shown {
             key: "data_dir",
             value: data_dir.display().to_string(),
@@ -107,6 +111,7 @@ impl Values {
             max_memory,
             bandwidth_mbps: limit(self.ranged("bandwidth_mbps", 0..=MOST_BANDWIDTH)?),
             iops: limit(self.ranged("iops", 0..=MOST_IOPS)?),
+            console_log_max,
             min_disk_free: self.get("min_disk_free", "1G")?,
             shown,
         })

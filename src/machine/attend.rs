@@ -1,5 +1,5 @@
 //! The attendant: one process per data directory that does what running machines need all the time, and that nobody
-//! notices. It serves their names. It comes with the first machine that starts, whoever starts it, and goes with the
+//! notices. It serves their names, and keeps their console logs from growing too large. It comes with the first machine that starts, whoever starts it, and goes with the
 //! last; the daemon and every command see to it that it is there.
 //!
 //! It is not the daemon, since machines need names whether or not anybody wants a daemon, and keep them when the daemon
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::consoles::Consoles;
 use super::duty::Duty;
 use super::watched::StoreChanges;
 use super::{Error, Machines, Rooms};
@@ -18,6 +19,7 @@ use crate::error::Result;
 use crate::event::Progress;
 use crate::host::background::background;
 use crate::network::NameServer;
+use crate::vmm::console::Bound;
 
 /// The name of the duty, and the word that has the program be the attendant.
 pub const ATTEND: &str = "attend";
@@ -52,8 +54,11 @@ impl Machines {
         let rooms = &*self.0;
         let changes = StoreChanges::watch(rooms.paths.data_dir())?;
         let mut names = NameServer::new(&rooms.home, rooms.store.clone());
+        let bound = Bound::new(rooms.config.console_log_max.as_u64());
+        let mut consoles = Consoles::new(&rooms.paths, bound)?;
         let mut said = Vec::new();
         while rooms.store.any_machine_up()? {
+            consoles.refresh(&rooms.store.machines_up()?, progress);
             let refused: Vec<String> = names
                 .serve(&rooms.store.networks()?)
                 .into_iter()
@@ -71,10 +76,12 @@ impl Machines {
             said = refused;
             tokio::select! {
                 changed = changes.next() => changed?,
+                failed = consoles.tend(progress) => failed?,
                 () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
                 () = stop.cancelled() => break,
             }
         }
+        consoles.end(progress).await;
         Ok(())
     }
 

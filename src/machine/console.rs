@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use tokio::io::unix::AsyncFd;
 
 use super::Error;
 use super::watch::{self, Watch};
 use crate::guest::words;
+use crate::vmm::console::{Log, Piece};
 
 /// How much of a log's end is read to find its last lines.
 const TAIL_BYTES: u64 = 256 << 10;
@@ -61,7 +62,8 @@ pub(super) fn command_has_ended(path: &Path) -> bool {
     text.contains(words::DONE_LINE) || text.contains(words::FAILED_PREFIX)
 }
 
-/// Leaves out carriage returns and terminal control sequences (ECMA-48 §5.4: `ESC [`, parameters, a final byte).
+/// Leaves out control characters but for the ends of lines, and terminal control sequences (ECMA-48 §5.4: `ESC [`,
+/// parameters, a final byte).
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
@@ -78,7 +80,7 @@ fn plain(text: &str) -> String {
             '\u{1b}' => {
                 letters.next();
             }
-            '\r' => {}
+            _ if letter.is_control() && !matches!(letter, '\n' | '\t') => {}
             _ => out.push(letter),
         }
     }
@@ -89,7 +91,7 @@ fn plain(text: &str) -> String {
 #[derive(Debug)]
 pub struct Console {
     path: PathBuf,
-    file: Option<File>,
+    log: Option<Log>,
     at: u64,
     changes: AsyncFd<Watch>,
 }
@@ -104,99 +106,109 @@ impl Console {
         };
         let folder = path.parent().unwrap_or(Path::new("/"));
         let changes = watch::folder(folder).map_err(fail)?;
-        Ok(Console {
+        let mut console = Console {
             path,
-            file: None,
+            log: None,
             at: 0,
             changes,
-        })
+        };
+        console.look()?;
+        Ok(console)
     }
 
-    /// Goes to where the last `lines` lines begin.
-    pub fn skip_to_last(&mut self, lines: usize) -> Result<(), Error> {
-        let bytes = std::fs::read(&self.path).unwrap_or_default();
-        let end = bytes.len() - usize::from(bytes.last() == Some(&b'\n'));
-        let starts = bytes[..end]
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, byte)| **byte == b'\n');
-        let start = match lines {
-            0 => bytes.len(),
-            _ => starts
-                .map(|(index, _)| index + 1)
-                .nth(lines - 1)
-                .unwrap_or(0),
-        };
-        self.at = start as u64;
+    /// Opens the file once it is there.
+    fn look(&mut self) -> Result<(), Error> {
+        if self.log.is_none() {
+            self.log = Log::open(&self.path).map_err(unreadable(&self.path))?;
+        }
         Ok(())
     }
 
-    /// What was written since the last call; empty when nothing was. A log that shrank, or that has been put aside for
-    /// another, was begun anew.
-    pub fn read(&mut self) -> Result<Vec<u8>, Error> {
-        let bytes = self.read_on()?;
-        if bytes.is_empty() && self.is_old() {
-            self.file = None;
-            self.at = 0;
+    /// Goes forwards to where the last `lines` lines begin.
+    pub fn skip_to_last(&mut self, lines: usize) -> Result<(), Error> {
+        self.skip(|log| log.last_lines(lines))
+    }
+
+    /// Goes forwards to the first line that was written at `time` or later, as far as is known: lines that may be older
+    /// can come before it, and none that is not comes to be missed.
+    pub fn skip_to_time(&mut self, time: Timestamp) -> Result<(), Error> {
+        let time = u64::try_from(time.as_millisecond()).unwrap_or(0);
+        self.skip(|log| log.first_since(time))
+    }
+
+    fn skip(&mut self, find: impl Fn(&mut Log) -> std::io::Result<u64>) -> Result<(), Error> {
+        if let Some(log) = &mut self.log {
+            let found = find(log).map_err(unreadable(&self.path))?;
+            self.at = self.at.max(found);
+        }
+        Ok(())
+    }
+
+    /// The next piece of what was written; an empty one when there is nothing more yet. When another start has begun
+    /// another log, that is gone on with.
+    pub fn read(&mut self) -> Result<Piece, Error> {
+        let piece = self.read_on()?;
+        let is_old = self.log.as_ref().is_some_and(|log| !log.is_current());
+        if piece.bytes.is_empty() && is_old {
+            (self.log, self.at) = (None, 0);
             return self.read_on();
         }
-        Ok(bytes)
+        Ok(piece)
     }
 
-    /// Whether the file that is being read has lost its name to a newer one: each start begins a file.
-    fn is_old(&self) -> bool {
-        let place = |facts: std::fs::Metadata| (facts.dev(), facts.ino());
-        let (Some(file), Ok(named)) = (&self.file, std::fs::metadata(&self.path)) else {
-            return false;
+    fn read_on(&mut self) -> Result<Piece, Error> {
+        self.look()?;
+        let Some(log) = &mut self.log else {
+            return Ok(Piece::default());
         };
-        file.metadata()
-            .is_ok_and(|open| place(open) != place(named))
+        // A log of gigabytes is handed out in pieces.
+        let piece = log.read(self.at, 1 << 20);
+        let piece = piece.map_err(unreadable(&self.path))?;
+        if !piece.bytes.is_empty() {
+            self.at = piece.end();
+        }
+        Ok(piece)
     }
 
-    fn read_on(&mut self) -> Result<Vec<u8>, Error> {
-        let mut read = || -> std::io::Result<Vec<u8>> {
-            let mut file = match self.file.take() {
-                Some(file) => file,
-                None => match File::open(&self.path) {
-                    Ok(file) => file,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        return Ok(Vec::new());
-                    }
-                    Err(error) => return Err(error),
-                },
-            };
-            if file.metadata()?.len() < self.at {
-                self.at = 0;
-            }
-            file.seek(SeekFrom::Start(self.at))?;
-            let mut bytes = Vec::new();
-            // A log of gigabytes is handed out in pieces.
-            let count = Read::by_ref(&mut file)
-                .take(1 << 20)
-                .read_to_end(&mut bytes)?;
-            self.at += count as u64;
-            self.file = Some(file);
-            Ok(bytes)
+    /// When the byte at `offset` of the log that is read was written, at the latest.
+    pub fn time_of(&self, offset: u64) -> Result<Timestamp, Error> {
+        let time = match &self.log {
+            Some(log) => log.time_of(offset).map_err(unreadable(&self.path))?,
+            None => 0,
         };
-        read().map_err(|source| Error::File {
-            what: "read",
-            path: self.path.clone(),
-            source,
-        })
+        Ok(timestamp(time))
     }
 
-    /// Waits until the log may have grown.
-    pub async fn grown(&mut self) -> Result<(), Error> {
+    /// The same at the earliest.
+    pub fn not_before(&self, offset: u64) -> Timestamp {
+        timestamp(self.log.as_ref().map_or(0, |log| log.not_before(offset)))
+    }
+
+    /// Waits until the log may have grown. `false` once there is nothing left to grow: the machine was deleted.
+    pub async fn grown(&mut self) -> Result<bool, Error> {
         let fail = |source| Error::File {
             what: "watch",
             path: self.path.clone(),
             source,
         };
         let mut ready = self.changes.readable().await.map_err(fail)?;
-        let _ = ready.get_inner().0.read_events();
+        let events = ready.get_inner().0.read_events().unwrap_or_default();
         ready.clear_ready();
-        Ok(())
+        Ok(!events.iter().any(watch::is_gone))
+    }
+}
+
+fn timestamp(ms: u64) -> Timestamp {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_path_buf();
+    move |source| Error::File {
+        what: "read",
+        path,
+        source,
     }
 }
 
@@ -235,14 +247,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("console.log");
         let mut console = Console::open(path.clone()).unwrap();
-        assert!(console.read().unwrap().is_empty());
+        assert!(console.read().unwrap().bytes.is_empty());
         let mut file = File::create(&path).unwrap();
         file.write_all(b"first\nsecond\nthird\n").unwrap();
-        console.grown().await.unwrap();
-        assert_eq!(console.read().unwrap(), b"first\nsecond\nthird\n");
+        assert!(console.grown().await.unwrap());
+        assert_eq!(console.read().unwrap().bytes, b"first\nsecond\nthird\n");
         std::fs::write(&path, "new\n").unwrap();
-        console.grown().await.unwrap();
-        assert_eq!(console.read().unwrap(), b"new\n");
+        assert!(console.grown().await.unwrap());
+        assert_eq!(console.read().unwrap().bytes, b"new\n");
     }
 
     #[tokio::test]
@@ -251,7 +263,7 @@ mod tests {
         let path = dir.path().join("console.log");
         std::fs::write(&path, "first start\n").unwrap();
         let mut console = Console::open(path.clone()).unwrap();
-        assert_eq!(console.read().unwrap(), b"first start\n");
+        assert_eq!(console.read().unwrap().bytes, b"first start\n");
         // As the hypervisor's launch does it, after a last line.
         let mut old = std::fs::OpenOptions::new()
             .append(true)
@@ -260,10 +272,13 @@ mod tests {
         old.write_all(b"bye\n").unwrap();
         std::fs::rename(&path, dir.path().join("console.log.1")).unwrap();
         std::fs::write(&path, "second start, a longer one\n").unwrap();
-        console.grown().await.unwrap();
-        assert_eq!(console.read().unwrap(), b"bye\n");
-        assert_eq!(console.read().unwrap(), b"second start, a longer one\n");
-        assert!(console.read().unwrap().is_empty());
+        assert!(console.grown().await.unwrap());
+        assert_eq!(console.read().unwrap().bytes, b"bye\n");
+        assert_eq!(
+            console.read().unwrap().bytes,
+            b"second start, a longer one\n"
+        );
+        assert!(console.read().unwrap().bytes.is_empty());
     }
 
     #[tokio::test]
@@ -279,7 +294,11 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let mut console = Console::open(path.clone()).unwrap();
             console.skip_to_last(lines).unwrap();
-            assert_eq!(console.read().unwrap(), rest.as_bytes(), "{text:?} {lines}");
+            assert_eq!(
+                console.read().unwrap().bytes,
+                rest.as_bytes(),
+                "{text:?} {lines}"
+            );
         }
     }
 }

@@ -20,6 +20,12 @@ pub enum Error {
     NameTaken(Name),
     #[error("there is a volume {0} already, and the machine's root disk would have that name")]
     VolumeTaken(Name),
+    #[error("there is a machine {0} already")]
+    NewNameTaken(Name),
+    #[error(
+        "there is a volume {volume} already, and the root disk of machine {machine} would have that name"
+    )]
+    NewRootTaken { machine: Name, volume: Name },
     #[error("nothing to boot from: neither an image nor a root volume was named")]
     NothingToBoot,
     #[error("both an image and a root volume were named")]
@@ -102,6 +108,8 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("machine {0} has been started no more than once")]
+    NoPreviousLog(Name),
     #[error("there is no guest kernel yet")]
     NoKernel,
     #[error("the guest program {} is missing", .0.display())]
@@ -152,7 +160,9 @@ fn because(why: &Option<String>) -> String {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unknown(_) | Error::NotExposed { .. } => Kind::NotFound,
+            Error::Unknown(_) | Error::NotExposed { .. } | Error::NoPreviousLog(_) => {
+                Kind::NotFound
+            }
             Error::Ambiguous(_)
             | Error::NothingToBoot
             | Error::TwoToBoot
@@ -169,6 +179,8 @@ impl Advice for Error {
             | Error::Shrink { .. } => Kind::Usage,
             Error::NameTaken(_)
             | Error::VolumeTaken(_)
+            | Error::NewNameTaken(_)
+            | Error::NewRootTaken { .. }
             | Error::NotARoot(_)
             | Error::VolumeInUse { .. }
             | Error::Supervised(_)
@@ -208,6 +220,15 @@ impl Advice for Error {
             Error::VolumeTaken(name) => format!(
                 "choose another name with --name, boot from the volume with --volume {name}, or look at it: \
                  sistemo volume show {name}"
+            ),
+            Error::NoPreviousLog(name) => {
+                format!("the log of its last start: sistemo machine logs {name}")
+            }
+            Error::NewNameTaken(name) => format!(
+                "choose another name, or rename that one first: sistemo machine rename {name} NEW"
+            ),
+            Error::NewRootTaken { volume, .. } => format!(
+                "choose another name, or rename the volume first: sistemo volume rename {volume} NEW"
             ),
             Error::NothingToBoot => "for example: sistemo machine deploy debian".into(),
             Error::TwoToBoot => "leave out the image to boot from the volume".into(),

@@ -64,7 +64,8 @@ impl Paths {
         self.machine(id).join("host_key")
     }
 
-    /// What the guest wrote to its console since its last start: the boot log.
+    /// What the guest wrote to its console since its last start: the boot log. Beside it lies that of the start before
+    /// ([`crate::vmm::console::previous`]), and what is known of each.
     pub fn console(&self, id: &MachineId) -> PathBuf {
         self.machine(id).join("console.log")
     }

@@ -72,7 +72,7 @@ async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
     let mut seen = Vec::new();
     let line = words::READY_LINE.as_bytes();
     loop {
-        seen.extend(console.read()?);
+        seen.extend(console.read()?.bytes);
         let listening = seen.windows(line.len()).any(|window| window == line);
         if listening && let Ok(Ok(())) = tokio::time::timeout(ANSWER, rooms.ask_ready(row)).await {
             return Ok(());
@@ -85,7 +85,7 @@ async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
             },
         );
         tokio::select! {
-            grown = console.grown() => grown?,
+            grown = console.grown() => drop(grown?),
             () = tokio::time::sleep(AGAIN) => {}
         }
     }

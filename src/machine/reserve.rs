@@ -232,7 +232,7 @@ fn numbered(base: &Name, number: u32) -> Result<Name, BadValue> {
 }
 
 /// The name of a machine's root volume.
-fn root_name(name: &Name) -> Result<Name, Error> {
+pub(super) fn root_name(name: &Name) -> Result<Name, Error> {
     with_suffix(name, "-root").map_err(|_| Error::VolumeTaken(name.clone()))
 }
 

@@ -101,10 +101,17 @@ impl Machines {
         Ok(view(&row, volumes.iter(), &ports))
     }
 
-    /// The boot log of a machine, whatever its state.
-    pub fn logs(&self, name: &str) -> Result<Console> {
+    /// The boot log of a machine, whatever its state; with `previous` that of the start before its last.
+    pub fn logs(&self, name: &str, previous: bool) -> Result<Console> {
         let row = self.0.find(name)?;
         let path = self.0.paths.console(&row.id);
+        if previous {
+            let path = crate::vmm::console::previous(&path);
+            return match path.exists() {
+                true => Ok(Console::open(path)?),
+                false => Err(Error::NoPreviousLog(row.name).into()),
+            };
+        }
         if !self.0.paths.machine(&row.id).is_dir() {
             return Err(Error::State {
                 name: row.name,

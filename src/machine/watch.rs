@@ -17,13 +17,19 @@ impl AsRawFd for Watch {
     }
 }
 
-/// Watches the files of `path`, those that appear later included, for being made and written.
-pub(super) fn folder(path: &Path) -> io::Result<AsyncFd<Watch>> {
+/// Watches nothing yet.
+pub(super) fn nothing() -> io::Result<AsyncFd<Watch>> {
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-    let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE;
-    inotify.add_watch(path, flags)?;
     // SAFETY: the watch owns its descriptor, which stays the same for its life.
     Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
+}
+
+/// Watches the files of `path`, those that appear later included, for being made and written.
+pub(super) fn folder(path: &Path) -> io::Result<AsyncFd<Watch>> {
+    let watch = nothing()?;
+    let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE;
+    watch.get_ref().0.add_watch(path, flags)?;
+    Ok(watch)
 }
 
 /// Whether the folder itself is gone.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::operations::OperationRow;
@@ -127,6 +127,16 @@ pub struct MachineRow {
     pub failure: Option<String>,
     pub created_at: String,
     pub started_at: Option<String>,
+}
+
+/// What became of giving a machine another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    Done,
+    /// Another machine has the name.
+    NameTaken,
+    /// Another volume has the name that the root volume would have.
+    RootTaken,
 }
 
 const COLUMNS: &str = "id, name, status, spec, image, image_digest, network, ip, mac, host_key, \
@@ -265,6 +275,21 @@ impl Store {
             .collect())
     }
 
+    /// Every machine that runs, or is about to, or is being stopped; with when its hypervisor was started, in clock ticks.
+    pub fn machines_up(&self) -> Result<Vec<(MachineId, Option<u64>)>, Error> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(
+            "SELECT id, pid_started FROM machines \
+             WHERE status IN ('creating', 'starting', 'running', 'stopping')",
+        )?;
+        let rows = query.query_map([], |row| {
+            let mut fields = Fields::of(row);
+            let id = fields.parsed()?;
+            Ok((id, fields.next::<Option<i64>>()?.map(i64::cast_unsigned)))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Machines that are down, to which nothing is being done, and that are to come up again: those that ran when the
     /// host went down, and those whose restart a daemon did not live to see.
     pub fn machines_to_resume(&self) -> Result<Vec<MachineRow>, Error> {
@@ -335,6 +360,44 @@ impl Store {
         failure: Option<&str>,
     ) -> Result<(), Error> {
         put_status(&self.lock(), id, status, failure)
+    }
+
+    /// Gives a machine and its root volume other names, both or neither.
+    pub fn rename_machine(
+        &self,
+        id: &MachineId,
+        name: &Name,
+        root: &Name,
+    ) -> Result<Renamed, Error> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let taken = |query: &str, name: &Name| -> Result<bool, Error> {
+            let names = params![id.to_string(), name.as_str()];
+            Ok(transaction.query_row(query, names, |row| row.get(0))?)
+        };
+        if taken(
+            "SELECT EXISTS (SELECT 1 FROM machines WHERE name = ?2 AND id <> ?1)",
+            name,
+        )? {
+            return Ok(Renamed::NameTaken);
+        }
+        if taken(
+            "SELECT EXISTS (SELECT 1 FROM volumes WHERE name = ?2 \
+             AND NOT (role = 'root' AND machine_id IS ?1))",
+            root,
+        )? {
+            return Ok(Renamed::RootTaken);
+        }
+        transaction.execute(
+            "UPDATE machines SET name = ?2 WHERE id = ?1",
+            params![id.to_string(), name.as_str()],
+        )?;
+        transaction.execute(
+            "UPDATE volumes SET name = ?2 WHERE machine_id = ?1 AND role = 'root'",
+            params![id.to_string(), root.as_str()],
+        )?;
+        transaction.commit()?;
+        Ok(Renamed::Done)
     }
 
     /// Writes down the public half of the guest's SSH host key.

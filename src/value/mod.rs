@@ -1,6 +1,7 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
 mod forward;
+mod moment;
 mod port;
 mod variable;
 mod url;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use forward::{Address, Forward, Listen, Reach};
+pub use moment::Moment;
 pub use port::{PortMapping, Protocol};
 pub use variable::{BadVariable, Variable};
 pub(crate) use url::without_password;
@@ -28,6 +30,9 @@ pub enum BadValue {
     /// Not a size.
     #[error("{0:?} is not a size")]
     Size(String),
+    /// Not a time.
+    #[error("{0:?} is not a time")]
+    Moment(String),
     /// Not a port or a pair of ports.
     #[error("{0:?} is not a port")]
     Port(String),
@@ -56,6 +61,10 @@ impl Advice for BadValue {
                 "write [ADDRESS:]PORT:HOST:PORT, or a path for either pair: 8080:localhost:80, 5432:/run/db.sock".into()
             }
             BadValue::Listen(_) => "write a port, or an address and a port: 1080, localhost:1080, [::1]:1080".into(),
+            BadValue::Moment(_) => {
+                "a time is so long ago (10m, 1h30m, 2d), a date (2026-01-31, 2026-01-31T08:00, 2026-01-31T08:00:00Z), or \
+                 seconds since 1970 (1769846400)".into()
+            }
             BadValue::Size(_) => "a size is a number with a unit: 512M, 2G, 1.5GiB (a bare number is in MB)".into(),
         })
     }

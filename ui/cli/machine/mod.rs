@@ -13,6 +13,7 @@ mod logs;
 mod power;
 mod ssh;
 mod terminal;
+mod rename;
 mod volume;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ pub(crate) enum Machine {
     Unexpose(expose::Unexpose),
     /// Open a machine's terminal in the browser, and print its address
     Terminal(terminal::Terminal),
+    /// Give a machine another name
+    Rename(rename::Rename),
     /// Attach and detach data volumes
     #[command(subcommand)]
     Volume(volume::Volume),
@@ -75,6 +78,7 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Expose(args) => expose::expose(context, &args).await,
         Machine::Unexpose(args) => expose::unexpose(context, &args).await,
         Machine::Terminal(args) => terminal::run(context, &args).await,
+        Machine::Rename(args) => rename::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
     }

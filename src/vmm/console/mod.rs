@@ -1,10 +1,19 @@
-//! The file that takes what a guest prints: its boot log.
+//! The file that takes what a guest prints: its boot log. Written by its hypervisor, which appends and knows nothing of
+//! anybody else; kept from growing without end by a [`Keeper`]; read as a [`Log`].
+
+mod keep;
+mod log;
+mod marks;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+pub use self::keep::{Bound, Keeper};
+pub use self::log::{Log, Piece};
 use super::run_dir;
 
 /// How far from the end the kernel's last words are looked for, in bytes: a panic prints a few kilobytes behind them.
@@ -30,12 +39,19 @@ pub fn previous(console: &Path) -> PathBuf {
     name.into()
 }
 
-/// Begins a new log, and keeps the one before as [`previous`]. The file has mode 0600.
+/// Begins a new log, and keeps the one before as [`previous`], with its marks. The file has mode 0600.
 pub(super) fn begin(console: &Path) -> io::Result<File> {
-    match fs::rename(console, previous(console)) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
+    let (old, own) = (marks::path(&previous(console)), marks::path(console));
+    let unless_missing = |done: io::Result<()>| match done {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    // Marks say which log they are about; those of a log that goes now go before it, lest its number be another's.
+    if console.exists() {
+        unless_missing(fs::remove_file(&old))?;
+        unless_missing(fs::rename(console, previous(console)))?;
     }
+    unless_missing(fs::rename(&own, &old))?;
     OpenOptions::new()
         .create_new(true)
         .append(true)
@@ -68,42 +84,4 @@ fn last_words(text: &str) -> Ending {
             }
         })
         .unwrap_or(Ending::Unsaid)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kernels_last_words_say_how_it_ended() {
-        let panic = "[    1.2] Run /init as init process\r\n\
-            [    1.3] Kernel panic - not syncing: No working init found.\r\n\
-            [    1.4] CPU: 0 PID: 1 Comm: swapper/0 Not tainted\r\n";
-        assert_eq!(
-            last_words(panic),
-            Ending::Panicked {
-                words: "No working init found.".into()
-            }
-        );
-        assert_eq!(
-            last_words("x\n[   9.0] reboot: Power down\r\n"),
-            Ending::PoweredOff
-        );
-        let restart = "[   9.0] reboot: Restarting system\r\n[   9.0] reboot: machine restart\r\n";
-        assert_eq!(last_words(restart), Ending::Restarted);
-        assert_eq!(last_words("[   9.0] e1000: link up\r\n"), Ending::Unsaid);
-        assert_eq!(last_words(""), Ending::Unsaid);
-    }
-
-    #[test]
-    fn each_boot_begins_a_log_and_keeps_the_one_before() {
-        use std::io::Write;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("console.log");
-        for text in ["one", "two", "three"] {
-            begin(&path).unwrap().write_all(text.as_bytes()).unwrap();
-        }
-        assert_eq!(fs::read_to_string(&path).unwrap(), "three");
-        assert_eq!(fs::read_to_string(previous(&path)).unwrap(), "two");
-    }
 }
