@@ -5,7 +5,7 @@ use insta::Settings;
 use crate::support::{Image, Lab};
 
 /// Replaces what differs from run to run.
-fn filters(lab: &Lab) -> Settings {
+pub fn filters(lab: &Lab) -> Settings {
     let mut settings = Settings::clone_current();
     let data = lab.data_dir().display().to_string();
     for (pattern, word) in [
@@ -26,39 +26,6 @@ fn filters(lab: &Lab) -> Settings {
         settings.add_filter(pattern, word);
     }
     settings
-}
-
-/// The help of a command and of all commands under it.
-fn help(lab: &Lab, command: &str) -> String {
-    let said = lab.run(&format!("{command} --help")).ok();
-    let mut text = format!("$ sistemo {command} --help\n{said}\n");
-    for name in commands(&said) {
-        text += &help(lab, &format!("{command} {name}"));
-    }
-    text
-}
-
-/// The names that stand under `Commands:`.
-fn commands(help: &str) -> Vec<&str> {
-    let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
-    let lines = list.lines().take_while(|line| !line.is_empty());
-    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
-    names.filter(|name| *name != "help").collect()
-}
-
-#[test]
-fn help_of_every_command() {
-    let lab = Lab::bare();
-    let top = lab.run("--help").ok();
-    insta::assert_snapshot!("help", top);
-    assert_eq!(
-        lab.run("").ok(),
-        lab.run("-h").ok(),
-        "in a pipe there is no console"
-    );
-    for command in commands(&top) {
-        insta::assert_snapshot!(format!("help_{command}"), help(&lab, command));
-    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod daemon;
 mod deploy_fails;
 mod expose;
 mod faults;
+mod help;
 mod host;
 mod killed;
 mod lifecycle;

@@ -29,6 +29,8 @@ mod download;
 mod error;
 mod ext4;
 mod furnish;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod import;
 mod layer;
 mod layout;

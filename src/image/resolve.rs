@@ -13,14 +13,14 @@ use crate::event::Progress;
 
 /// What a reference is, told by its look alone.
 #[derive(Debug, PartialEq, Eq)]
-enum Form<'a> {
+pub(super) enum Form<'a> {
     Path(PathBuf),
     Url(&'a str),
     /// A name: in the cache, prebuilt, a recipe, or in a registry.
     Name(&'a str),
 }
 
-fn form(reference: &str) -> Form<'_> {
+pub(super) fn form(reference: &str) -> Form<'_> {
     if reference.starts_with("http://") || reference.starts_with("https://") {
         return Form::Url(reference);
     }
@@ -48,7 +48,7 @@ fn form(reference: &str) -> Form<'_> {
 
 /// The name that an image has in the cache however it was asked for: `nginx` is `docker.io/library/nginx:latest`, and
 /// `debian:12` is `debian:bookworm`.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if let Some(recipe) = Recipe::named(name) {
         return recipe.full_name();
     }

@@ -155,8 +155,9 @@ pub(crate) struct Down {}
 pub(crate) async fn down(context: &Context) -> Result<ExitCode, Failure> {
     let engine = context.engine().await?;
     let Some(pid) = engine.machines().supervisor() else {
-        if context.format == Format::Table {
-            output::say("the daemon is not up\n");
+        match context.format {
+            Format::Json => output::json(&json!({ "pid": None::<u32> })),
+            Format::Table => output::say("the daemon is not up\n"),
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -179,8 +180,9 @@ pub(crate) async fn down(context: &Context) -> Result<ExitCode, Failure> {
             )));
         }
     }
-    if context.format == Format::Table {
-        output::say("the daemon is down; machines go on running\n");
+    match context.format {
+        Format::Json => output::json(&json!({ "pid": pid })),
+        Format::Table => output::say("the daemon is down; machines go on running\n"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Engine(Error),
     /// Refused, with a way out.
     Refused { message: String, hint: String },
+    /// Typed wrong.
+    Usage { message: String, hint: String },
     /// Taken back by the user, in a step that has nothing to undo.
     Cancelled,
     /// Several things were asked for, and some failed; each was reported already.
@@ -42,6 +44,9 @@ pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
         Failure::Engine(error) => (error.kind(), error.report(), error.detail(), error.hint()),
         Failure::Refused { message, hint } => {
             (Kind::Refused, message.clone(), None, Some(hint.clone()))
+        }
+        Failure::Usage { message, hint } => {
+            (Kind::Usage, message.clone(), None, Some(hint.clone()))
         }
         Failure::Cancelled => (Kind::Cancelled, "cancelled".into(), None, None),
         Failure::Reported(code) => return *code,
