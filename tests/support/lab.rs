@@ -103,18 +103,6 @@ impl Lab {
         self.start(line, &[], Vec::new()).wait()
     }
 
-    /// Checks that each line is refused with its exit status and message, and that what `seen` shows stays as it was.
-    #[track_caller]
-    pub fn refuses(&self, lines: &[(impl AsRef<str>, i32, &str)], seen: &str) {
-        let before = self.run(seen).ok();
-        for (line, status, message) in lines {
-            let line = line.as_ref();
-            let said = self.run(line).fails(*status);
-            assert!(said.contains(message), "{line}: {said}");
-            assert_eq!(self.run(seen).ok(), before, "{line}");
-        }
-    }
-
     /// The same with something on stdin.
     pub fn feed(&self, line: &str, stdin: impl Into<Vec<u8>>) -> Done {
         self.start(line, &[], stdin.into()).wait()

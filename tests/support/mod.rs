@@ -4,6 +4,7 @@ mod audit;
 mod cache;
 mod lab;
 mod left;
+mod refuse;
 mod session;
 mod turn;
 

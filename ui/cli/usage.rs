@@ -48,7 +48,7 @@ fn explain(error: &clap::Error, words: &[String]) -> (String, String) {
         .and_then(Advice::hint);
     let hint = example
         .or_else(|| example_of(error).map(Into::into))
-        .or_else(|| named("tip:"))
+        .or_else(|| named("tip:").filter(|tip| !tip.starts_with("to pass ")))
         .or_else(|| named("Usage:").map(|usage| format!("usage: {usage}")))
         .unwrap_or_else(|| format!("see: {} --help", command(words)));
     (message, hint)
