@@ -30,8 +30,8 @@ fuzz_target!(|reference: &str| {
     if let Some(again) = name_in_cache(&name) {
         assert_eq!(again, name, "{reference:?}");
     }
-    if let Some((_, rest)) = reference.split_once("://")
-        && reference.starts_with("http")
+    if let Some((scheme, rest)) = reference.split_once("://")
+        && ["http", "https"].contains(&scheme)
     {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (_, kept) = name.split_once("://").expect("still an address");

@@ -70,6 +70,8 @@ pub enum Error {
     NoSuchKey(String),
     #[error("{origin} has a setting {key:?}, which does not exist")]
     Unknown { key: String, origin: Origin },
+    #[error("setting {key} is a table, not a value ({origin})")]
+    NoValue { key: &'static str, origin: Origin },
     #[error("setting {key} is {value:?} ({origin})")]
     Value {
         key: &'static str,
@@ -92,6 +94,7 @@ impl Advice for Error {
             Error::Read { path, .. } => {
                 Some(format!("make {} readable or remove it", path.display()))
             }
+            Error::NoValue { key, .. } => Some(format!("write it as one line: {key} = \"…\"")),
             Error::Toml { .. } => Some("a line reads: default_memory = \"1G\"".into()),
             Error::Write { path, .. } => Some(format!(
                 "run it as root (sudo), or make {} writable",
@@ -157,10 +160,16 @@ impl Config {
         for path in [PathBuf::from(SYSTEM_FILE), file_in(&data_dir)] {
             for file::Entry { key, value, line } in file::read(&path)? {
                 let origin = Origin::File(path.clone(), line);
-                match known(&key) {
-                    Some(known) => found.insert(known.name, (value, origin)),
-                    None => return Err(Error::Unknown { key, origin }),
+                let Some(known) = known(&key) else {
+                    return Err(Error::Unknown { key, origin });
                 };
+                let Some(value) = value else {
+                    return Err(Error::NoValue {
+                        key: known.name,
+                        origin,
+                    });
+                };
+                found.insert(known.name, (value, origin));
             }
         }
         for key in KEYS {

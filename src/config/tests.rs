@@ -70,6 +70,20 @@ fn nonsense_names_the_key_and_where_it_stands() {
     let error = load(dir.path(), &[]).unwrap_err();
     assert!(error.to_string().contains("config.toml:3 "), "{error}");
     assert_eq!(error.hint().unwrap(), "did you mean default_memory?");
+    for table in [
+        "[uplink]\nx = 1\n",
+        "uplink.x = 1\n",
+        "uplink = { x = 1 }\n",
+    ] {
+        std::fs::write(dir.path().join("config.toml"), table).unwrap();
+        let error = load(dir.path(), &[]).unwrap_err();
+        assert!(
+            error.to_string().contains("uplink is a table"),
+            "{table}: {error}"
+        );
+    }
+    std::fs::write(dir.path().join("config.toml"), "default_vcpus = 0x4\n").unwrap();
+    assert_eq!(load(dir.path(), &[]).unwrap().default_vcpus, 4);
     std::fs::write(dir.path().join("config.toml"), "= =\n").unwrap();
     assert!(matches!(load(dir.path(), &[]), Err(Error::Toml { .. })));
 }

@@ -131,12 +131,13 @@ fn full_names(name: &str, search: &[String]) -> String {
 /// The lines outside the block. A block without an end, from a file that somebody cut, ends with the file.
 fn without_block(text: &str) -> Vec<&str> {
     let mut inside = false;
+    // A carriage return of the user's stays, and does not hide the block.
     let outside = |line: &&str| {
-        let ours = inside || *line == BEGIN;
-        inside = ours && *line != END;
+        let ours = inside || line.trim_end() == BEGIN;
+        inside = ours && line.trim_end() != END;
         !ours
     };
-    text.lines().filter(outside).collect()
+    text.split_terminator('\n').filter(outside).collect()
 }
 
 /// The names on a line of `/etc/hosts`.
