@@ -3,6 +3,7 @@
 pub mod background;
 pub mod command;
 pub mod doctor;
+pub mod fault;
 pub mod packages;
 pub mod setup;
 pub mod tap;

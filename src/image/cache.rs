@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::download::BLOBS;
 use super::{Error, Image, ImageConfig, Images, disk, work};
+use crate::host::fault;
 use crate::store;
 use crate::store::images::ImageRow;
 use crate::value::ByteSize;
@@ -50,7 +51,9 @@ impl Images {
         if image.names.iter().any(|name| name == text) && image.names.len() > 1 {
             return Ok(self.store.remove_image_name(text)?);
         }
+        fault("image-delete", "before")?;
         self.store.remove_image(&image.digest)?;
+        fault("image-delete", "between")?;
         match std::fs::remove_file(&image.path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
                 what: "remove",
@@ -103,8 +106,11 @@ impl Images {
             names: names.to_vec(),
         };
         let _lock = work::lock_cache(&self.dir)?;
+        fault("image-keep", "before")?;
         std::fs::rename(made, &path).map_err(fail)?;
+        fault("image-keep", "between")?;
         self.store.put_image(&row)?;
+        fault("image-keep", "after")?;
         self.find(&digest)
     }
 
@@ -168,5 +174,13 @@ impl Images {
             config: config.map_err(Error::Config)?,
             created_at: row.created_at,
         })
+    }
+}
+
+/// A moment at which tests kill this process, or have it fail.
+fn fault(what: &'static str, when: &str) -> Result<(), Error> {
+    match fault::at(what, when) {
+        true => Err(Error::Fault(what)),
+        false => Ok(()),
     }
 }

@@ -75,6 +75,8 @@ pub enum Error {
     Refused { url: String, status: String },
     #[error("the image's configuration cannot be read")]
     Config(#[source] serde_json::Error),
+    #[error("the step {0} was made to fail")]
+    Fault(&'static str),
     #[error("cancelled")]
     Cancelled,
     #[error(transparent)]

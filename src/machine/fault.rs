@@ -1,25 +1,12 @@
-//! Lets tests kill, stop or fail this process at named moments: `SISTEMO_FAULT=fail:launch:after,kill:launch:undo`.
-//! Release builds cannot.
+//! The moments of operations at which tests kill, stop or fail this process.
 
 use crate::error::Result;
+use crate::host::fault;
 
 /// A moment, such as before or after, of something named `what`, such as a step.
 pub(super) fn fault(what: &'static str, when: &str) -> Result<()> {
-    #[cfg(debug_assertions)]
-    for wish in std::env::var("SISTEMO_FAULT")
-        .unwrap_or_default()
-        .split(',')
-    {
-        if wish == format!("kill:{what}:{when}") {
-            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
-        }
-        if wish == format!("stop:{what}:{when}") {
-            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
-        }
-        if wish == format!("fail:{what}:{when}") {
-            return Err(super::Error::Fault(what).into());
-        }
+    match fault::at(what, when) {
+        true => Err(super::Error::Fault(what).into()),
+        false => Ok(()),
     }
-    let _ = (what, when);
-    Ok(())
 }

@@ -261,6 +261,22 @@ fn files(books: &mut Books, store: &Connection, lab: &Lab) {
             books.find(format!("file {}", entry.path().display()));
         }
     }
+    for row in left::rows_of(store, "SELECT digest FROM images") {
+        books.want(format!("image {}", row[0].replace(':', "-")));
+    }
+    for row in left::rows_of(
+        store,
+        "SELECT digest FROM images WHERE digest NOT IN (SELECT digest FROM image_names)",
+    ) {
+        books.find(format!("image without a name {}", row[0]));
+    }
+    for entry in std::fs::read_dir(data.join("images")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Locks, and downloads that are gone on with.
+        if !name.starts_with('.') && name != "blobs" {
+            books.find(format!("image {}", name.trim_end_matches(".ext4")));
+        }
+    }
     // A lock's file may stay as long as what it locks.
     let owners = left::rows_of(
         store,

@@ -78,6 +78,17 @@ impl Lab {
         name.into()
     }
 
+    /// A disk file in the lab that is no image yet.
+    pub fn disk(&self) -> String {
+        let file = self.folder.path().join("disk.ext4");
+        let made = Command::new("mkfs.ext4")
+            .args(["-q", &file.display().to_string(), "8M"])
+            .status()
+            .unwrap();
+        assert!(made.success());
+        file.display().to_string()
+    }
+
     /// Has machines boot `program` as their guest program.
     pub fn set_guest_program(&mut self, program: &[u8]) {
         let folder = self.folder.path().join("bin");
