@@ -7,6 +7,7 @@ pub mod fault;
 pub mod packages;
 pub mod setup;
 pub mod tap;
+pub mod user;
 
 use crate::error::Advice;
 use crate::value::ByteSize;

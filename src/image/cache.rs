@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::download::BLOBS;
 use super::{Error, Image, ImageConfig, Images, disk, work};
@@ -48,6 +48,13 @@ impl Images {
     pub fn delete(&self, text: &str) -> Result<(), Error> {
         let _lock = work::lock_cache(&self.dir)?;
         let image = self.find(text)?;
+        let begun = Instant::now();
+        let deleted = self.delete_found(text, image);
+        self.note("delete", text, begun, &deleted);
+        deleted
+    }
+
+    fn delete_found(&self, text: &str, image: Image) -> Result<(), Error> {
         if image.names.iter().any(|name| name == text) && image.names.len() > 1 {
             return Ok(self.store.remove_image_name(text)?);
         }

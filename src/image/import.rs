@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,12 @@ impl Images {
         let name = name.map_or_else(|| stem(&path), ToString::to_string);
         let source = format!("file {}", path.display());
         progress.step(format!("importing {}", path.display()));
-        self.take_in(&path, vec![name], source, cancel).await
+        let begun = Instant::now();
+        let imported = self
+            .take_in(&path, vec![name.clone()], source, cancel)
+            .await;
+        self.note("import", &name, begun, &imported);
+        imported
     }
 
     /// Makes an image of the file or folder at `path`.

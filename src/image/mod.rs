@@ -31,6 +31,7 @@ mod ext4;
 mod furnish;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod history;
 mod import;
 mod layer;
 mod layout;

@@ -1,6 +1,7 @@
 //! Which image a reference means, and getting it.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use oci_client::Reference;
 use tokio_util::sync::CancellationToken;
@@ -55,10 +56,10 @@ pub(super) fn short(name: &str) -> String {
     let Ok(reference) = name.parse::<Reference>() else {
         return name.into();
     };
-    let mut short = match (
-        reference.registry(),
-        reference.repository().strip_prefix("library/"),
-    ) {
+    // What lies deeper would take the name of another.
+    let official = (reference.repository().strip_prefix("library/"))
+        .filter(|official| !official.contains('/'));
+    let mut short = match (reference.registry(), official) {
         (DEFAULT, Some(official)) => official.to_string(),
         (DEFAULT, None) => reference.repository().to_string(),
         (registry, _) => format!("{registry}/{}", reference.repository()),
@@ -101,8 +102,11 @@ impl Images {
         progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
+        let begun = Instant::now();
         let _lock = work::one_at_a_time(&self.dir, &short(reference), cancel).await?;
-        self.fetch(reference, progress, cancel).await
+        let pulled = self.fetch(reference, progress, cancel).await;
+        self.note("pull", &url::shown(reference), begun, &pulled);
+        pulled
     }
 
     /// Makes a recipe's image anew.
@@ -113,8 +117,11 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<Image, Error> {
         let known = Recipe::named(recipe).ok_or_else(|| Error::NoRecipe(recipe.into()))?;
+        let begun = Instant::now();
         let _lock = work::one_at_a_time(&self.dir, &short(recipe), cancel).await?;
-        self.make_recipe(known, progress, cancel).await
+        let built = self.make_recipe(known, progress, cancel).await;
+        self.note("build", &known.full_name(), begun, &built);
+        built
     }
 
     /// The image, when it is in the cache. One made of a file counts only while the file is what it was.
@@ -243,6 +250,8 @@ mod tests {
                 "docker.io/library/debian",
                 "docker.io/library/debian:latest",
             ),
+            ("docker.io/library/library/nginx", "library/library/nginx"),
+            ("library/library/nginx", "library/library/nginx"),
             ("Not A Name", "Not A Name"),
         ] {
             assert_eq!(short(asked), name, "{asked}");

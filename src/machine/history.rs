@@ -1,10 +1,10 @@
-//! Writing down what was done: who asked does not matter, every front end comes through here.
+//! Writing down what was done; every front end comes through here.
 
 use std::time::Instant;
 
 use super::{Machines, Rooms};
 use crate::error::Result;
-use crate::store;
+use crate::host::user;
 use crate::store::history::HistoryRow;
 use crate::value::Name;
 
@@ -32,17 +32,8 @@ impl Rooms {
         begun: Instant,
         outcome: &Result<()>,
     ) {
-        let took = begun.elapsed();
-        let row = HistoryRow {
-            id: 0,
-            at: store::ago(took),
-            action: action.into(),
-            target: target.into(),
-            name: name.to_string(),
-            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            ok: outcome.is_ok(),
-            error: outcome.as_ref().err().map(ToString::to_string),
-        };
+        let what = (target, action, name.as_str());
+        let row = HistoryRow::ended(user::name(), what, begun, outcome);
         if let Err(error) = self.store.add_history(&row) {
             tracing::warn!(%error, "history was not written");
         }

@@ -40,6 +40,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("migrations/0003_ports.sql")),
         M::up(include_str!("migrations/0004_supervisor.sql")),
         M::up(include_str!("migrations/0005_unsettled.sql")),
+        M::up(include_str!("migrations/0006_who.sql")),
     ])
 });
 
