@@ -3,6 +3,8 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use super::stop::process;
+use super::tied::Tied;
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::guest::client::{Client, Target};
@@ -62,7 +64,7 @@ impl Rooms {
             .connect(address, patience)
             .await
             .map_err(|e| fail(e.into()))?;
-        Client::connect(stream, &target)
+        Client::connect(Tied::new(stream, process(row)), &target)
             .await
             .map_err(|e| fail(e.into()))
     }

@@ -48,6 +48,7 @@ mod start;
 mod steps;
 mod stop;
 mod supervise;
+mod tied;
 mod view;
 mod volumes;
 mod watch;

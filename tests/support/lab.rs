@@ -142,6 +142,8 @@ impl Lab {
             .environment
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()));
+        // Nor who they are behind sudo: history says who did it.
+        command.env_remove("SUDO_USER");
         // SAFETY: signal(2) is async-signal-safe.
         unsafe {
             command.pre_exec(|| {
