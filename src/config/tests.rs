@@ -112,3 +112,27 @@ fn a_setting_is_checked_before_it_is_written() {
         ByteSize::mib(512)
     );
 }
+
+#[test]
+fn the_hosts_own_file_says_where_the_data_is_unless_somebody_else_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let (system, data) = (dir.path().join("system.toml"), dir.path().join("data"));
+    let text = format!("iops = 5\ndata_dir = \"{}\"\n", data.display());
+    std::fs::write(&system, text).unwrap();
+    let nothing = |_: &str| None;
+    let config = Config::load_with(&system, None, &nothing).unwrap();
+    assert_eq!((config.data_dir.as_path(), config.iops), (&*data, 5));
+    assert_eq!(config.shown()[0].origin, Origin::File(system.clone(), 2));
+    let other = dir.path().join("other");
+    let config = Config::load_with(&system, Some(other.clone()), &nothing).unwrap();
+    assert_eq!((config.data_dir.as_path(), config.iops), (&*other, 5));
+    // In its own file it would come too late.
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("config.toml"), "data_dir = \"/x\"\n").unwrap();
+    let error = Config::load_with(&system, None, &nothing).unwrap_err();
+    assert!(matches!(error, Error::Misplaced(_)), "{error}");
+    let error = config.set("data_dir", Some("/x")).unwrap_err();
+    for error in [error, Error::Misplaced(Origin::Default)] {
+        assert!(error.hint().unwrap().contains("--data-dir"), "{error}");
+    }
+}

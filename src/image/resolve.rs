@@ -56,10 +56,10 @@ pub(super) fn short(name: &str) -> String {
     let Ok(reference) = name.parse::<Reference>() else {
         return name.into();
     };
-    // What lies deeper would take the name of another.
-    let official = (reference.repository().strip_prefix("library/"))
-        .filter(|official| !official.contains('/'));
-    let mut short = match (reference.registry(), official) {
+    let mut short = match (
+        reference.registry(),
+        reference.repository().strip_prefix("library/"),
+    ) {
         (DEFAULT, Some(official)) => official.to_string(),
         (DEFAULT, None) => reference.repository().to_string(),
         (registry, _) => format!("{registry}/{}", reference.repository()),
@@ -69,10 +69,21 @@ pub(super) fn short(name: &str) -> String {
         (Some(tag), None) if tag != "latest" => short = format!("{short}:{tag}"),
         _ => {}
     }
-    // What a recipe is called must be said in full to mean the registry's.
+    // What would then mean something else is said in full: the registry's image of a recipe's name, and repositories
+    // that begin like another's name.
+    let means = |reference: &Reference| {
+        let tag = reference.tag().filter(|_| reference.digest().is_none());
+        let parts = [reference.digest(), tag].map(|part| part.map(str::to_owned));
+        (
+            reference.resolve_registry().to_owned(),
+            reference.repository().to_owned(),
+            parts,
+        )
+    };
+    let again = short.parse::<Reference>();
     match Recipe::named(&short) {
-        Some(_) => reference.whole(),
-        None => short,
+        None if again.is_ok_and(|again| means(&again) == means(&reference)) => short,
+        _ => reference.whole(),
     }
 }
 
@@ -250,8 +261,18 @@ mod tests {
                 "docker.io/library/debian",
                 "docker.io/library/debian:latest",
             ),
-            ("docker.io/library/library/nginx", "library/library/nginx"),
-            ("library/library/nginx", "library/library/nginx"),
+            (
+                "library/library/nginx",
+                "docker.io/library/library/nginx:latest",
+            ),
+            (
+                "docker.io/docker.io/library/nginx",
+                "docker.io/docker.io/library/nginx:latest",
+            ),
+            (
+                "nginx:1.27@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                "nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            ),
             ("Not A Name", "Not A Name"),
         ] {
             assert_eq!(short(asked), name, "{asked}");
