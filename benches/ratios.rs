@@ -7,10 +7,10 @@
 
 #[path = "ratios/boot.rs"]
 mod boot;
-#[path = "ratios/daemon.rs"]
-mod daemon;
 #[path = "ratios/cp.rs"]
 mod cp;
+#[path = "ratios/daemon.rs"]
+mod daemon;
 #[path = "ratios/deploy.rs"]
 mod deploy;
 #[path = "ratios/enter.rs"]

@@ -20,6 +20,9 @@ fn a_killed_hypervisor_is_noticed_and_the_machine_starts_again() {
     assert_eq!(failed["status"], "failed");
     let why = failed["failure"].as_str().unwrap();
     assert!(why.contains("the hypervisor ended unexpectedly"), "{why}");
+    let log = failed["boot_log"].as_str().unwrap();
+    assert!(log.contains("tiny: up"), "{log}");
+    assert!(lab.run("machine status a").ok().contains("tiny: up"));
     assert_eq!(failed["pid"], serde_json::Value::Null);
     lab.has_nothing_running();
     assert!(lab.run("machine logs a").ok().contains("tiny: up"));
@@ -28,6 +31,7 @@ fn a_killed_hypervisor_is_noticed_and_the_machine_starts_again() {
     lab.run("machine start a").ok();
     assert_eq!(lab.run("machine exec a cat /root/kept").ok(), "kept\n");
     assert_eq!(lab.field("a", "failure"), "null");
+    assert_eq!(lab.field("a", "boot_log"), "null");
     lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
 }
@@ -46,11 +50,13 @@ fn a_guest_that_powers_off_is_stopped_and_one_that_panics_has_failed() {
 
     lab.run("machine start a").ok();
     let pid = lab.field("a", "pid").parse().unwrap();
-    // It never comes back: nobody is there any more to end the connection.
-    let _crash = lab.start(
-        "machine exec a 'echo c > /proc/sysrq-trigger'",
-        &[],
-        Vec::new(),
+    // Nobody is there any more to end the connection; it ends with the hypervisor.
+    let said = lab
+        .run("machine exec a 'echo c > /proc/sysrq-trigger'")
+        .fails(255);
+    assert!(
+        said.contains("the machine's hypervisor has ended"),
+        "{said}"
     );
     gone(pid);
     assert_eq!(lab.field("a", "status"), "failed");

@@ -1,6 +1,12 @@
 //! Several commands at once.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use crate::support::{Image, Lab};
 
@@ -81,6 +87,55 @@ fn of_deploys_of_one_name_at_once_one_wins() {
     let mut codes = going.map(|deploy| deploy.wait().status.code());
     codes.sort();
     assert_eq!(codes, [Some(0), Some(4), Some(4), Some(4)]);
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn who_waits_for_long_is_told_for_whom() {
+    let lab = Lab::new();
+    lab.image(Image::Tiny);
+    lab.run("machine deploy tiny --name a --no-wait").ok();
+    // One that does not go on until it is told to.
+    let fault = [("SISTEMO_FAULT", "stop:kill:before")];
+    let mut holder = lab
+        .command("machine stop a --force", &fault)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(holder.id().cast_signed());
+    let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+    assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
+
+    let mut waiting = lab
+        .command("machine start a --no-wait", &[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(waiting.stderr.take().unwrap());
+    let wanted = format!("waiting for process {pid} (stop)");
+    let mut lines = said.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == wanted), "{wanted}");
+    kill(pid, Signal::SIGCONT).unwrap();
+    assert!(holder.wait().unwrap().success());
+    lines.for_each(drop);
+    assert!(waiting.wait().unwrap().success());
+    assert_eq!(lab.field("a", "status"), "running");
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_guest_that_is_only_just_starting_hears_that_it_is_to_stop() {
+    let lab = Lab::new();
+    lab.image(Image::Tiny);
+    lab.run("machine deploy tiny --name a --no-wait").ok();
+    let done = lab.run("machine stop a --timeout 170");
+    assert!(!done.stderr.contains("by force"), "{done}");
+    done.ok();
+    assert_eq!(lab.field("a", "status"), "stopped");
     lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
 }

@@ -79,8 +79,8 @@ fn a_port_that_cannot_be_had_is_refused_and_nothing_changes() {
         ("--name b --expose 80/sctp", 2, "invalid value '80/sctp'"),
     ]
     .map(|(options, status, message)| (format!("{deploy} {options}"), status, message));
-    lab.refuses(&deploys, "machine list -o json");
-    lab.refuses(
+    let mut said = lab.refuses(&deploys, "machine list -o json");
+    said += &lab.refuses(
         &[
             ("machine expose nosuch --port 80", 3, "there is no machine"),
             (
@@ -96,6 +96,10 @@ fn a_port_that_cannot_be_had_is_refused_and_nothing_changes() {
         ],
         "machine list -o json",
     );
+    // This is the program that has the port.
+    insta::with_settings!({filters => [(r"by \S+ \(pid \d+\)", "by PROGRAM (pid PID)")]}, {
+        insta::assert_snapshot!("refused_ports", said);
+    });
     // A stopped machine takes its port back only if nobody has it by then.
     lab.run("machine stop a --force").ok();
     lab.run("machine expose a --port 7001:81").ok();

@@ -69,7 +69,7 @@ fn limits_come_from_the_settings_and_are_numbers() {
     };
     assert_eq!(limits("a"), (Some(100), Some(5000)));
     assert_eq!(limits("b"), (None, None));
-    lab.refuses(
+    let said = lab.refuses(
         &[
             ("machine deploy tiny --bandwidth 1e3", 2, "invalid"),
             ("machine deploy tiny --iops=-1", 2, "-1 is not in"),
@@ -82,6 +82,7 @@ fn limits_come_from_the_settings_and_are_numbers() {
         ],
         "machine list -o json",
     );
+    insta::assert_snapshot!("refused_limits", said);
     lab.run("machine delete a b -y").ok();
     lab.has_nothing_left();
 }

@@ -53,7 +53,7 @@ fn a_network_that_cannot_be_is_refused_and_nothing_changes() {
         lab.run("network create one").ok(),
         "one created (10.202.0.0/24)\n"
     );
-    lab.refuses(
+    let said = lab.refuses(
         &[
             ("network create one", 4, "exists already"),
             (
@@ -102,6 +102,7 @@ fn a_network_that_cannot_be_is_refused_and_nothing_changes() {
         ],
         "network list -o json",
     );
+    insta::assert_snapshot!("refused_networks", said);
     lab.run("network delete one").ok();
     lab.inside("ip link del taken");
     lab.has_nothing_left();

@@ -151,7 +151,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     ))
     .ok();
     lab.run("machine stop a --force").ok();
-    lab.refuses(
+    let said = lab.refuses(
         &[
             (
                 "volume create 16M --name data",
@@ -223,6 +223,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         ],
         "volume list -o json",
     );
+    insta::assert_snapshot!("refused_volumes", said);
     assert_eq!(
         lab.run("machine list -o json")
             .json()

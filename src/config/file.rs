@@ -7,12 +7,15 @@ use toml_edit::{Array, Document, DocumentMut, Item, Value};
 
 use super::Error;
 
+/// The setting that is a list.
+const LIST: &str = "registry_mirrors";
+
 /// A setting as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) key: String,
-    /// The value as text; the items of a list are joined by commas.
-    pub(super) value: String,
+    /// The value as text; the items of a list are joined by commas. None for what is no single value, such as a table.
+    pub(super) value: Option<String>,
     /// Counted from 1.
     pub(super) line: usize,
 }
@@ -46,7 +49,7 @@ pub(super) fn write(path: &Path, key: &str, value: Option<&str>) -> Result<(), E
                 source: Box::new(source),
             })?;
     match value {
-        Some(value) => document[key] = Item::Value(from_text(value)),
+        Some(value) => document[key] = Item::Value(from_text(key, value)),
         None => drop(document.remove(key)),
     }
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -76,24 +79,30 @@ fn text_of(path: &Path) -> Result<String, Error> {
     }
 }
 
-fn as_text(item: &Item) -> String {
+fn as_text(item: &Item) -> Option<String> {
     let plain = |value: &Value| match value {
-        Value::String(text) => text.value().clone(),
-        other => other.clone().decorated("", "").to_string(),
+        Value::String(text) => Some(text.value().clone()),
+        Value::Integer(number) => Some(number.value().to_string()),
+        Value::Boolean(truth) => Some(truth.value().to_string()),
+        Value::Float(number) => Some(number.value().to_string()),
+        Value::Datetime(time) => Some(time.value().to_string()),
+        Value::Array(_) | Value::InlineTable(_) => None,
     };
-    match item {
-        Item::Value(Value::Array(items)) => items.iter().map(plain).collect::<Vec<_>>().join(","),
-        Item::Value(value) => plain(value),
-        other => other.to_string(),
+    match item.as_value()? {
+        Value::Array(items) => {
+            let items: Option<Vec<String>> = items.iter().map(plain).collect();
+            Some(items?.join(","))
+        }
+        value => plain(value),
     }
 }
 
-/// Numbers as numbers, several words as a list, all else as text.
-fn from_text(text: &str) -> Value {
+/// What is read again as it was: a number where it is written as one, a list where one is wanted, all else as text.
+fn from_text(key: &str, text: &str) -> Value {
     match text.parse::<i64>() {
-        Ok(number) => number.into(),
-        Err(_) if text.contains(',') => text.split(',').map(str::trim).collect::<Array>().into(),
-        Err(_) => text.into(),
+        Ok(number) if number.to_string() == text => number.into(),
+        _ if key == LIST => text.split(',').map(str::trim).collect::<Array>().into(),
+        _ => text.into(),
     }
 }
 
@@ -118,7 +127,7 @@ mod tests {
         let entry = |key: &str| {
             let entries = read(&path).unwrap();
             let found = entries.into_iter().find(|entry| entry.key == key);
-            found.map(|entry| (entry.value, entry.line))
+            found.map(|entry| (entry.value.unwrap(), entry.line))
         };
         assert_eq!(entry("default_memory").unwrap(), ("1G".into(), 2));
         assert_eq!(entry("max_vcpus").unwrap(), ("16".into(), 4));
@@ -127,6 +136,11 @@ mod tests {
             entry("registry_mirrors").unwrap().0,
             "one.example,two.example"
         );
+        // Written so that it is read as it was.
+        for text in ["010", "+5", "/a, b", "true", "1.50", " x "] {
+            write(&path, "uplink", Some(text)).unwrap();
+            assert_eq!(entry("uplink").unwrap().0, text);
+        }
         write(&path, "max_vcpus", None).unwrap();
         assert_eq!(entry("max_vcpus"), None);
         assert!(read(&dir.path().join("none")).unwrap().is_empty());

@@ -20,6 +20,10 @@ use crate::vmm::Choice;
 
 /// Where settings for the whole host lie.
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
+/// The setting that says where the others are.
+const DATA_DIR: &str = "data_dir";
+const WHERE_DATA_IS: &str =
+    "say it with --data-dir, SISTEMO_DATA_DIR or in /etc/sistemo/config.toml";
 /// The largest limit of bandwidth, in megabits per second.
 pub const MOST_BANDWIDTH: u64 = 100_000;
 /// The largest limit of reads and writes per second.
@@ -72,6 +76,10 @@ pub enum Error {
     NoSuchKey(String),
     #[error("{origin} has a setting {key:?}, which does not exist")]
     Unknown { key: String, origin: Origin },
+    #[error("setting data_dir cannot be in the data directory's own file ({0})")]
+    Misplaced(Origin),
+    #[error("setting {key} is a table, not a value ({origin})")]
+    NoValue { key: &'static str, origin: Origin },
     #[error("setting {key} is {value:?} ({origin})")]
     Value {
         key: &'static str,
@@ -95,6 +103,8 @@ impl Advice for Error {
                 error::way_out_of(source)
                     .unwrap_or_else(|| format!("make {} readable or remove it", path.display())),
             ),
+            Error::Misplaced(_) => Some(WHERE_DATA_IS.into()),
+            Error::NoValue { key, .. } => Some(format!("write it as one line: {key} = \"…\"")),
             Error::Toml { .. } => Some("a line reads: default_memory = \"1G\"".into()),
             Error::Write { path, source } => Some(error::way_out_of(source).unwrap_or_else(|| {
                 format!("run it as root (sudo), or make {} writable", path.display())
@@ -189,15 +199,35 @@ impl Config {
         flag: Option<PathBuf>,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Error> {
-        let (data_dir, origin) = data_dir(flag, environment);
+        Config::load_with(Path::new(SYSTEM_FILE), flag, environment)
+    }
+
+    fn load_with(
+        system: &Path,
+        flag: Option<PathBuf>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Error> {
+        let (data_dir, origin) = data_dir(system, flag, environment);
         let mut found = defaults();
-        for path in [PathBuf::from(SYSTEM_FILE), file_in(&data_dir)] {
+        for path in [system.to_path_buf(), file_in(&data_dir)] {
             for file::Entry { key, value, line } in file::read(&path)? {
                 let origin = Origin::File(path.clone(), line);
-                match known(&key) {
-                    Some(known) => found.insert(known.name, (value, origin)),
-                    None => return Err(Error::Unknown { key, origin }),
+                if key == DATA_DIR {
+                    match path == system {
+                        true => continue,
+                        false => return Err(Error::Misplaced(origin)),
+                    }
+                }
+                let Some(known) = known(&key) else {
+                    return Err(Error::Unknown { key, origin });
                 };
+                let Some(value) = value else {
+                    return Err(Error::NoValue {
+                        key: known.name,
+                        origin,
+                    });
+                };
+                found.insert(known.name, (value, origin));
             }
         }
         for key in KEYS {
@@ -211,10 +241,13 @@ impl Config {
 
     /// Sets a key in the data directory's file, or without a value takes it out, once it is known to be right.
     pub fn set(&self, key: &str, value: Option<&str>) -> Result<(), Error> {
+        let origin = Origin::Flag("the command line");
+        if key == DATA_DIR {
+            return Err(Error::Misplaced(origin));
+        }
         let known = known(key).ok_or_else(|| Error::NoSuchKey(key.into()))?;
         if let Some(value) = value {
             let mut all = defaults();
-            let origin = Origin::Flag("the command line");
             all.insert(known.name, (value.to_string(), origin));
             Values(all).parse(self.data_dir.clone(), Origin::Default)?;
         }
@@ -252,11 +285,12 @@ impl Config {
 
 /// The file of settings of the data directory that `flag` and the environment lead to, whatever is in it.
 pub fn file_of(flag: Option<PathBuf>, environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
-    file_in(&data_dir(flag, environment).0)
+    file_in(&data_dir(Path::new(SYSTEM_FILE), flag, environment).0)
 }
 
-/// The data directory that `flag` and the environment lead to, and which of them did.
+/// The data directory that `flag`, the environment and the host's own file lead to, and which of them did.
 fn data_dir(
+    system: &Path,
     flag: Option<PathBuf>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> (PathBuf, Origin) {
@@ -264,9 +298,19 @@ fn data_dir(
     let (data_dir, origin) = match (flag, filled(environment, variable)) {
         (Some(dir), _) => (dir, Origin::Flag("--data-dir")),
         (None, Some(dir)) => (dir.into(), Origin::Environment(variable.into())),
-        (None, None) => (default_data_dir(environment), Origin::Default),
+        (None, None) => {
+            data_dir_in(system).unwrap_or_else(|| (default_data_dir(environment), Origin::Default))
+        }
     };
     (std::path::absolute(&data_dir).unwrap_or(data_dir), origin)
+}
+
+/// The data directory that a file names. What else is wrong with the file is for who reads all of it to say.
+fn data_dir_in(file: &Path) -> Option<(PathBuf, Origin)> {
+    let entries = file::read(file).ok()?;
+    let entry = entries.into_iter().find(|entry| entry.key == DATA_DIR)?;
+    let dir = entry.value.filter(|dir| !dir.is_empty())?;
+    Some((dir.into(), Origin::File(file.into(), entry.line)))
 }
 
 /// Every setting as it is when nothing says otherwise.

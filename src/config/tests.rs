@@ -70,6 +70,20 @@ fn nonsense_names_the_key_and_where_it_stands() {
     let error = load(dir.path(), &[]).unwrap_err();
     assert!(error.to_string().contains("config.toml:3 "), "{error}");
     assert_eq!(error.hint().unwrap(), "did you mean default_memory?");
+    for table in [
+        "[uplink]\nx = 1\n",
+        "uplink.x = 1\n",
+        "uplink = { x = 1 }\n",
+    ] {
+        std::fs::write(dir.path().join("config.toml"), table).unwrap();
+        let error = load(dir.path(), &[]).unwrap_err();
+        assert!(
+            error.to_string().contains("uplink is a table"),
+            "{table}: {error}"
+        );
+    }
+    std::fs::write(dir.path().join("config.toml"), "default_vcpus = 0x4\n").unwrap();
+    assert_eq!(load(dir.path(), &[]).unwrap().default_vcpus, 4);
     std::fs::write(dir.path().join("config.toml"), "= =\n").unwrap();
     assert!(matches!(load(dir.path(), &[]), Err(Error::Toml { .. })));
 }
@@ -127,4 +141,28 @@ fn what_a_later_reading_has_otherwise_is_told_without_passwords() {
         ]
     );
     assert!(newer.changes(&newer).is_empty());
+}
+
+#[test]
+fn the_hosts_own_file_says_where_the_data_is_unless_somebody_else_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let (system, data) = (dir.path().join("system.toml"), dir.path().join("data"));
+    let text = format!("iops = 5\ndata_dir = \"{}\"\n", data.display());
+    std::fs::write(&system, text).unwrap();
+    let nothing = |_: &str| None;
+    let config = Config::load_with(&system, None, &nothing).unwrap();
+    assert_eq!((config.data_dir.as_path(), config.iops), (&*data, 5));
+    assert_eq!(config.shown()[0].origin, Origin::File(system.clone(), 2));
+    let other = dir.path().join("other");
+    let config = Config::load_with(&system, Some(other.clone()), &nothing).unwrap();
+    assert_eq!((config.data_dir.as_path(), config.iops), (&*other, 5));
+    // In its own file it would come too late.
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("config.toml"), "data_dir = \"/x\"\n").unwrap();
+    let error = Config::load_with(&system, None, &nothing).unwrap_err();
+    assert!(matches!(error, Error::Misplaced(_)), "{error}");
+    let error = config.set("data_dir", Some("/x")).unwrap_err();
+    for error in [error, Error::Misplaced(Origin::Default)] {
+        assert!(error.hint().unwrap().contains("--data-dir"), "{error}");
+    }
 }

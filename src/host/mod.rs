@@ -8,6 +8,7 @@ pub mod service;
 pub mod setup;
 pub mod space;
 pub mod tap;
+pub mod user;
 
 use crate::error::Advice;
 use crate::value::ByteSize;

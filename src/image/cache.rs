@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::download::BLOBS;
 use super::{Error, Image, ImageConfig, Images, disk, using, work};
+use crate::fault;
 use crate::store;
 use crate::store::images::ImageRow;
 use crate::value::ByteSize;
@@ -45,15 +46,15 @@ impl Images {
     /// Takes a name away; with its last name, or when named by its digest, the image goes. Machines keep their disks,
     /// which are copies.
     pub fn delete(&self, text: &str) -> Result<(), Error> {
-        let begun = Instant::now();
-        let outcome = self.take_away(text);
-        self.note("delete", text, begun, &outcome);
-        outcome
-    }
-
-    fn take_away(&self, text: &str) -> Result<(), Error> {
         let _lock = work::lock_cache(&self.dir)?;
         let image = self.find(text)?;
+        let begun = Instant::now();
+        let deleted = self.delete_found(text, image);
+        self.note("delete", text, begun, &deleted);
+        deleted
+    }
+
+    fn delete_found(&self, text: &str, image: Image) -> Result<(), Error> {
         if image.names.iter().any(|name| name == text) && image.names.len() > 1 {
             return Ok(self.store.remove_image_name(text)?);
         }
@@ -66,7 +67,9 @@ impl Images {
     /// Removes an image with all its names, and its disk. The caller holds the locks of both.
     pub(super) fn remove_image(&self, digest: &str) -> Result<(), Error> {
         let path = self.path(digest);
+        fault("image-delete", "before")?;
         self.store.remove_image(digest)?;
+        fault("image-delete", "between")?;
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
                 what: "remove",
@@ -118,10 +121,13 @@ impl Images {
         };
         let _lock = work::lock_cache(&self.dir)?;
         // One with the same bytes that a machine is being made of stays where it is.
+        fault("image-keep", "before")?;
         if using::to_remove(&path)?.is_some() {
             std::fs::rename(made, &path).map_err(fail)?;
         }
+        fault("image-keep", "between")?;
         self.store.put_image(&row)?;
+        fault("image-keep", "after")?;
         self.find(&digest)
     }
 
@@ -185,5 +191,13 @@ impl Images {
             config: config.transpose()?,
             created_at: row.created_at,
         })
+    }
+}
+
+/// A moment at which tests kill this process, or have it fail.
+fn fault(what: &'static str, when: &str) -> Result<(), Error> {
+    match fault::is_wished(what, when) {
+        true => Err(Error::Fault(what)),
+        false => Ok(()),
     }
 }

@@ -96,6 +96,8 @@ pub enum Error {
     },
     #[error("image {0} is being made into a machine's disk")]
     InUse(String),
+    #[error("the step {0} was made to fail")]
+    Fault(&'static str),
     #[error("cancelled")]
     Cancelled,
     #[error(transparent)]

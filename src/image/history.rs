@@ -1,10 +1,11 @@
-//! Writing down what was done to images.
+//! Writing down what was done to images by themselves. One that is fetched for a machine is part of its deploy.
 
 use std::time::Instant;
 
 use super::{Error, Images};
 
 impl Images {
+    /// Writes down what was done to the image `name`. History that cannot be written stops nothing.
     pub(super) fn note<T>(
         &self,
         action: &str,

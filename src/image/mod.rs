@@ -31,6 +31,8 @@ mod download;
 mod error;
 mod ext4;
 mod furnish;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod history;
 mod import;
 mod layer;

@@ -14,14 +14,14 @@ use crate::event::Progress;
 
 /// What a reference is, told by its look alone.
 #[derive(Debug, PartialEq, Eq)]
-enum Form<'a> {
+pub(super) enum Form<'a> {
     Path(PathBuf),
     Url(&'a str),
     /// A name: in the cache, prebuilt, a recipe, or in a registry.
     Name(&'a str),
 }
 
-fn form(reference: &str) -> Form<'_> {
+pub(super) fn form(reference: &str) -> Form<'_> {
     if reference.starts_with("http://") || reference.starts_with("https://") {
         return Form::Url(reference);
     }
@@ -69,11 +69,20 @@ pub(super) fn short(name: &str) -> String {
         (Some(tag), None) if tag != "latest" => short = format!("{short}:{tag}"),
         _ => {}
     }
-    // What a recipe is called must be said in full to mean the registry's, and so must a repository that begins with
-    // what looks like a registry.
-    let same = |short: &Reference| short.whole() == reference.whole();
-    match (Recipe::named(&short), short.parse()) {
-        (None, Ok(parsed)) if same(&parsed) => short,
+    // What would then mean something else is said in full: the registry's image of a recipe's name, and repositories
+    // that begin like another's name.
+    let means = |reference: &Reference| {
+        let tag = reference.tag().filter(|_| reference.digest().is_none());
+        let parts = [reference.digest(), tag].map(|part| part.map(str::to_owned));
+        (
+            reference.resolve_registry().to_owned(),
+            reference.repository().to_owned(),
+            parts,
+        )
+    };
+    let again = short.parse::<Reference>();
+    match Recipe::named(&short) {
+        None if again.is_ok_and(|again| means(&again) == means(&reference)) => short,
         _ => reference.whole(),
     }
 }
@@ -301,6 +310,18 @@ mod tests {
             (
                 "docker.io/team.example/app",
                 "docker.io/team.example/app:latest",
+            ),
+            (
+                "library/library/nginx",
+                "docker.io/library/library/nginx:latest",
+            ),
+            (
+                "docker.io/docker.io/library/nginx",
+                "docker.io/docker.io/library/nginx:latest",
+            ),
+            (
+                "nginx:1.27@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                "nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000",
             ),
             ("Not A Name", "Not A Name"),
         ] {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use super::fault::fault;
 use super::volumes::{busy, refuse_running};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
@@ -31,7 +32,9 @@ impl Machines {
         refuse_running(&row)?;
         let begun = Instant::now();
         let (volume, _) = rooms.free_data(attachment)?;
+        fault("volume-attach", "before")?;
         let claimed = rooms.claim_data(&row.id, std::slice::from_ref(attachment));
+        fault("volume-attach", "after")?;
         rooms.note_history("volume", "attach", &volume.name, begun, &claimed);
         claimed?;
         self.volume(&volume.id)
@@ -59,7 +62,9 @@ impl Machines {
         }
         refuse_running(&row)?;
         let begun = Instant::now();
+        fault("volume-detach", "before")?;
         let released = rooms.store.release_volume(&volume.id).map_err(Into::into);
+        fault("volume-detach", "after")?;
         rooms.note_history("volume", "detach", &volume.name, begun, &released);
         released?;
         self.volume(&volume.id)

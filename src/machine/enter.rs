@@ -4,6 +4,8 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::stop::process;
+use super::tied::Tied;
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::guest::client::{Client, Target};
@@ -75,7 +77,7 @@ impl Rooms {
             .connect(address, patience)
             .await
             .map_err(|e| fail(e.into()))?;
-        Client::connect(stream, &target)
+        Client::connect(Tied::new(stream, process(row)), &target)
             .await
             .map_err(|e| fail(e.into()))
     }

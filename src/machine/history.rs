@@ -1,4 +1,4 @@
-//! Writing down what was done: who asked does not matter, every front end comes through here.
+//! Writing down what was done; every front end comes through here.
 
 use std::time::Instant;
 
@@ -29,7 +29,9 @@ impl Machines {
         failure: Option<&crate::error::Error>,
     ) {
         let error = failure.map(ToString::to_string);
-        self.0.store.note_history(target, action, name, begun, error);
+        self.0
+            .store
+            .note_history(target, action, name, begun, error);
     }
 }
 

@@ -27,8 +27,8 @@ mod attend;
 mod boot;
 mod configure;
 mod console;
-mod copy;
 mod consoles;
+mod copy;
 mod create;
 mod delete;
 mod duty;
@@ -52,6 +52,7 @@ mod start;
 mod steps;
 mod stop;
 mod supervise;
+mod tied;
 mod view;
 mod volumes;
 mod watch;
@@ -59,8 +60,8 @@ mod watched;
 
 use std::sync::Arc;
 
-pub use application::Wishes;
 pub use crate::vmm::console::Piece;
+pub use application::Wishes;
 pub use attend::ATTEND;
 pub use console::Console;
 pub use copy::{CopyRequest, Place};

@@ -8,6 +8,7 @@ use std::time::Instant;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
+use super::fault::fault;
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::network;
@@ -130,8 +131,9 @@ impl Rooms {
             }
             .into());
         }
+        fault("network-create", "before")?;
         self.store.create_network(name, subnet)?;
-        Ok(())
+        fault("network-create", "after")
     }
 }
 

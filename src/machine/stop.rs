@@ -14,6 +14,8 @@ use crate::vmm;
 
 /// How long a guest may take to hear that it shall power off, before its power button is pressed.
 const HEARING: Duration = Duration::from_secs(10);
+/// How long after a guest that did not hear it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Machines {
     /// Stops a machine. The guest has `grace` to power off; none at all when it is zero. A stopped one is left as it is.
@@ -140,13 +142,16 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
         return Ok(());
     }
     let asked = async {
-        // A guest that cannot be asked over SSH may still heed its power button; one that heeds neither runs out of
-        // time and is ended by force.
-        let heard = tokio::time::timeout(HEARING, rooms.ask_power_off(&row, grace)).await;
-        if !matches!(heard, Ok(Ok(())))
-            && let Ok(vmm) = vmm::driver()
-        {
-            let _ = vmm.shutdown(&rooms.paths.run(&row.id)).await;
+        // A guest that cannot be asked over SSH may still heed its power button. One that is only just starting hears
+        // neither and is asked again; one that heeds neither runs out of time and is ended by force.
+        while !matches!(
+            tokio::time::timeout(HEARING, rooms.ask_power_off(&row, grace)).await,
+            Ok(Ok(()))
+        ) {
+            if let Ok(vmm) = vmm::driver() {
+                let _ = vmm.shutdown(&rooms.paths.run(&row.id)).await;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
         }
         std::future::pending::<()>().await;
     };

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Console, Error, Machines, application};
+use super::{Console, Error, Machines, Rooms, application, console};
 use crate::error::Result;
 use crate::guest::words::Restart;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::volumes::VolumeRow;
 use crate::value::{MachineId, PortMapping, Protocol};
 use crate::volume::{self, Volume};
+
+/// How much of the boot log is shown with why a machine failed.
+const LAST_LINES: usize = 10;
 
 /// A machine. The field names are the keys of `-o json`; they are only ever added to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +53,8 @@ pub struct Machine {
     pub started_at: Option<String>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// The end of the boot log of one that failed.
+    pub boot_log: Option<String>,
     pub volumes: Vec<Volume>,
     pub ports: Vec<Port>,
 }
@@ -88,7 +93,8 @@ impl Machines {
             .iter()
             .map(|row| {
                 let volumes = volumes.get(&row.id).into_iter().flatten();
-                view(row, volumes, ports.get(&row.id).map_or(&[], Vec::as_slice))
+                let ports = ports.get(&row.id).map(Vec::as_slice).unwrap_or_default();
+                view(row, volumes, ports, rooms.last_lines(row))
             })
             .collect())
     }
@@ -98,7 +104,7 @@ impl Machines {
         let row = self.0.find(name)?;
         let volumes = self.0.store.volumes_of(&row.id)?;
         let ports = self.0.store.ports_of(&row.id)?;
-        Ok(view(&row, volumes.iter(), &ports))
+        Ok(view(&row, volumes.iter(), &ports, self.0.last_lines(&row)))
     }
 
     /// The boot log of a machine, whatever its state; with `previous` that of the start before its last.
@@ -154,10 +160,21 @@ impl Machines {
     }
 }
 
+impl Rooms {
+    /// What a machine that failed said last.
+    fn last_lines(&self, row: &MachineRow) -> Option<String> {
+        match row.status {
+            Status::Failed => console::tail(&self.paths.console(&row.id), LAST_LINES),
+            _ => None,
+        }
+    }
+}
+
 fn view<'a>(
     row: &MachineRow,
     volumes: impl Iterator<Item = &'a VolumeRow>,
     ports: &[PortMapping],
+    boot_log: Option<String>,
 ) -> Machine {
     let runs = matches!(
         row.status,
@@ -200,6 +217,7 @@ fn view<'a>(
         created_at: row.created_at.clone(),
         started_at: row.started_at.clone().filter(|_| runs),
         failure: row.failure.clone(),
+        boot_log,
         volumes: volumes
             .map(|volume| volume_view(volume, Some(row)))
             .collect(),

@@ -123,9 +123,11 @@ impl Machines {
             return Err(Error::NamedAfter { volume, machine }.into());
         }
         let begun = Instant::now();
+        fault("volume-rename", "before")?;
         if row.name != *new && !rooms.store.rename_volume(&row.id, new)? {
             return Err(Error::VolumeExists(new.clone()).into());
         }
+        fault("volume-rename", "after")?;
         rooms.note_history("volume", "rename", new, begun, &Ok(()));
         self.volume(&row.id)
     }

@@ -1,4 +1,4 @@
-//! Rows of `history`: what was done, when, how long it took and how it ended.
+//! Rows of `history`: who did what, when, how long it took and how it ended.
 
 use std::time::Instant;
 
@@ -6,6 +6,7 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::{Error, Store};
+use crate::host::user;
 
 /// One thing done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,6 +15,8 @@ pub struct HistoryRow {
     pub id: i64,
     /// When it began: RFC 3339, UTC.
     pub at: String,
+    /// Who did it; `null` of what was done before this was written down.
+    pub user: Option<String>,
     pub action: String,
     /// `machine`, `volume`, `image`, `network`, `daemon` or `service`.
     pub target: String,
@@ -38,6 +41,7 @@ impl Store {
         let row = HistoryRow {
             id: 0,
             at: super::ago(took),
+            user: Some(user::name()),
             action: action.into(),
             target: target.into(),
             name: name.into(),
@@ -53,10 +57,11 @@ impl Store {
     /// Writes down one thing done; `id` is given by the database.
     pub fn add_history(&self, row: &HistoryRow) -> Result<(), Error> {
         self.lock().execute(
-            "INSERT INTO history (at, action, target, name, duration_ms, ok, error) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO history (at, user, action, target, name, duration_ms, ok, error) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 row.at,
+                row.user,
                 row.action,
                 row.target,
                 row.name,
@@ -72,19 +77,20 @@ impl Store {
     pub fn history(&self, machine: Option<&str>, limit: u32) -> Result<Vec<HistoryRow>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(
-            "SELECT id, at, action, target, name, duration_ms, ok, error FROM history \
+            "SELECT id, at, user, action, target, name, duration_ms, ok, error FROM history \
              WHERE ?2 IS NULL OR (target = 'machine' AND name = ?2) ORDER BY id DESC LIMIT ?1",
         )?;
         let rows = query.query_map(params![limit, machine], |row| {
             Ok(HistoryRow {
                 id: row.get(0)?,
                 at: row.get(1)?,
-                action: row.get(2)?,
-                target: row.get(3)?,
-                name: row.get(4)?,
-                duration_ms: row.get(5)?,
-                ok: row.get(6)?,
-                error: row.get(7)?,
+                user: row.get(2)?,
+                action: row.get(3)?,
+                target: row.get(4)?,
+                name: row.get(5)?,
+                duration_ms: row.get(6)?,
+                ok: row.get(7)?,
+                error: row.get(8)?,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

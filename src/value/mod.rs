@@ -3,10 +3,10 @@
 mod forward;
 mod moment;
 mod port;
-mod variable;
-mod url;
 #[cfg(test)]
 mod properties;
+mod url;
+mod variable;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use forward::{Address, Forward, Listen, Reach};
 pub use moment::Moment;
 pub use port::{PortMapping, Protocol};
-pub use variable::{BadVariable, Variable};
 pub(crate) use url::without_password;
+pub use variable::{BadVariable, Variable};
 
 use crate::error::{Advice, Kind};
 

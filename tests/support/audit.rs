@@ -53,7 +53,7 @@ pub fn differences(lab: &Lab) -> Vec<String> {
 /// puts right by itself when it is mounted, after its guest was cut off, is not wrong.
 pub fn damaged_disks(lab: &Lab) -> Vec<String> {
     let store = left::store(lab).expect("a store");
-    let disks = rows(
+    let disks = left::rows_of(
         &store,
         "SELECT volumes.path FROM volumes LEFT JOIN machines ON machines.id = machine_id \
          WHERE coalesce(status, '') <> 'running'",
@@ -82,7 +82,7 @@ pub fn damaged_disks(lab: &Lab) -> Vec<String> {
 fn machines(books: &mut Books, store: &Connection) {
     let query = "SELECT machines.id, machines.name, status, pid, machines.ip, machines.mac, bridge \
                  FROM machines LEFT JOIN networks ON networks.name = network";
-    for row in rows(store, query) {
+    for row in left::rows_of(store, query) {
         let [id, name, status, pid, ip, mac, bridge] = &row[..] else {
             unreachable!()
         };
@@ -109,7 +109,7 @@ fn machines(books: &mut Books, store: &Connection) {
         let ports = format!(
             "SELECT protocol, host_port, machine_port FROM ports WHERE machine_id = '{id}'"
         );
-        for row in rows(store, &ports) {
+        for row in left::rows_of(store, &ports) {
             let (protocol, host, machine) = (&row[0], &row[1], &row[2]);
             books.want(format!("element published {protocol} {host} {ip}"));
             books.want(format!("element published_as {protocol} {host} {machine}"));
@@ -142,7 +142,7 @@ fn unfinished(books: &mut Books, store: &Connection) {
         ),
     ];
     for (what, query) in kinds {
-        for row in rows(store, query) {
+        for row in left::rows_of(store, query) {
             books.find(format!("unfinished {what} {}", row.join(" ")));
         }
     }
@@ -151,11 +151,11 @@ fn unfinished(books: &mut Books, store: &Connection) {
 /// A network that has a bridge, or should have one, has all of it.
 fn networks(books: &mut Books, store: &Connection, lab: &Lab) {
     let bridges = lab.inside("ip -o link show type bridge");
-    let used = rows(
+    let used = left::rows_of(
         store,
         "SELECT DISTINCT network FROM machines WHERE status = 'running'",
     );
-    for row in rows(store, "SELECT name, subnet, bridge FROM networks") {
+    for row in left::rows_of(store, "SELECT name, subnet, bridge FROM networks") {
         let (name, bridge) = (&row[0], &row[2]);
         if !bridges.contains(&format!(" {bridge}: ")) && !used.iter().any(|used| used[0] == *name) {
             continue;
@@ -247,13 +247,13 @@ fn words(element: &Value) -> String {
 
 fn files(books: &mut Books, store: &Connection, lab: &Lab) {
     let data = lab.data_dir();
-    for row in rows(store, "SELECT id FROM machines") {
+    for row in left::rows_of(store, "SELECT id FROM machines") {
         books.want(format!(
             "file {}",
             data.join("machines").join(&row[0]).display()
         ));
     }
-    for row in rows(store, "SELECT path FROM volumes") {
+    for row in left::rows_of(store, "SELECT path FROM volumes") {
         books.want(format!("file {}", row[0]));
     }
     for folder in ["machines", "volumes"] {
@@ -261,8 +261,24 @@ fn files(books: &mut Books, store: &Connection, lab: &Lab) {
             books.find(format!("file {}", entry.path().display()));
         }
     }
+    for row in left::rows_of(store, "SELECT digest FROM images") {
+        books.want(format!("image {}", row[0].replace(':', "-")));
+    }
+    for row in left::rows_of(
+        store,
+        "SELECT digest FROM images WHERE digest NOT IN (SELECT digest FROM image_names)",
+    ) {
+        books.find(format!("image without a name {}", row[0]));
+    }
+    for entry in std::fs::read_dir(data.join("images")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Locks, and downloads that are gone on with.
+        if !name.starts_with('.') && name != "blobs" {
+            books.find(format!("image {}", name.trim_end_matches(".ext4")));
+        }
+    }
     // A lock's file may stay as long as what it locks.
-    let owners = rows(
+    let owners = left::rows_of(
         store,
         "SELECT id FROM machines UNION SELECT id FROM volumes",
     );
@@ -317,23 +333,6 @@ fn processes(books: &mut Books, lab: &Lab) {
             books.find(format!("process {pid}"));
         }
     }
-}
-
-fn rows(store: &Connection, query: &str) -> Vec<Vec<String>> {
-    let mut query = store.prepare(query).unwrap();
-    let width = query.column_count();
-    let rows = query.query_map([], |row| {
-        (0..width)
-            .map(|column| {
-                Ok(match row.get_ref(column)? {
-                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
-                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
-                    _ => String::new(),
-                })
-            })
-            .collect()
-    });
-    rows.unwrap().map(Result::unwrap).collect()
 }
 
 fn json(text: &str) -> Vec<Value> {

@@ -171,3 +171,21 @@ pub fn store(lab: &Lab) -> Option<rusqlite::Connection> {
     path.exists()
         .then(|| rusqlite::Connection::open_with_flags(path, flags).unwrap())
 }
+
+/// What a query gives, each value as text.
+pub fn rows_of(store: &rusqlite::Connection, query: &str) -> Vec<Vec<String>> {
+    let mut query = store.prepare(query).unwrap();
+    let width = query.column_count();
+    let rows = query.query_map([], |row| {
+        (0..width)
+            .map(|column| {
+                Ok(match row.get_ref(column)? {
+                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+                    _ => String::new(),
+                })
+            })
+            .collect()
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}

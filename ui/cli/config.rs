@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Subcommand;
 use serde_json::json;
+use sistemo::config::Shown;
 
 use super::Context;
 use super::complete;
@@ -45,35 +46,41 @@ pub(crate) fn run(context: &Context, command: Option<Config>) -> Result<ExitCode
         Config::Path => path(context, &config.file()),
         Config::Set { key, value } => {
             config.set(&key, Some(&value))?;
-            if context.format == Format::Table {
-                output::say(&format!("{key} is {value} now\n"));
-            }
+            done(context, &key, &format!("{key} is {value} now"))?;
         }
         Config::Unset { key } => {
             config.set(&key, None)?;
-            if context.format == Format::Table {
-                output::say(&format!("{key} has its default again\n"));
-            }
+            done(context, &key, &format!("{key} has its default again"))?;
         }
         Config::Edit => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is to be said of a setting that was changed, and what it is now: the environment may still say otherwise.
+fn done(context: &Context, key: &str, text: &str) -> Result<(), Failure> {
+    let config = context.config()?;
+    let now = config.shown().iter().find(|setting| setting.key == key);
+    match (context.format, now) {
+        (Format::Json, Some(setting)) => output::json(&as_json(setting)),
+        _ => output::say(&format!("{text}\n")),
+    }
+    Ok(())
+}
+
+fn as_json(setting: &Shown) -> serde_json::Value {
+    json!({
+        "key": setting.key,
+        "value": Some(&setting.value).filter(|value| !value.is_empty()),
+        "origin": setting.origin.to_string(),
+        "meaning": setting.meaning,
+    })
+}
+
 fn show(context: &Context, config: &sistemo::config::Config) {
     let shown = config.shown();
     if context.format == Format::Json {
-        let all: Vec<_> = shown
-            .iter()
-            .map(|setting| {
-                json!({
-                    "key": setting.key,
-                    "value": Some(&setting.value).filter(|value| !value.is_empty()),
-                    "origin": setting.origin.to_string(),
-                    "meaning": setting.meaning,
-                })
-            })
-            .collect();
+        let all: Vec<_> = shown.iter().map(as_json).collect();
         return output::json(&all);
     }
     let rows = shown.iter().map(|setting| {

@@ -10,7 +10,7 @@ use super::complete;
 use super::output::{self, Format};
 use super::report::Failure;
 
-/// Show what was done, when, how long it took and how it ended, the latest last
+/// Show who did what, when, how long it took and how it ended, the latest last
 #[derive(clap::Args)]
 pub(crate) struct History {
     /// How many entries
@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &History) -> Result<ExitCode, F
     } else if rows.is_empty() {
         output::say("nothing has been done yet\n");
     } else {
-        let headings = ["WHEN", "WHAT", "NAME", "TOOK", "OUTCOME"];
+        let headings = ["WHEN", "WHO", "WHAT", "NAME", "TOOK", "OUTCOME"];
         output::say(&output::table(&headings, rows.iter().map(row).collect()));
     }
     Ok(ExitCode::SUCCESS)
@@ -51,6 +51,7 @@ fn row(row: &HistoryRow) -> Vec<String> {
     };
     vec![
         row.at.clone(),
+        row.user.clone().unwrap_or_default(),
         format!("{} {}", row.target, row.action),
         row.name.clone(),
         format!("{:.1}s", took.as_secs_f64()),

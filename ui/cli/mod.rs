@@ -19,6 +19,7 @@ mod service;
 mod setup;
 mod shell;
 mod terminal;
+mod usage;
 mod volume;
 
 use std::path::PathBuf;
@@ -152,6 +153,11 @@ impl Context {
     }
 }
 
+/// All commands, for whoever needs to know them.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// The guest program lies beside the running one.
 fn programs() -> Programs {
     let own = std::env::current_exe().unwrap_or_else(|_| "sistemo".into());
@@ -167,11 +173,7 @@ pub(crate) fn main() -> ExitCode {
         .complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are printed to stdout and end well; anything else is wrong usage (status 2).
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return usage::report(&error),
     };
     let logging = match &cli.command {
         Some(Command::Up(args)) => log::start(args.log_level, Some(log::Level::Info)),

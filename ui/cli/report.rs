@@ -48,9 +48,6 @@ pub(crate) fn failure(failure: &Failure, format: Format) -> ExitCode {
         Failure::Refused { message, hint } => {
             (Kind::Refused, message.clone(), None, Some(hint.clone()))
         }
-        Failure::Usage { message, hint } => {
-            (Kind::Usage, message.clone(), None, Some(hint.clone()))
-        }
         Failure::Cancelled => (Kind::Cancelled, "cancelled".into(), None, None),
         Failure::Reported(code) => return *code,
     };

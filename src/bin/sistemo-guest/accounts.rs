@@ -128,7 +128,7 @@ fn groups_in(group: &str, user: &str, own: u32) -> Vec<u32> {
     list
 }
 
-fn resolve_in(spec: &str, passwd: &str, group: &str) -> Result<Identity, AccountError> {
+pub fn resolve_in(spec: &str, passwd: &str, group: &str) -> Result<Identity, AccountError> {
     let (user, group_spec) = match spec.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (spec, None),

@@ -109,7 +109,7 @@ fn make_folder(path: &Path, uid: u32, gid: u32) -> Result<(), CommandError> {
 }
 
 /// The image's variables, and those that a program may expect of any system.
-fn environment(image: &[String], home: &Path) -> Environment {
+pub fn environment(image: &[String], home: &Path) -> Environment {
     let mut environment = Environment::from([
         ("PATH".to_owned(), PATH.to_owned()),
         ("HOME".to_owned(), home.to_string_lossy().into_owned()),

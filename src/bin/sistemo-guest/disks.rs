@@ -48,9 +48,9 @@ pub fn find(disk: &Disk, uevents: &Uevents) -> Result<PathBuf, DiskError> {
 }
 
 #[derive(Debug)]
-struct Found {
-    name: String,
-    serial: String,
+pub struct Found {
+    pub name: String,
+    pub serial: String,
 }
 
 /// The virtio disks in the order of their names: `vda` … `vdz`, `vdaa` ….
@@ -74,7 +74,7 @@ fn list(block: &Path) -> Vec<Found> {
     disks
 }
 
-fn choose(disk: &Disk, disks: &[Found]) -> Option<String> {
+pub fn choose(disk: &Disk, disks: &[Found]) -> Option<String> {
     let wanted = disk.serial.get(..SERIAL_LENGTH).unwrap_or(&disk.serial);
     disks
         .iter()

@@ -86,7 +86,7 @@ pub fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
 }
 
 /// The new text of `/etc/hosts`.
-fn hosts_file(now: &str, config: &Config) -> String {
+pub fn hosts_file(now: &str, config: &Config) -> String {
     let others = without_block(now);
     let mut text = String::new();
     for line in &others {
@@ -131,12 +131,13 @@ fn full_names(name: &str, search: &[String]) -> String {
 /// The lines outside the block. A block without an end, from a file that somebody cut, ends with the file.
 fn without_block(text: &str) -> Vec<&str> {
     let mut inside = false;
+    // A carriage return of the user's stays, and does not hide the block.
     let outside = |line: &&str| {
-        let ours = inside || *line == BEGIN;
-        inside = ours && *line != END;
+        let ours = inside || line.trim_end() == BEGIN;
+        inside = ours && line.trim_end() != END;
         !ours
     };
-    text.lines().filter(outside).collect()
+    text.split_terminator('\n').filter(outside).collect()
 }
 
 /// The names on a line of `/etc/hosts`.
@@ -149,7 +150,7 @@ fn names(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `/etc/resolv.conf`, resolv.conf(5).
-fn resolver(network: &Network) -> String {
+pub fn resolver(network: &Network) -> String {
     let mut text = String::from("# written by sistemo at each start\n");
     for server in &network.dns {
         let _ = writeln!(text, "nameserver {server}");
@@ -161,7 +162,7 @@ fn resolver(network: &Network) -> String {
 }
 
 /// systemd-networkd, if the image runs it, keeps the interface as it is (systemd.network(5)).
-fn networkd(network: &Network) -> String {
+pub fn networkd(network: &Network) -> String {
     let dns: String = network.dns.iter().fold(String::new(), |mut text, server| {
         let _ = writeln!(text, "DNS={server}");
         text
@@ -182,7 +183,7 @@ fn networkd(network: &Network) -> String {
 }
 
 /// NetworkManager leaves the interface alone (NetworkManager.conf(5)).
-fn network_manager(network: &Network) -> String {
+pub fn network_manager(network: &Network) -> String {
     format!("[keyfile]\nunmanaged-devices=mac:{}\n", network.mac)
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde_json::json;
 use sistemo::image::Image as Record;
 
 use crate::cli::Context;
@@ -163,7 +164,7 @@ async fn delete(
     names: &[String],
     yes: bool,
 ) -> Result<ExitCode, Failure> {
-    let (_, status) = each(context, names, async |name| {
+    let (gone, status) = each(context, names, async |name| {
         let image = engine.images().find(name)?;
         if !yes {
             let question = format!("Delete image {}?", image.name);
@@ -174,8 +175,9 @@ async fn delete(
         if context.format == Format::Table {
             output::say(&format!("{name} deleted\n"));
         }
-        Ok(())
+        Ok(json!({"name": name, "digest": image.digest}))
     })
     .await;
+    output::things(context.format, names.len(), &gone);
     status
 }

@@ -112,6 +112,7 @@ pub(crate) fn describe(machine: &Machine) -> String {
         ("ID", machine.id.clone()),
         ("Status", machine.status.to_string()),
         ("Failure", or_none(&machine.failure)),
+        ("Boot log", or_none(&machine.boot_log)),
         ("Image", or_none(&machine.image)),
         ("Digest", or_none(&machine.image_digest)),
         ("IP", or_none(&machine.ip)),

@@ -11,9 +11,9 @@ mod expose;
 mod list;
 mod logs;
 mod power;
+mod rename;
 mod ssh;
 mod terminal;
-mod rename;
 mod volume;
 
 use std::process::ExitCode;
