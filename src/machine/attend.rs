@@ -1,6 +1,8 @@
 //! The attendant: one process per data directory that does what running machines need all the time, and that nobody
-//! notices. It serves their names, and keeps their console logs from growing too large. It comes with the first machine that starts, whoever starts it, and goes with the
-//! last; the daemon and every command see to it that it is there.
+//! notices. It serves their names, keeps their console logs from growing too large, and sees off those that end while no
+//! daemon watches: what became of them is said at once, and a guest that restarts comes up again. It comes with the first
+//! machine that starts, whoever starts it, and goes with the last; the daemon and every command see to it that it is
+//! there.
 //!
 //! It is not the daemon, since machines need names whether or not anybody wants a daemon, and keep them when the daemon
 //! is restarted.
@@ -13,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::consoles::Consoles;
 use super::duty::Duty;
-use super::watched::StoreChanges;
+use super::watched::{Happened, StoreChanges, Watched};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -56,9 +58,11 @@ impl Machines {
         let mut names = NameServer::new(&rooms.home, rooms.store.clone());
         let bound = Bound::new(rooms.config.console_log_max.as_u64());
         let mut consoles = Consoles::new(&rooms.paths, bound)?;
+        let mut watched = Watched::default();
         let mut said = Vec::new();
         while rooms.store.any_machine_up()? {
             consoles.refresh(&rooms.store.machines_up()?, progress);
+            watched.refresh(rooms)?;
             let refused: Vec<String> = names
                 .serve(&rooms.store.networks()?)
                 .into_iter()
@@ -77,6 +81,14 @@ impl Machines {
             tokio::select! {
                 changed = changes.next() => changed?,
                 failed = consoles.tend(progress) => failed?,
+                Some(Happened::Ended(id)) = watched.next() => {
+                    // Where one watches, it knows what is to be done.
+                    if self.supervisor().is_none()
+                        && let Err(error) = self.see_off(&id, progress).await
+                    {
+                        progress.note(error.to_string());
+                    }
+                }
                 () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
                 () = stop.cancelled() => break,
             }

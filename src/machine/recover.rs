@@ -29,6 +29,8 @@ pub(super) enum Sighting {
     HostRestarted,
     /// The guest powered off by itself.
     PoweredOff,
+    /// The guest restarts: no hypervisor of ours resets a machine, so it is to be started again.
+    Restarting,
     /// The hypervisor is gone, and the guest did not ask for it.
     Crashed,
 }
@@ -62,7 +64,7 @@ impl Machines {
                 tokio::task::yield_now().await;
             }
             if rooms.sight(&row) != Sighting::Alive
-                && let Err(error) = rooms.bury(&row, progress).await
+                && let Err(error) = self.see_off(&row.id, progress).await
             {
                 left.push(format!("machine {}: {error}", row.name));
             }
@@ -71,6 +73,24 @@ impl Machines {
             rooms.ensure_attendant(progress).await;
         }
         Ok(left)
+    }
+
+    /// Says what became of a machine whose hypervisor has ended, cleans up after it, and starts it again if that is what
+    /// its guest is about, unless a supervisor does. Whoever is at the machine is left to it.
+    pub(super) async fn see_off(&self, id: &MachineId, progress: &Progress) -> Result<()> {
+        let rooms = &*self.0;
+        let Some(lock) = Lock::try_take(rooms, id, "recovery")? else {
+            return Ok(());
+        };
+        let sighting = rooms.bury_locked(id, &lock, progress).await?;
+        if sighting == Some(Sighting::Restarting) && self.supervisor().is_none() {
+            let row = rooms.row(id)?;
+            progress.note(format!("machine {} restarts", row.name));
+            let (silent, cancel) = (Progress::silent(), CancellationToken::new());
+            self.start_locked(&row, "start", true, &silent, &cancel)
+                .await?;
+        }
+        Ok(())
     }
 }
 
@@ -150,21 +170,14 @@ impl Rooms {
             _ => {}
         }
         match vmm::console::ending(&self.paths.console(&row.id)) {
-            Ok(Ending::PoweredOff | Ending::Restarted) => Sighting::PoweredOff,
+            Ok(Ending::PoweredOff) => Sighting::PoweredOff,
+            Ok(Ending::Restarted) => Sighting::Restarting,
             _ => Sighting::Crashed,
         }
     }
 
-    /// Says what became of a machine whose hypervisor has ended, and takes its network down. Whoever is at the machine is
-    /// left to it.
-    async fn bury(&self, found: &MachineRow, progress: &Progress) -> Result<()> {
-        match Lock::try_take(self, &found.id, "recovery")? {
-            Some(lock) => self.bury_locked(&found.id, &lock, progress).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The same under the machine's lock.
+    /// Says what became of a machine whose hypervisor has ended, and takes its network down. The caller holds the
+    /// machine's lock. Comes back with how it was found, if it was said to run.
     ///
     /// What became of it is written first, since that is what others wait for; that its process is still written down
     /// afterwards is how an interrupted clean-up is known.
@@ -173,19 +186,21 @@ impl Rooms {
         id: &MachineId,
         lock: &Lock,
         progress: &Progress,
-    ) -> Result<()> {
-        let said = self.say_end(id, lock, progress)?;
+    ) -> Result<Option<Sighting>> {
+        let said = self
+            .say_end(id, lock, progress)?
+            .map(|(_, sighting)| sighting);
         let Some(row) = self.store.machine(id)? else {
-            return Ok(());
+            return Ok(None);
         };
         let left = row.process.is_some() && self.sight(&row) != Sighting::Alive;
         if said.is_none() && !left {
-            return Ok(());
+            return Ok(None);
         }
         end_processes(self, &row).await?;
         detach(self, &row).await?;
         self.store.set_process(&row.id, None)?;
-        Ok(())
+        Ok(said)
     }
 
     /// Writes what became of a machine that is said to run and does not. Comes back with how it was found.
@@ -241,6 +256,10 @@ impl Rooms {
             Sighting::HostRestarted => {
                 self.store.set_resume(&row.id, true)?;
                 (Status::Stopped, Some("the host restarted".to_string()))
+            }
+            Sighting::Restarting => {
+                self.store.set_resume(&row.id, true)?;
+                (Status::Stopped, None)
             }
             Sighting::PoweredOff => match self.command_failure(row) {
                 Some(error) => (Status::Failed, Some(error.to_string())),

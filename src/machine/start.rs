@@ -52,7 +52,7 @@ impl Machines {
         self.show(&row.id.to_string())
     }
 
-    async fn start_locked(
+    pub(super) async fn start_locked(
         &self,
         row: &MachineRow,
         action: &'static str,

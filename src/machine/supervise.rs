@@ -319,6 +319,7 @@ fn again(policy: Restart, sighting: Sighting) -> bool {
     match (policy, sighting) {
         (Restart::Always, Sighting::PoweredOff | Sighting::Crashed) => true,
         (Restart::OnFailure, Sighting::Crashed) => true,
+        (_, Sighting::Restarting) => true,
         // After a restart of the host it comes up whatever its policy.
         (_, _) => false,
     }
@@ -333,11 +334,12 @@ mod tests {
         let ways = [
             Sighting::PoweredOff,
             Sighting::Crashed,
+            Sighting::Restarting,
             Sighting::HostRestarted,
         ];
         let of = |policy| ways.map(|sighting| again(policy, sighting));
-        assert_eq!(of(Restart::No), [false, false, false]);
-        assert_eq!(of(Restart::OnFailure), [false, true, false]);
-        assert_eq!(of(Restart::Always), [true, true, false]);
+        assert_eq!(of(Restart::No), [false, false, true, false]);
+        assert_eq!(of(Restart::OnFailure), [false, true, true, false]);
+        assert_eq!(of(Restart::Always), [true, true, true, false]);
     }
 }
