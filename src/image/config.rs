@@ -136,7 +136,7 @@ fn signal(text: &str) -> Option<i32> {
     for (end, number) in real_time {
         match name.strip_prefix(end) {
             Some("") => return Some(number),
-            Some(offset) => return known(number + offset.parse::<i32>().ok()?),
+            Some(offset) => return known(number.checked_add(offset.parse().ok()?)?),
             None => {}
         }
     }
@@ -184,6 +184,7 @@ mod tests {
             "SIGRTMIN+31",
             "SIGRTMIN-x",
             "SIGRTMAX+1",
+            "SIGRTMAX+2147483647",
         ] {
             assert_eq!(signal(text), None, "{text}");
         }

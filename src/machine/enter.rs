@@ -95,7 +95,7 @@ impl Rooms {
     ) -> Result<(), Error> {
         // What its application leaves of the time is for everything else and for the disks.
         let rest = REST.min(grace / 2);
-        let seconds = (grace - rest).as_secs();
+        let seconds = (grace - rest).as_secs().min(u32::MAX.into());
         self.ask(row, &words::power_off_within(seconds)).await
     }
 

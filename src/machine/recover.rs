@@ -245,8 +245,11 @@ impl Rooms {
         lock: &Lock,
         progress: &Progress,
     ) -> Result<()> {
-        if self.has_ended(&self.row(id)?) {
-            self.bury_locked(id, lock, progress).await?;
+        if self.has_ended(&self.row(id)?)
+            && let Err(error) = self.bury_locked(id, lock, progress).await
+        {
+            // The next command does it.
+            progress.note(error.to_string());
         }
         Ok(())
     }

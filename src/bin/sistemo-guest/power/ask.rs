@@ -32,40 +32,22 @@ pub enum PowerError {
 /// Asks init to end the machine, cleanly. Returns once it has been told. Of how many seconds that may take only this
 /// program itself wants to know; other inits have settings for it.
 pub fn ask_to_power_off(within: Option<u32>) -> Result<(), PowerError> {
-    let init = running_init();
-    if init == Init::Guest {
-        let number = if can_power_off() {
-            libc::SIGUSR2
-        } else {
-            libc::SIGTERM
-        };
-        let seconds = within.map_or(0, |seconds| seconds.clamp(1, i32::MAX.cast_unsigned()));
-        let value = libc::sigval {
-            sival_ptr: std::ptr::without_provenance_mut(seconds as usize),
-        };
-        // SAFETY: sigqueue(3) takes two integers and a value that nobody takes for an address.
-        if unsafe { libc::sigqueue(1, number, value) } == -1 {
-            return Err(PowerError::Signal(io::Error::last_os_error()));
-        }
-        return Ok(());
-    }
-    ask(
-        &init,
-        if can_power_off() {
-            Ending::PowerOff
-        } else {
-            Ending::Reboot
-        },
-    )
+    let ending = if can_power_off() {
+        Ending::PowerOff
+    } else {
+        Ending::Reboot
+    };
+    ask(&running_init(), ending, within)
 }
 
-fn ask(init: &Init, ending: Ending) -> Result<(), PowerError> {
+fn ask(init: &Init, ending: Ending, within: Option<u32>) -> Result<(), PowerError> {
     let off = ending == Ending::PowerOff;
     match init {
         // systemd(1), SIGNALS: SIGRTMIN+4 starts poweroff.target, SIGRTMIN+5 reboot.target.
-        Init::Systemd => signal_init(libc::SIGRTMIN() + if off { 4 } else { 5 }),
+        Init::Systemd => signal_init(libc::SIGRTMIN() + if off { 4 } else { 5 }, None),
         // As `poweroff` and `reboot` of busybox do it.
-        Init::Guest | Init::Busybox => signal_init(if off { libc::SIGUSR2 } else { libc::SIGTERM }),
+        Init::Busybox => signal_init(if off { libc::SIGUSR2 } else { libc::SIGTERM }, None),
+        Init::Guest => signal_init(if off { libc::SIGUSR2 } else { libc::SIGTERM }, within),
         Init::OpenRc => tell(OPENRC_PIPE, if off { b"poweroff" } else { b"reboot" }),
         Init::SysV => {
             let pipe = SYSV_PIPES
@@ -78,9 +60,20 @@ fn ask(init: &Init, ending: Ending) -> Result<(), PowerError> {
     }
 }
 
-fn signal_init(number: libc::c_int) -> Result<(), PowerError> {
-    // SAFETY: kill(2) takes two integers. By number: nix knows no real-time signals.
-    if unsafe { libc::kill(1, number) } == -1 {
+/// By number: nix knows no real-time signals.
+fn signal_init(number: libc::c_int, value: Option<u32>) -> Result<(), PowerError> {
+    let sent = match value {
+        // SAFETY: kill(2) takes two integers.
+        None => unsafe { libc::kill(1, number) },
+        Some(value) => {
+            let value = libc::sigval {
+                sival_ptr: std::ptr::without_provenance_mut(value.max(1) as usize),
+            };
+            // SAFETY: sigqueue(3) takes two integers and a value that nobody takes for an address.
+            unsafe { libc::sigqueue(1, number, value) }
+        }
+    };
+    if sent == -1 {
         return Err(PowerError::Signal(io::Error::last_os_error()));
     }
     Ok(())

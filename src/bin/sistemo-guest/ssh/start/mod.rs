@@ -83,9 +83,9 @@ impl Start<'_> {
                 Running::default()
             }
             Asked::PowerOff(within) => {
-                let who = words::may_power_off(&self.account, self.machine);
+                let may = words::may_power_off(&self.account, self.machine);
                 tokio::spawn(words::power_off(
-                    who,
+                    may,
                     within,
                     self.stages,
                     writer,

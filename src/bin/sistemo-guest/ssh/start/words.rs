@@ -28,6 +28,7 @@ pub(super) async fn ready(stages: Stages, writer: Writer, handle: Handle, inbox:
     session::answer(text, None, end, writer, handle, inbox).await;
 }
 
+/// Why a client may not power the machine off, if it may not.
 pub(super) fn may_power_off(account: &Account, machine: bool) -> Result<(), &'static str> {
     if !machine {
         return Err("sistemo-guest: this is no machine of its own\n");
