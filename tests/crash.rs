@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Image, Lab, gone};
+use crate::support::{Image, Lab, gone, until};
 
 #[test]
 fn a_killed_hypervisor_is_noticed_and_the_machine_starts_again() {
@@ -32,6 +32,36 @@ fn a_killed_hypervisor_is_noticed_and_the_machine_starts_again() {
     assert_eq!(lab.run("machine exec a cat /root/kept").ok(), "kept\n");
     assert_eq!(lab.field("a", "failure"), "null");
     assert_eq!(lab.field("a", "boot_log"), "null");
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_guest_that_restarts_comes_up_again_with_and_without_a_daemon() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a --expose 8080:80"))
+        .ok();
+    let address = lab.field("a", "ip");
+    for daemon in [false, true] {
+        if daemon {
+            lab.run("up --detach").ok();
+        }
+        let pid: i32 = lab.stored("a", "pid").parse().unwrap();
+        lab.run("machine exec a 'echo kept > /root/kept && sync && reboot'");
+        gone(pid);
+        // By itself: no command looks after it.
+        until("the machine runs again", || {
+            lab.stored("a", "status") == "running" && lab.stored("a", "pid") != pid.to_string()
+        });
+        lab.run("machine start a").ok();
+        let boots = lab.logs_until("a", "tiny: up");
+        assert!(boots.contains("Linux version"), "{boots}");
+        assert_eq!(lab.run("machine exec a cat /root/kept").ok(), "kept\n");
+        assert_eq!(lab.field("a", "ip"), address);
+    }
+    lab.run("down").ok();
+    lab.agrees("two restarts");
     lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
 }

@@ -84,7 +84,7 @@ impl Machines {
                 Some(Happened::Ended(id)) = watched.next() => {
                     // Where one watches, it knows what is to be done.
                     if self.supervisor().is_none()
-                        && let Err(error) = self.see_off(&id, progress).await
+                        && let Err(error) = self.see_off(&id, Duration::ZERO, progress).await
                     {
                         progress.note(error.to_string());
                     }

@@ -3,6 +3,8 @@
 //! Every command begins here. What is found is handled by the operations themselves: an unfinished deploy or start is
 //! taken back, an unfinished stop or delete is finished. Whoever holds a machine's lock is alive and is left alone.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use super::console;
@@ -35,6 +37,15 @@ pub(super) enum Sighting {
     Crashed,
 }
 
+/// How long to wait for whoever is at a machine that has ended: where no operation is under way, somebody else has just
+/// seen it too, and what they find is what is to be told.
+fn patience(status: Status) -> Duration {
+    match status {
+        Status::Running | Status::Stopped | Status::Failed => Duration::from_secs(2),
+        _ => Duration::ZERO,
+    }
+}
+
 impl Machines {
     /// Finishes or takes back what killed commands left, and notices hypervisors that have ended. Comes back with what
     /// could not be put right; that is tried again by the next command. A machine that cannot be put right is in nobody
@@ -64,7 +75,7 @@ impl Machines {
                 tokio::task::yield_now().await;
             }
             if rooms.sight(&row) != Sighting::Alive
-                && let Err(error) = self.see_off(&row.id, progress).await
+                && let Err(error) = self.see_off(&row.id, patience(row.status), progress).await
             {
                 left.push(format!("machine {}: {error}", row.name));
             }
@@ -76,17 +87,29 @@ impl Machines {
     }
 
     /// Says what became of a machine whose hypervisor has ended, cleans up after it, and starts it again if that is what
-    /// its guest is about, unless a supervisor does. Whoever is at the machine is left to it.
-    pub(super) async fn see_off(&self, id: &MachineId, progress: &Progress) -> Result<()> {
+    /// its guest is about, unless a supervisor does. Whoever is at the machine for longer than `patience` is left to it.
+    pub(super) async fn see_off(
+        &self,
+        id: &MachineId,
+        patience: Duration,
+        progress: &Progress,
+    ) -> Result<()> {
         let rooms = &*self.0;
-        let Some(lock) = Lock::try_take(rooms, id, "recovery")? else {
-            return Ok(());
+        let (silent, cancel) = (Progress::silent(), CancellationToken::new());
+        let lock = match Lock::try_take(rooms, id, "recovery")? {
+            Some(lock) => lock,
+            None => {
+                let taking = Lock::take(rooms, id, "recovery", &silent, &cancel);
+                match tokio::time::timeout(patience, taking).await {
+                    Ok(lock) => lock?,
+                    Err(_) => return Ok(()),
+                }
+            }
         };
         let sighting = rooms.bury_locked(id, &lock, progress).await?;
         if sighting == Some(Sighting::Restarting) && self.supervisor().is_none() {
             let row = rooms.row(id)?;
             progress.note(format!("machine {} restarts", row.name));
-            let (silent, cancel) = (Progress::silent(), CancellationToken::new());
             self.start_locked(&row, "start", true, &silent, &cancel)
                 .await?;
         }

@@ -20,4 +20,4 @@ pub use left::output;
 pub use registry::Container;
 pub use small_disk::{Kind, SmallDisk, on_small_disk};
 pub use terminal::Terminal;
-pub use wait::gone;
+pub use wait::{gone, until};

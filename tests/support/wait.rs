@@ -27,6 +27,16 @@ pub fn gone(pid: i32) {
     assert_eq!(ready, 1, "process {pid} has not ended");
 }
 
+/// Waits until something holds that nobody tells of.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < 2 * PATIENCE, "not yet: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 impl Lab {
     /// Follows a machine's boot log until it says `text`; all that it said by then.
     #[track_caller]
