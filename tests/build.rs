@@ -208,6 +208,11 @@ fn a_build_that_fails_says_why_and_leaves_nothing() {
             "there is no recipe",
         ),
         (
+            "image build debian --no-cache".into(),
+            2,
+            "--no-cache is for a Dockerfile",
+        ),
+        (
             "image build --recipe debian -f Dockerfile".into(),
             2,
             "cannot be used with",
