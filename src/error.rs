@@ -165,6 +165,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_disk_has_a_way_out_however_it_is_said() {
+        for (errno, words, way_out) in [
+            (
+                Errno::ENOSPC,
+                "mkfs.ext4: No space left on device",
+                "free some space",
+            ),
+            (Errno::EDQUOT, "write: Disk quota exceeded", "quota"),
+            (Errno::EFBIG, "File too large while writing", "ulimit -f"),
+            (Errno::EIO, "read: Input/output error", "dmesg"),
+        ] {
+            let told = way_out_of(&errno.into()).unwrap();
+            assert!(told.contains(way_out), "{told}");
+            assert_eq!(way_out_of_words(words), Some(told));
+        }
+        assert_eq!(way_out_of(&Errno::EPIPE.into()), None);
+        assert_eq!(way_out_of_words("all is well"), None);
+    }
+
+    #[test]
     fn a_report_names_the_cause_once() {
         let error = Error::from(Outer(std::io::Error::other("no such device")));
         assert_eq!(error.report(), "cannot read the disk: no such device");

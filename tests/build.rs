@@ -98,11 +98,14 @@ fn a_dockerfile_becomes_a_machine_that_runs_its_entry_point() {
 
     // By name, from a file elsewhere and from standard input; the steps before are not done again.
     let again = format!(
-        "image build -f '{folder}/Dockerfile' -t team/app:2 --target other '{folder}' \
+        "image build -f Dockerfile -t team/app:2 --target other '{folder}' \
                          --build-arg GREETING={secret} -o json"
     );
     let image = lab.run(&again).json();
     assert_eq!(image["name"], "team/app:2");
+    // There is none here, so it is the one there.
+    let from = format!("built from {folder}/Dockerfile");
+    assert_eq!(image["source"], from);
     assert_eq!(image["config"]["entrypoint"][0], "/other");
     let dockerfile = "FROM scratch\nCOPY busybox /bin/true\nENTRYPOINT [\"/bin/true\"]\n";
     let line = format!("image build -f - --name piped:latest '{folder}'");
@@ -206,6 +209,11 @@ fn a_build_that_fails_says_why_and_leaves_nothing() {
             "image build --recipe nosuch".into(),
             3,
             "there is no recipe",
+        ),
+        (
+            "image build debian --no-cache".into(),
+            2,
+            "--no-cache is for a Dockerfile",
         ),
         (
             "image build --recipe debian -f Dockerfile".into(),

@@ -80,6 +80,8 @@ pub enum Error {
     Context { path: PathBuf, source: io::Error },
     #[error("there is no Dockerfile {}", .0.display())]
     NoDockerfile(PathBuf),
+    #[error("{0} is for a Dockerfile")]
+    OnlyDockerfile(&'static str),
     #[error("nothing here builds a Dockerfile{}", because(.passed))]
     NoBuilder {
         /// Why those that are installed do not serve.
@@ -128,7 +130,7 @@ impl Advice for Error {
         match self {
             Error::Unknown(_) | Error::NoRecipe(_) | Error::NoSuchImage { .. } => Kind::NotFound,
             Error::NoDockerfile(_) | Error::Context { .. } => Kind::NotFound,
-            Error::Ambiguous(_) | Error::BadReference(_) => Kind::Usage,
+            Error::Ambiguous(_) | Error::BadReference(_) | Error::OnlyDockerfile(_) => Kind::Usage,
             Error::InUse(_) | Error::Write(ext4::Error::NearlyFull { .. }) => Kind::Refused,
             Error::Space(error) => error.kind(),
             Error::Cancelled => Kind::Cancelled,
@@ -193,7 +195,7 @@ impl Advice for Error {
             Error::Context { .. } => {
                 "name a folder: sistemo image build -f Dockerfile DIR".into()
             }
-            Error::NoDockerfile(_) => "say which: sistemo image build -f FILE DIR".into(),
+            Error::OnlyDockerfile(_) | Error::NoDockerfile(_) => "say which: sistemo image build -f FILE DIR".into(),
             Error::NoBuilder { install, .. } => match install {
                 Some(line) => format!("install one: {line}"),
                 None => "install buildah, podman or docker".into(),

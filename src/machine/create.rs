@@ -83,21 +83,19 @@ impl Machines {
         for attachment in &request.attach {
             rooms.free_data(attachment)?;
         }
-        // Held until the machine has its disk, or has not.
-        let mut _using = None;
-        let source = match (&request.image, &request.volume) {
+        // The image's disk stays until the machine has its own, or has not.
+        let (source, _using) = match (&request.image, &request.volume) {
             (Some(image), None) => {
                 // Looked for before anything is fetched.
                 rooms.check_boot_parts()?;
                 progress.step(format!("finding the image {image}"));
                 let found = rooms.images.resolve_to_use(image, progress, cancel).await?;
-                _using = Some(found.1);
-                Source::Image(Box::new(found.0))
+                (Source::Image(Box::new(found.0)), Some(found.1))
             }
             (None, Some(volume)) => {
                 let root = rooms.free_root(volume)?;
                 rooms.check_boot_parts()?;
-                root
+                (root, None)
             }
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),

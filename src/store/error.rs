@@ -123,7 +123,11 @@ impl Advice for Error {
                 Some("nothing was changed; name another data directory: --data-dir".into())
             }
             Error::Damaged { .. } => Some(DAMAGED.into()),
-            Error::Full(_) => Some(FULL.into()),
+            // Not even something could be deleted by the program itself.
+            Error::Full(path) => Some(format!(
+                "free some space on it: df {0}; what was downloaded goes without harm: rm -r {0}/images/blobs",
+                path.parent().unwrap_or(path).display()
+            )),
             Error::Held(path) => Some(held(&path.display().to_string())),
             Error::Query(error) => way_out_of(error),
         }

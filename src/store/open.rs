@@ -6,10 +6,11 @@
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FallocateFlags, fallocate};
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
@@ -33,6 +34,9 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
 
 /// What must be free on the disk for the index of the log and a first few pages of it.
 const ROOM: ByteSize = ByteSize::bytes(128 << 10);
+/// How large the reserve is, and what must be free beside it.
+const RESERVE: ByteSize = ByteSize::mib(2);
+const PLENTY: ByteSize = ByteSize::mib(32);
 /// How many of SQLite's instructions lie between two moments at which tests interrupt a migration.
 const PART: i32 = 100;
 
@@ -91,6 +95,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
         connection.progress_handler(0, None::<fn() -> bool>)?;
         migrated?;
     }
+    keep_reserve(path);
     Ok(connection)
 }
 
@@ -104,10 +109,33 @@ fn check_room(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(path);
-    match space::check(folder, ROOM, ByteSize::bytes(0)) {
-        Err(space::Error::Full { .. }) => Err(Failure::Full),
-        // What cannot be told is tried.
-        _ => Ok(()),
+    // What cannot be told is tried.
+    let full = || {
+        let checked = space::check(folder, ROOM, ByteSize::bytes(0));
+        matches!(checked, Err(space::Error::Full { .. }))
+    };
+    if full() && (fs::remove_file(reserve(path)).is_err() || full()) {
+        return Err(Failure::Full);
+    }
+    Ok(())
+}
+
+/// A file that takes some space for nothing, as long as there is plenty. When the disk is full it goes, so that things can
+/// be deleted: that is written down first, which needs space.
+fn reserve(path: &Path) -> PathBuf {
+    path.with_extension("reserve")
+}
+
+/// Makes the reserve, when there is none and plenty of space. That it cannot be made is no failure.
+fn keep_reserve(path: &Path) {
+    let reserve = reserve(path);
+    let folder = path.parent().unwrap_or(path);
+    if reserve.exists() || space::check(folder, RESERVE, PLENTY).is_err() {
+        return;
+    }
+    if let Ok(file) = File::create(&reserve) {
+        let length = RESERVE.as_u64().cast_signed();
+        let _ = fallocate(&file, FallocateFlags::empty(), 0, length);
     }
 }
 

@@ -31,9 +31,8 @@ const BUILDERS: [&str; 12] = [
 impl BuildArgument {
     /// How it stands on the builder's command line, and what is set in its environment.
     pub(super) fn given(&self) -> (String, Option<(&str, &str)>) {
-        let own = |begin: &&str| self.name.starts_with(*begin);
         match &self.value {
-            Some(value) if BUILDERS.iter().any(|begin| own(begin)) => {
+            Some(value) if BUILDERS.iter().any(|begin| self.name.starts_with(begin)) => {
                 (format!("{}={value}", self.name), None)
             }
             Some(value) => (self.name.clone(), Some((&self.name, value))),

@@ -8,6 +8,9 @@ use super::super::work::Work;
 /// What a Dockerfile is called when nothing else is said, as buildah and podman have it.
 const USUAL: [&str; 2] = ["Containerfile", "Dockerfile"];
 
+/// What one that comes through a pipe is called.
+const PIPED: &str = "Dockerfile";
+
 /// The real path of the folder that is built.
 pub(super) fn context(folder: &Path) -> Result<PathBuf, Error> {
     let real = folder.canonicalize().and_then(|path| {
@@ -45,7 +48,7 @@ pub(super) fn file(asked: Option<&Path>, context: &Path, work: &Work) -> Result<
         if path.is_file() {
             return Ok(path);
         }
-        let copy = work.join("Dockerfile");
+        let copy = work.join(PIPED);
         let text = std::fs::read(&path).map_err(fail)?;
         std::fs::write(&copy, text).map_err(|source| Error::File {
             what: "write",
@@ -55,6 +58,11 @@ pub(super) fn file(asked: Option<&Path>, context: &Path, work: &Work) -> Result<
         return Ok(copy);
     }
     Err(Error::NoDockerfile(asked.into()))
+}
+
+/// Whether it came through a pipe, and has no name that says anything.
+pub(super) fn was_piped(file: &Path, work: &Work) -> bool {
+    file == work.join(PIPED)
 }
 
 /// The name of the context's folder, as far as it can be an image's.

@@ -107,7 +107,11 @@ impl Images {
         }
         drop(lock);
         progress.step("making the disk");
-        let source = format!("built from {}", what.shown(&file));
+        let from = match dockerfile::was_piped(&file, &work) {
+            true => "standard input".into(),
+            false => file.display().to_string(),
+        };
+        let source = format!("built from {from}");
         self.take_in(&job.out, vec![name.into()], source, cancel)
             .await
     }
@@ -199,15 +203,4 @@ impl Images {
 /// Removes the builder's folder; its lock is held.
 pub(super) async fn remove_cache(folder: &Path) -> Result<(), Error> {
     builder::remove(folder).await
-}
-
-impl Dockerfile {
-    /// The file's path as it is kept with the image.
-    fn shown(&self, file: &Path) -> String {
-        match &self.file {
-            // What came through a pipe has no name that says anything.
-            Some(given) if !given.is_file() => "standard input".into(),
-            _ => file.display().to_string(),
-        }
-    }
 }

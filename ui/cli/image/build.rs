@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sistemo::error::Result;
 use sistemo::event::Progress;
-use sistemo::image::{BuildArgument, Dockerfile, Image, Images};
+use sistemo::image::{BuildArgument, Dockerfile, Error, Image, Images};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::complete;
@@ -55,15 +55,23 @@ pub(super) async fn run(
     cancel: &CancellationToken,
 ) -> Result<Image> {
     let name = args.name.as_deref();
-    if let Some(recipe) = &args.recipe {
-        return Ok(images.build_recipe(recipe, name, progress, cancel).await?);
-    }
     let what = args.what.as_deref();
     let folder = match what {
         _ if args.file.is_some() => Some(what.unwrap_or(".")),
         Some(what) if is_folder(what) => Some(what),
         _ => None,
     };
+    let given = [
+        ("--build-arg", !args.build_arg.is_empty()),
+        ("--target", args.target.is_some()),
+        ("--no-cache", args.no_cache),
+    ];
+    if let (None, Some((option, _))) = (folder, given.into_iter().find(|(_, given)| *given)) {
+        return Err(Error::OnlyDockerfile(option).into());
+    }
+    if let Some(recipe) = &args.recipe {
+        return Ok(images.build_recipe(recipe, name, progress, cancel).await?);
+    }
     let Some(folder) = folder else {
         let reference = what.unwrap_or("debian");
         return Ok(images.build(reference, name, progress, cancel).await?);
