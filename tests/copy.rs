@@ -328,7 +328,7 @@ fn what_cannot_be_copied_is_said_and_changes_nothing() {
     );
     // Some fail, the rest is copied.
     let said = lab
-        .run(&format!("machine cp {small} {}nothing a:/root/", here))
+        .run(&format!("machine cp {small} {here}nothing a:/root/"))
         .fails(1);
     assert!(said.contains("1 of 2 could not be copied"), "{said}");
     assert!(said.contains("nothing: No such file"), "{said}");

@@ -102,14 +102,14 @@ impl<'a> Ends<'a> {
         let (ours, plain) = alternate(
             ROUNDS,
             |_| {
-                self.into_guest(&mut self.lab.sistemo(&[
+                self.put_in(&mut self.lab.sistemo(&[
                     "machine",
                     "cp",
                     text(&source)?,
                     &self.at("in"),
                 ]))
             },
-            |_| self.into_guest(&mut self.scp_in("in")?),
+            |_| self.put_in(&mut self.scp_in("in")?),
         )?;
         let into = line(format!("cp {what} into a machine"), ours, plain);
         // What was copied last is copied out.
@@ -143,7 +143,7 @@ impl<'a> Ends<'a> {
         Ok(vec![into, out])
     }
 
-    fn into_guest(&self, command: &mut Command) -> Outcome<Duration> {
+    fn put_in(&self, command: &mut Command) -> Outcome<Duration> {
         self.clear("in")?;
         settle_disks();
         time(|| run(command).map(drop))

@@ -118,7 +118,13 @@ impl Machines {
                 }
             };
             match (from.last_mut(), side) {
-                (Some(From::Paths { side, paths }), Side::Host) if matches!(side, Side::Host) => {
+                (
+                    Some(From::Paths {
+                        side: Side::Host,
+                        paths,
+                    }),
+                    Side::Host,
+                ) => {
                     paths.push(path);
                 }
                 (_, side) => from.push(From::Paths {

@@ -43,7 +43,7 @@ impl Lab {
         self.folder.path().join(name)
     }
 
-    async fn into_guest(&self, from: &str, to: &str) -> Result<Copied, Error> {
+    async fn put_in(&self, from: &str, to: &str) -> Result<Copied, Error> {
         let from = paths(Side::Host, self.path(from));
         put(from, self.side.clone(), self.path(to)).await
     }
@@ -103,24 +103,24 @@ async fn what_a_destination_means() {
     std::fs::write(lab.path("src/sub/a"), "a").unwrap();
     std::fs::write(lab.path("file"), "file").unwrap();
     // A folder that is there takes it in; one that is not becomes it.
-    lab.into_guest("src", "dst").await.unwrap();
-    lab.into_guest("src/", "dst/new").await.unwrap();
-    lab.into_guest("src", "dst/slash/").await.unwrap();
+    lab.put_in("src", "dst").await.unwrap();
+    lab.put_in("src/", "dst/new").await.unwrap();
+    lab.put_in("src", "dst/slash/").await.unwrap();
     for place in ["dst/src/sub/a", "dst/new/sub/a", "dst/slash/sub/a"] {
         assert_eq!(std::fs::read(lab.path(place)).unwrap(), b"a", "{place}");
     }
     // What is in it goes into what is there, again and again.
-    lab.into_guest("src/.", "dst").await.unwrap();
+    lab.put_in("src/.", "dst").await.unwrap();
     lab.out("src/.", "dst").await.unwrap();
     assert_eq!(std::fs::read(lab.path("dst/sub/a")).unwrap(), b"a");
-    lab.into_guest("file", "dst/named").await.unwrap();
-    lab.into_guest("file", "dst").await.unwrap();
+    lab.put_in("file", "dst/named").await.unwrap();
+    lab.put_in("file", "dst").await.unwrap();
     assert_eq!(std::fs::read(lab.path("dst/named")).unwrap(), b"file");
     assert_eq!(std::fs::read(lab.path("dst/file")).unwrap(), b"file");
     // A link to a file is written through by name, not replaced.
     symlink("named", lab.path("dst/alias")).unwrap();
     std::fs::write(lab.path("file"), "newer").unwrap();
-    lab.into_guest("file", "dst/alias").await.unwrap();
+    lab.put_in("file", "dst/alias").await.unwrap();
     assert!(lab.path("dst/alias").is_symlink());
     assert_eq!(std::fs::read(lab.path("dst/named")).unwrap(), b"newer");
 
@@ -143,7 +143,7 @@ async fn what_a_destination_means() {
             assert_eq!(error.kind(), kind, "{error}");
             continue;
         }
-        let error = lab.into_guest(from, to).await.unwrap_err();
+        let error = lab.put_in(from, to).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{from} {to}: {error}");
         assert!(
             error.line().contains("web:") || from != "file",
@@ -151,7 +151,7 @@ async fn what_a_destination_means() {
             error.line()
         );
     }
-    let error = lab.into_guest("file", "dst/into").await.unwrap_err();
+    let error = lab.put_in("file", "dst/into").await.unwrap_err();
     assert!(matches!(error, Error::IsAFolder(_)), "{error}");
     let error = put(
         paths(Side::Host, lab.path("file")),
@@ -248,7 +248,7 @@ async fn what_fails_is_named_and_the_rest_is_copied() {
     pipe.unwrap();
     for host_first in [true, false] {
         let copied = match host_first {
-            true => lab.into_guest("src", "dst").await,
+            true => lab.put_in("src", "dst").await,
             false => lab.out("src", "dst").await,
         };
         let error = copied.unwrap_err();

@@ -15,7 +15,13 @@ pub enum Error {
     Protocol(&'static str),
     /// The connection or the session ended.
     #[error(transparent)]
-    Connection(#[from] client::Error),
+    Connection(Box<client::Error>),
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Error {
+        Error::Connection(Box::new(error))
+    }
 }
 
 impl Error {

@@ -35,7 +35,7 @@ async fn files_and_folders_by_another_implementation() {
         .unwrap();
     // Many under way, carried out in order.
     let writes: Vec<_> = (0..100u64)
-        .map(|number| sftp.write(&file, number * 2, &[b'a', b'b']))
+        .map(|number| sftp.write(&file, number * 2, b"ab"))
         .collect();
     let attributes = Attributes {
         size: Some(150),
@@ -93,7 +93,7 @@ async fn a_server_that_ends_or_talks_nonsense_ends_all_requests() {
             theirs.write_all(&version).await.unwrap();
             let mut asked = [0; 9];
             theirs.read_exact(&mut asked).await.unwrap();
-            let mut asked = vec![0; 64];
+            let mut asked = [0; 64];
             theirs.read_exact(&mut asked[..1]).await.unwrap();
             theirs.write_all(answer).await.unwrap();
         };

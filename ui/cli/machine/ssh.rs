@@ -219,7 +219,11 @@ async fn serve(tunnel: &Session, local: Vec<Local>) -> Error {
     loop {
         tokio::select! {
             error = &mut ended => return error,
-            Some(Err(error)) = serving.next(), if !serving.is_empty() => return error,
+            Some(done) = serving.next(), if !serving.is_empty() => {
+                if let Err(error) = done {
+                    return error;
+                }
+            }
         }
     }
 }
