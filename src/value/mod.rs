@@ -1,6 +1,8 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
 mod port;
+#[cfg(test)]
+mod properties;
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,13 +4,13 @@ use super::*;
 use crate::error::{Advice, Kind};
 use crate::value::MachineId;
 
-fn store() -> (tempfile::TempDir, Store) {
+pub(super) fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(&directory.path().join("sistemo.db")).unwrap();
     (directory, store)
 }
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
@@ -18,7 +18,7 @@ fn net(text: &str) -> Ipv4Net {
     text.parse().unwrap()
 }
 
-fn machine(store: &Store, called: &str) -> MachineId {
+pub(super) fn machine(store: &Store, called: &str) -> MachineId {
     let id = MachineId::new();
     let row = [id.to_string(), called.into(), now()];
     store
@@ -93,6 +93,11 @@ fn bad_networks_are_refused() {
         "10.201.0.0/32",
         "0.0.0.0/0",
         "10.201.0.1/16",
+        "127.1.0.0/16",
+        "169.254.0.0/16",
+        "224.0.0.0/24",
+        "240.0.0.0/8",
+        "0.0.0.0/8",
     ] {
         assert_eq!(refused("b", subnet).1, Kind::Usage, "{subnet}");
     }
