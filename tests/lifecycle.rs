@@ -117,7 +117,8 @@ fn exec_is_the_command_itself() {
     assert_eq!(lab.run("machine exec a -w /tmp -- pwd").ok(), "/tmp\n");
     assert_eq!(lab.run("machine exec a -u www -- id -un").ok(), "www\n");
     assert_eq!(lab.run("machine exec a -u www -- pwd").ok(), "/home/www\n");
-    lab.run("machine exec a -u nobody-here true").fails(255);
+    let said = lab.run("machine exec a -u nobody-here true").fails(255);
+    assert!(said.contains("hint: name a user"), "{said}");
     lab.run("machine exec a tty").fails(1);
     let tty = lab.run("machine exec a -t -- tty").ok();
     assert!(tty.starts_with("/dev/pts/"), "{tty}");

@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sistemo::image::fuzzing::name_in_cache;
 use sistemo::image::Image;
+use sistemo::image::fuzzing::name_in_cache;
 use sistemo::value::{ByteSize, Name};
 
 fuzz_target!(|reference: &str| {

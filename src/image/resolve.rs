@@ -328,4 +328,21 @@ mod tests {
             assert_eq!(short(asked), name, "{asked}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_name_in_the_cache_means_the_image_that_was_asked_for(
+            host in "((localhost|[a-z]{1,6}[.]example|127[.]0[.]0[.]1)(:[0-9]{2,5})?/|docker[.]io/)?",
+            repository in "(library/|docker[.]io/)?[a-z0-9]{1,8}(/[a-z0-9]{1,8}){0,3}",
+            tag in "(:[a-zA-Z0-9._]{1,8})?",
+        ) {
+            let asked = format!("{host}{repository}{tag}");
+            let name = short(&asked);
+            proptest::prop_assert_eq!(short(&name), name.clone(), "{}", asked);
+            let parse = |text: &str| text.parse::<Reference>().ok().map(|r| r.whole());
+            if Recipe::named(&asked).is_none() && Recipe::named(&name).is_none() {
+                proptest::prop_assert_eq!(parse(&name), parse(&asked), "{}", asked);
+            }
+        }
+    }
 }

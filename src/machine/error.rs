@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{self, Advice, Error as Cause, Kind};
+use crate::guest::client;
 use crate::store;
 use crate::store::machines::Status;
 use crate::store::volumes::Role;
@@ -299,7 +300,13 @@ impl Advice for Error {
             Error::Silent(_) => {
                 "give it more time with the setting ssh_timeout, or more memory with --memory".into()
             }
-            Error::Connect { name, .. } => format!("see what it says: sistemo machine logs {name}"),
+            Error::Connect { name, source } => {
+                let advice = match source.downcast_ref::<client::Error>() {
+                    Some(error @ (client::Error::Refused(_) | client::Error::HostKey)) => error.hint(),
+                    _ => None,
+                };
+                advice.unwrap_or_else(|| format!("see what it says: sistemo machine logs {name}"))
+            }
             Error::Step { cause, left, .. } if left.is_empty() => return cause.hint(),
             Error::Step { .. } => {
                 "what is left is taken back by the next command; sistemo doctor says what is in the way".into()

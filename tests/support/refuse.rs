@@ -55,7 +55,7 @@ impl Lab {
             }
         }
         files(&self.data_dir(), &mut all);
-        for line in self.inside("ip -o address").lines() {
+        for line in self.inside("ip -o -4 address").lines() {
             all.insert(format!("address {line}"));
         }
         for line in self.inside("ip -o link").lines() {

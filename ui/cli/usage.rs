@@ -117,9 +117,9 @@ mod tests {
                 "a subnet is a network address with the length of its prefix: 10.201.0.0/24",
             ),
             (
-                "sistemo machine lst",
-                "unrecognized subcommand 'lst'",
-                "a similar subcommand exists: 'list'",
+                "sistemo hitory",
+                "unrecognized subcommand 'hitory'",
+                "a similar subcommand exists: 'history'",
             ),
             (
                 "sistemo machine stop",

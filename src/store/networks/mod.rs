@@ -216,7 +216,13 @@ fn check_subnet<'a>(
     subnet: Ipv4Net,
     others: impl Iterator<Item = &'a Network>,
 ) -> Result<(), Error> {
-    if !PREFIXES.contains(&subnet.prefix_len()) || subnet.trunc() != subnet {
+    let first = subnet.network();
+    // Addresses that mean something else to every computer (RFC 6890).
+    let special = first.octets()[0] == 0
+        || first.is_loopback()
+        || first.is_link_local()
+        || first.octets()[0] >= 224;
+    if special || !PREFIXES.contains(&subnet.prefix_len()) || subnet.trunc() != subnet {
         return Err(Error::BadSubnet { subnet });
     }
     for other in others {
