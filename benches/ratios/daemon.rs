@@ -7,14 +7,14 @@
 use std::fmt::Write;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rusqlite::{Connection, params};
-use sistemo::network::{Home, mac_for, plan_machine, plan_network};
+use sistemo::network::{Home, mac_for, namespace_name, plan_machine, plan_network};
 use sistemo::store::Store;
 use sistemo::value::MachineId;
 use sistemo::vmm::Process;
@@ -258,6 +258,21 @@ impl<'a> Fleet<'a> {
         })
     }
 
+    /// Takes away what there is of the machines, whose processes have ended. Without rows nobody attends to them any more.
+    fn clear(&self) -> Outcome<()> {
+        let networks = Path::new("/run/netns");
+        for machine in &self.machines {
+            let name = namespace_name(&machine.id);
+            if networks.join(&name).exists() {
+                run(Command::new("ip").args(["netns", "del", &name]))?;
+            }
+        }
+        let database = Connection::open(self.data.join("sistemo.db"))?;
+        database.busy_timeout(Duration::from_secs(10))?;
+        database.execute_batch("DELETE FROM addresses; DELETE FROM machines;")?;
+        Ok(())
+    }
+
     /// How many processes have this data directory on their command line.
     fn processes(&self) -> Outcome<usize> {
         let data = self.data.display().to_string();
@@ -285,8 +300,7 @@ impl Drop for Fleet<'_> {
             let _ = machine.child.kill();
             let _ = machine.child.wait();
         }
-        // Any command cleans up after machines that have ended.
-        if let Err(error) = run(self.lab.sistemo_in(&self.data).args(["machine", "list"])) {
+        if let Err(error) = self.clear() {
             eprintln!("warning: {error}");
         }
     }

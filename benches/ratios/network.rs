@@ -15,7 +15,7 @@ use crate::lab::{Lab, enter, run};
 use crate::measure::{Samples, alternate, time};
 use crate::table::{Bound, Line, Unit};
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 41;
 const MACHINES: usize = 500;
 /// So many at either end of the five hundred are taken for the first and the last.
 const AT_THE_END: usize = 25;

@@ -15,6 +15,7 @@ use super::stop::{detach, end_processes, is_alive, process};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
+use crate::guest::words::Restart;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::{OperationKind, OperationRow};
 use crate::value::MachineId;
@@ -226,13 +227,14 @@ impl Rooms {
         Ok(said)
     }
 
-    /// Writes what became of a machine that is said to run and does not. Comes back with how it was found.
+    /// Writes what became of a machine that is said to run and does not, and whether it is to come up again. Comes back
+    /// with the machine as it was.
     pub(super) fn say_end(
         &self,
         id: &MachineId,
         _lock: &Lock,
         progress: &Progress,
-    ) -> Result<Option<(MachineRow, Sighting)>> {
+    ) -> Result<Option<MachineRow>> {
         let Some(row) = self.store.machine(id)? else {
             return Ok(None);
         };
@@ -241,7 +243,7 @@ impl Rooms {
             return Ok(None);
         }
         self.note_end(&row, sighting, progress)?;
-        Ok(Some((row, sighting)))
+        Ok(Some(row))
     }
 
     /// Why an application's machine has ended, if its command failed.
@@ -283,10 +285,7 @@ impl Rooms {
                 self.store.set_resume(&row.id, true)?;
                 (Status::Stopped, Some("the host restarted".to_string()))
             }
-            Sighting::Restarting => {
-                self.store.set_resume(&row.id, true)?;
-                (Status::Stopped, None)
-            }
+            Sighting::Restarting => (Status::Stopped, None),
             Sighting::PoweredOff => match self.command_failure(row) {
                 Some(error) => (Status::Failed, Some(error.to_string())),
                 None => (Status::Stopped, None),
@@ -299,10 +298,43 @@ impl Rooms {
                 (Status::Failed, Some(why))
             }
         };
+        if again(row.spec.restart, sighting) {
+            self.store.set_resume(&row.id, true)?;
+        }
         self.store.set_status(&row.id, status, why.as_deref())?;
         if status == Status::Failed {
             progress.note(format!("machine {} has failed", row.name));
         }
         Ok(())
+    }
+}
+
+/// Whether a machine that ended so is to be started again.
+pub(super) fn again(policy: Restart, sighting: Sighting) -> bool {
+    match (policy, sighting) {
+        (Restart::Always, Sighting::PoweredOff | Sighting::Crashed) => true,
+        (Restart::OnFailure, Sighting::Crashed) => true,
+        (_, Sighting::Restarting) => true,
+        // After a restart of the host it comes up whatever its policy.
+        (_, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_says_when_to_start_again() {
+        let ways = [
+            Sighting::PoweredOff,
+            Sighting::Crashed,
+            Sighting::Restarting,
+            Sighting::HostRestarted,
+        ];
+        let of = |policy| ways.map(|sighting| again(policy, sighting));
+        assert_eq!(of(Restart::No), [false, false, true, false]);
+        assert_eq!(of(Restart::OnFailure), [false, true, true, false]);
+        assert_eq!(of(Restart::Always), [true, true, true, false]);
     }
 }

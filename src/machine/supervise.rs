@@ -19,12 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::duty::Duty;
 use super::lock::Lock;
-use super::recover::Sighting;
+use super::recover::{Sighting, again};
 use super::watched::{Happened, StoreChanges, Watched};
 use super::{Error, Machines};
 use crate::error::{Kind, Result};
 use crate::event::Progress;
-use crate::guest::words::Restart;
 use crate::store::machines::MachineRow;
 use crate::value::{MachineId, Name};
 
@@ -193,7 +192,8 @@ impl Supervisor {
                     }
                 }
                 Happened::Rested(id) => self.start_again(id, orders),
-                Happened::NotStarted(id) => self.not_started(id)?,
+                Happened::Started(_, true) => {}
+                Happened::Started(id, false) => self.not_started(id)?,
                 Happened::StoreChanged => {}
                 Happened::Renewed(machines) => {
                     self.machines = machines;
@@ -226,6 +226,7 @@ impl Supervisor {
                 }
             }
             self.watched.refresh(&self.machines.0)?;
+            self.take_up()?;
         }
     }
 
@@ -237,13 +238,10 @@ impl Supervisor {
             self.watched.look_again(id);
             return Ok(());
         };
-        let Some((row, sighting)) = rooms.say_end(&id, &lock, &orders.progress)? else {
+        // Any command may have been quicker.
+        let Some(row) = rooms.say_end(&id, &lock, &orders.progress)? else {
             return Ok(());
         };
-        if again(row.spec.restart, sighting) {
-            rooms.store.set_resume(&id, true)?;
-            self.rest(&row);
-        }
         let (machines, progress) = (self.machines.clone(), orders.progress.clone());
         self.watched.spawn(async move {
             if let Err(error) = machines.0.bury_locked(&id, &lock, &progress).await {
@@ -256,6 +254,16 @@ impl Supervisor {
     fn rest(&mut self, row: &MachineRow) {
         let pause = self.watched.rest(row.id);
         tracing::info!(machine = %row.name, "is started again in {} s", pause.as_secs());
+    }
+
+    /// Lets those rest that are to come up again and that nobody has taken up.
+    fn take_up(&mut self) -> Result<()> {
+        for row in self.machines.0.store.machines_to_resume()? {
+            if !self.watched.is_pending(row.id) {
+                self.rest(&row);
+            }
+        }
+        Ok(())
     }
 
     /// Starts a machine beside everything else, unless somebody has started or stopped it meanwhile.
@@ -311,35 +319,5 @@ async fn beat(heart: &mut Option<tokio::time::Interval>) {
     match heart {
         Some(heart) => drop(heart.tick().await),
         None => std::future::pending().await,
-    }
-}
-
-/// Whether a machine that ended so is to be started again.
-fn again(policy: Restart, sighting: Sighting) -> bool {
-    match (policy, sighting) {
-        (Restart::Always, Sighting::PoweredOff | Sighting::Crashed) => true,
-        (Restart::OnFailure, Sighting::Crashed) => true,
-        (_, Sighting::Restarting) => true,
-        // After a restart of the host it comes up whatever its policy.
-        (_, _) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_policy_says_when_to_start_again() {
-        let ways = [
-            Sighting::PoweredOff,
-            Sighting::Crashed,
-            Sighting::Restarting,
-            Sighting::HostRestarted,
-        ];
-        let of = |policy| ways.map(|sighting| again(policy, sighting));
-        assert_eq!(of(Restart::No), [false, false, true, false]);
-        assert_eq!(of(Restart::OnFailure), [false, true, true, false]);
-        assert_eq!(of(Restart::Always), [true, true, true, false]);
     }
 }

@@ -1,7 +1,7 @@
 //! What the supervisor waits for: hypervisors that end, machines that rest before they are started again, and changes
 //! of the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,8 @@ pub(super) enum Happened {
     Ended(MachineId),
     /// A machine has rested and is to be started again.
     Rested(MachineId),
-    /// A machine could not be started.
-    NotStarted(MachineId),
+    /// The start of a machine is over, and whether that was it.
+    Started(MachineId, bool),
     StoreChanged,
     /// The settings have.
     Renewed(Machines),
@@ -49,6 +49,8 @@ pub(super) struct Watched {
     /// What comes to an end by itself.
     work: JoinSet<Option<Event>>,
     backs_off: HashMap<MachineId, (Duration, Instant)>,
+    /// Who rests or is being started.
+    pending: HashSet<MachineId>,
 }
 
 /// What a task of [`Watched`] comes back with.
@@ -56,7 +58,7 @@ pub(super) struct Watched {
 enum Event {
     Ended(MachineId, (u32, u64)),
     Rested(MachineId),
-    NotStarted(MachineId),
+    Started(MachineId, bool),
     Walked(Result<()>),
 }
 
@@ -106,7 +108,10 @@ impl Watched {
                     }
                 }
                 Ok(Some(Event::Rested(id))) => return Some(Happened::Rested(id)),
-                Ok(Some(Event::NotStarted(id))) => return Some(Happened::NotStarted(id)),
+                Ok(Some(Event::Started(id, done))) => {
+                    self.pending.remove(&id);
+                    return Some(Happened::Started(id, done));
+                }
                 Ok(Some(Event::Walked(outcome))) => return Some(Happened::Walked(outcome)),
                 Ok(None) | Err(_) => {}
             }
@@ -143,12 +148,9 @@ impl Watched {
         id: MachineId,
         start: impl Future<Output = bool> + Send + 'static,
     ) {
-        self.work.spawn(async move {
-            match start.await {
-                true => None,
-                false => Some(Event::NotStarted(id)),
-            }
-        });
+        self.pending.insert(id);
+        self.work
+            .spawn(async move { Some(Event::Started(id, start.await)) });
     }
 
     /// Waits for nothing any more, but for what is being done to come to an end.
@@ -166,11 +168,17 @@ impl Watched {
             _ => BACK_OFF.0,
         };
         self.backs_off.insert(id, (pause, Instant::now() + pause));
+        self.pending.insert(id);
         self.waits.spawn(async move {
             tokio::time::sleep(pause).await;
             Some(Event::Rested(id))
         });
         pause
+    }
+
+    /// Whether a machine rests or is being started.
+    pub(super) fn is_pending(&self, id: MachineId) -> bool {
+        self.pending.contains(&id)
     }
 
     pub(super) fn started(&mut self, id: MachineId) {

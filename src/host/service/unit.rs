@@ -45,6 +45,8 @@ Wants=network-online.target
 # Firewalls that begin by throwing away everybody's rules come first.
 After=network-online.target nftables.service firewalld.service ufw.service docker.service
 RequiresMountsFor={data_dir}
+# However often it fails: nobody else watches.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -53,7 +55,7 @@ ExecStart={program} --data-dir {data_dir} up
 ExecReload=kill -HUP $MAINPID
 EnvironmentFile=-{environment_file}
 Restart=on-failure
-RestartSec=1
+RestartSec=2
 # Settings that are wrong, and a daemon that somebody started by hand, do not go away by trying again.
 RestartPreventExitStatus=2 4
 WatchdogSec=30
