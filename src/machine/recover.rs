@@ -234,7 +234,7 @@ impl Rooms {
         id: &MachineId,
         _lock: &Lock,
         progress: &Progress,
-    ) -> Result<Option<MachineRow>> {
+    ) -> Result<Option<(MachineRow, Sighting)>> {
         let Some(row) = self.store.machine(id)? else {
             return Ok(None);
         };
@@ -243,7 +243,7 @@ impl Rooms {
             return Ok(None);
         }
         self.note_end(&row, sighting, progress)?;
-        Ok(Some(row))
+        Ok(Some((row, sighting)))
     }
 
     /// Why an application's machine has ended, if its command failed.

@@ -239,7 +239,7 @@ impl Supervisor {
             return Ok(());
         };
         // Any command may have been quicker.
-        let Some(row) = rooms.say_end(&id, &lock, &orders.progress)? else {
+        let Some((row, _)) = rooms.say_end(&id, &lock, &orders.progress)? else {
             return Ok(());
         };
         let (machines, progress) = (self.machines.clone(), orders.progress.clone());
