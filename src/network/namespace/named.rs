@@ -65,7 +65,8 @@ pub(super) fn publish(name: &str) -> io::Result<()> {
 fn prepare_directory() -> io::Result<Flock<File>> {
     fs::create_dir_all(DIRECTORY)?;
     let lock = lock_directory()?;
-    let shared = MsFlags::MS_SHARED | MsFlags::MS_REC;
+    // Of the folder alone: nothing is mounted below a name, and there may be a thousand of them.
+    let shared = MsFlags::MS_SHARED;
     match mount(None::<&str>, DIRECTORY, None::<&str>, shared, None::<&str>) {
         Ok(()) => {}
         // Not a mount point yet.
