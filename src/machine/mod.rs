@@ -47,6 +47,7 @@ mod reserve;
 mod root_disk;
 mod settle;
 mod start;
+mod stats;
 mod steps;
 mod stop;
 mod supervise;
@@ -65,6 +66,7 @@ pub use enter::Session;
 pub use error::Error;
 pub use networks::Network;
 pub use paths::Paths;
+pub use stats::{Reading, Stats};
 pub use supervise::Supervisor;
 pub use view::{Machine, Port};
 

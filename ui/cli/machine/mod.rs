@@ -9,6 +9,7 @@ mod list;
 mod logs;
 mod power;
 mod rename;
+mod stats;
 mod volume;
 
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ pub(crate) enum Machine {
     Expose(expose::Expose),
     /// Take a port of this computer back from a machine
     Unexpose(expose::Unexpose),
+    /// Show what machines take: processors, memory, disks and network
+    Stats(stats::Stats),
     /// Give a machine another name
     Rename(rename::Rename),
     /// Attach and detach data volumes
@@ -67,6 +70,7 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Exec(args) => enter::exec(context, args).await,
         Machine::Expose(args) => expose::expose(context, &args).await,
         Machine::Unexpose(args) => expose::unexpose(context, &args).await,
+        Machine::Stats(args) => stats::run(context, &args).await,
         Machine::Rename(args) => rename::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
