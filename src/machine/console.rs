@@ -191,9 +191,7 @@ impl Console {
             path: self.path.clone(),
             source,
         };
-        let mut ready = self.changes.readable().await.map_err(fail)?;
-        let events = ready.get_inner().0.read_events().unwrap_or_default();
-        ready.clear_ready();
+        let events = watch::events(&self.changes).await.map_err(fail)?;
         Ok(!events.iter().any(watch::is_gone))
     }
 }

@@ -118,7 +118,7 @@ impl Consoles {
             let rests = self.kept.values().filter_map(|kept| kept.rests_until);
             let next = rests.min();
             tokio::select! {
-                events = events(&self.watch) => {
+                events = watch::events(&self.watch) => {
                     let events = events.map_err(|source| Error::File {
                         what: "watch",
                         path: self.paths.data_dir().into(),
@@ -267,15 +267,4 @@ impl Consoles {
         }
         self.rest(id, LONG_REST);
     }
-}
-
-/// What has happened to the files that are watched, once something has.
-async fn events(watch: &AsyncFd<Watch>) -> io::Result<Vec<InotifyEvent>> {
-    let mut ready = watch.readable().await?;
-    let mut found = Vec::new();
-    while let Ok(events) = ready.get_inner().0.read_events() {
-        found.extend(events);
-    }
-    ready.clear_ready();
-    Ok(found)
 }

@@ -49,6 +49,7 @@ mod reserve;
 mod root_disk;
 mod settle;
 mod start;
+mod stats;
 mod steps;
 mod stop;
 mod supervise;
@@ -70,6 +71,7 @@ pub use enter::Session;
 pub use error::Error;
 pub use networks::Network;
 pub use paths::Paths;
+pub use stats::{Reading, Stats};
 pub use supervise::{Orders, Sign, Supervisor};
 pub use view::{Machine, Port};
 

@@ -32,6 +32,18 @@ pub(super) fn folder(path: &Path) -> io::Result<AsyncFd<Watch>> {
     Ok(watch)
 }
 
+/// What has happened to what is watched, once something has.
+pub(super) async fn events(watch: &AsyncFd<Watch>) -> io::Result<Vec<InotifyEvent>> {
+    let mut ready = watch.readable().await?;
+    let mut found = Vec::new();
+    // All of it: the descriptor is said to be readable once.
+    while let Ok(events) = ready.get_inner().0.read_events() {
+        found.extend(events);
+    }
+    ready.clear_ready();
+    Ok(found)
+}
+
 /// Whether the folder itself is gone.
 pub(super) fn is_gone(event: &InotifyEvent) -> bool {
     event.mask.contains(AddWatchFlags::IN_IGNORED)

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::inotify::InotifyEvent;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
@@ -212,19 +213,15 @@ impl StoreChanges {
             source,
         };
         loop {
-            let mut ready = self.0.readable().await.map_err(fail)?;
-            let mut written = false;
-            while let Ok(events) = ready.get_inner().0.read_events() {
-                if events.iter().any(watch::is_gone) {
-                    return Err(fail(std::io::ErrorKind::NotFound.into()).into());
-                }
-                written |= events.iter().any(|event| {
-                    let name = event.name.as_deref().unwrap_or_default();
-                    name.to_string_lossy().ends_with(".db-wal")
-                });
+            let events = watch::events(&self.0).await.map_err(fail)?;
+            if events.iter().any(watch::is_gone) {
+                return Err(fail(std::io::ErrorKind::NotFound.into()).into());
             }
-            ready.clear_ready();
-            if written {
+            let is_log = |event: &InotifyEvent| {
+                let name = event.name.as_deref().unwrap_or_default();
+                name.to_string_lossy().ends_with(".db-wal")
+            };
+            if events.iter().any(is_log) {
                 tokio::time::sleep(BURST).await;
                 return Ok(());
             }

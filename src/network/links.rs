@@ -35,6 +35,8 @@ pub(super) struct Link {
     pub master: Option<u32>,
     pub mtu: Option<u32>,
     pub alias: Option<String>,
+    /// What it has received and sent.
+    pub bytes: Option<(u64, u64)>,
 }
 
 /// An IPv4 route of the main table.
@@ -53,12 +55,16 @@ impl From<LinkMessage> for Link {
             master: None,
             mtu: None,
             alias: None,
+            bytes: None,
         };
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Controller(index) => link.master = Some(index),
                 LinkAttribute::Mtu(mtu) => link.mtu = Some(mtu),
+                LinkAttribute::Stats64(stats) => {
+                    link.bytes = Some((stats.rx_bytes, stats.tx_bytes));
+                }
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
                 LinkAttribute::LinkInfo(infos) => {
                     link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));

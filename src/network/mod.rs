@@ -46,6 +46,7 @@ mod shape;
 mod sysctl;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod up;
 
 pub use error::Error;
@@ -55,3 +56,4 @@ pub use names::NameServer;
 pub use obstacles::Obstacle;
 pub use plan::{MachinePlan, NetworkPlan, mac_for, namespace_name, plan_machine, plan_network};
 pub use seen::{Seen, SeenMachine};
+pub use traffic::{AllTraffic, Traffic};

@@ -22,6 +22,7 @@ mod run_dir;
 mod spawn;
 mod strays;
 pub mod tsc;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,7 @@ pub use self::accelerator::{Accelerator, Choice, Probe, choose, probe};
 pub use self::error::{Error, HypervisorLog};
 pub use self::process::{Process, State, boot_id};
 pub use self::strays::find_strays;
+pub use self::usage::Usage;
 use crate::value::ByteSize;
 
 /// Everything a hypervisor needs to run one machine.

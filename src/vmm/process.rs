@@ -104,14 +104,16 @@ impl Process {
 }
 
 /// What `/proc/PID/stat` says.
-struct Stat {
-    started: u64,
-    ended: bool,
+pub(super) struct Stat {
+    pub(super) started: u64,
+    pub(super) ended: bool,
+    pub(super) threads: u64,
+    pub(super) resident_pages: u64,
 }
 
 impl Stat {
     /// `None` when there is no such process.
-    fn of(pid: u32) -> io::Result<Option<Self>> {
+    pub(super) fn of(pid: u32) -> io::Result<Option<Self>> {
         let text = match fs::read_to_string(format!("/proc/{pid}/stat")) {
             Ok(text) => text,
             // ESRCH: it was there when the file was opened.
@@ -129,10 +131,14 @@ impl Stat {
     fn parse(text: &str) -> Option<Self> {
         let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
         let state = fields.next()?; // field 3
-        let started = fields.nth(18)?.parse().ok()?; // field 22
+        let threads = fields.nth(16)?.parse().ok()?; // field 20
+        let started = fields.nth(1)?.parse().ok()?; // field 22
+        let resident_pages = fields.nth(1)?.parse().ok()?; // field 24
         Some(Stat {
             started,
             ended: matches!(state, "Z" | "X" | "x"),
+            threads,
+            resident_pages,
         })
     }
 }
@@ -159,10 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn field_22_is_found_behind_a_name_with_parentheses() {
+    fn fields_are_found_behind_a_name_with_parentheses() {
         let text = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2";
         let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.started, stat.ended), (987_654, false));
+        assert_eq!((stat.threads, stat.resident_pages), (1, 2));
         assert!(Stat::parse("").is_none());
     }
 

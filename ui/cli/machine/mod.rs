@@ -13,6 +13,7 @@ mod logs;
 mod power;
 mod rename;
 mod ssh;
+mod stats;
 mod terminal;
 mod volume;
 
@@ -54,6 +55,8 @@ pub(crate) enum Machine {
     Unexpose(expose::Unexpose),
     /// Open a machine's terminal in the browser, and print its address
     Terminal(terminal::Terminal),
+    /// Show what machines take: processors, memory, disks and network
+    Stats(stats::Stats),
     /// Give a machine another name
     Rename(rename::Rename),
     /// Attach and detach data volumes
@@ -78,6 +81,7 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Expose(args) => expose::expose(context, &args).await,
         Machine::Unexpose(args) => expose::unexpose(context, &args).await,
         Machine::Terminal(args) => terminal::run(context, &args).await,
+        Machine::Stats(args) => stats::run(context, &args).await,
         Machine::Rename(args) => rename::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
