@@ -99,6 +99,7 @@ impl Machines {
         let (silent, cancel) = (Progress::silent(), CancellationToken::new());
         let lock = match Lock::try_take(rooms, id, "recovery")? {
             Some(lock) => lock,
+            None if patience.is_zero() => return Ok(()),
             None => {
                 let taking = Lock::take(rooms, id, "recovery", &silent, &cancel);
                 match tokio::time::timeout(patience, taking).await {

@@ -203,6 +203,7 @@ mod tests {
                 command: None,
                 restart: Restart::No,
                 limits: Limits::default(),
+                exposed: Vec::new(),
             },
             image: None,
             image_digest: None,
