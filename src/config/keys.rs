@@ -35,6 +35,11 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "auto (KVM where it really works), kvm or tcg (software emulation)",
     },
     Key {
+        name: "vmm",
+        default: "qemu",
+        meaning: "hypervisor of new machines: qemu; firecracker cannot be used yet",
+    },
+    Key {
         name: "kernel",
         default: "",
         meaning: "path of a guest kernel; by default the one setup fetched",

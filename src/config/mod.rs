@@ -16,7 +16,7 @@ use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
 use crate::value::{Address, ByteSize, without_password};
-use crate::vmm::Choice;
+use crate::vmm::{Choice, Hypervisor};
 
 /// Where settings for the whole host lie.
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
@@ -172,6 +172,8 @@ pub struct Config {
     /// Where the daemon serves its web terminal.
     pub listen: Address,
     pub accelerator: Choice,
+    /// What new machines run under.
+    pub vmm: Hypervisor,
     pub kernel: Option<PathBuf>,
     pub registry_url: Option<String>,
     pub registry_mirrors: Vec<String>,

@@ -55,6 +55,7 @@ fn nonsense_names_the_key_and_where_it_stands() {
         ("SISTEMO_SSH_TIMEOUT", "-1"),
         ("SISTEMO_BRIDGE_SUBNET", "10.0.0.0"),
         ("SISTEMO_ACCELERATOR", "warp"),
+        ("SISTEMO_VMM", "bochs"),
     ] {
         let error = load(dir.path(), &[(key, value)]).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");

@@ -93,6 +93,7 @@ impl Values {
             uplink: self.optional("uplink"),
             listen: self.get("listen", "localhost:7777")?,
             accelerator: self.get("accelerator", "auto, kvm or tcg")?,
+            vmm: self.get("vmm", "qemu")?,
             kernel: self.optional("kernel").map(PathBuf::from),
             registry_url: self.optional("registry_url"),
             registry_mirrors: self

@@ -13,7 +13,8 @@ use crate::event::Progress;
 use crate::guest::words::Restart;
 use crate::store::machines::{Limits, Spec};
 use crate::store::operations::OperationKind;
-use crate::value::{ByteSize, MachineId, Name, PortMapping};
+use crate::value::{ByteSize, MachineId, Name, PortMapping, without_password};
+use crate::vmm::Hypervisor;
 use crate::volume::Attachment;
 
 /// The least memory that a kernel with an init starts in.
@@ -36,6 +37,8 @@ pub struct Request {
     pub bandwidth_mbps: Option<u32>,
     /// Reads and writes per second; 0 for no limit.
     pub iops: Option<u32>,
+    /// What it runs under.
+    pub vmm: Option<Hypervisor>,
     /// An existing root volume to boot.
     pub volume: Option<String>,
     /// What its application is told otherwise than the image says.
@@ -61,6 +64,7 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
+        request.vmm.unwrap_or(rooms.config.vmm).check()?;
         let (vcpus, memory, storage) = rooms.check_resources(request)?;
         request.application.check()?;
         if let Some(name) = &request.name {
@@ -88,7 +92,7 @@ impl Machines {
             (Some(image), None) => {
                 // Looked for before anything is fetched.
                 rooms.check_boot_parts()?;
-                progress.step(format!("finding the image {image}"));
+                progress.step(format!("finding the image {}", without_password(image)));
                 let found = rooms.images.resolve_to_use(image, progress, cancel).await?;
                 (Source::Image(Box::new(found.0)), Some(found.1))
             }

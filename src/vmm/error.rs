@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Hypervisor;
 use crate::error::{Advice, Kind};
 
 /// A failure of a hypervisor or on the way to it.
@@ -77,6 +78,9 @@ pub enum Error {
         program: PathBuf,
         log: HypervisorLog,
     },
+    /// The program cannot drive this hypervisor.
+    #[error("machines cannot run under {0} yet")]
+    NoDriver(Hypervisor),
     /// What was asked for is beyond the hypervisor.
     #[error("{0}")]
     Unfit(String),
@@ -100,7 +104,7 @@ impl Advice for Error {
         match self {
             Error::AlreadyRunning { .. } => Kind::Refused,
             Error::Ended { log, .. } if log.0.contains("lock") => Kind::Refused,
-            Error::Unfit(_) => Kind::Usage,
+            Error::NoDriver(_) | Error::Unfit(_) => Kind::Usage,
             _ => Kind::Failed,
         }
     }
@@ -110,6 +114,9 @@ impl Advice for Error {
             Error::Missing { .. } => Some("sistemo setup installs it".into()),
             Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
             Error::Silent { .. } => Some("the host may be overloaded; try again".into()),
+            Error::NoDriver(_) => {
+                Some("--vmm qemu, or for all: sistemo config set vmm qemu".into())
+            }
             Error::AlreadyRunning { .. } => Some("stop that machine first".into()),
             _ => None,
         }

@@ -16,6 +16,7 @@ pub mod accelerator;
 pub mod command_line;
 pub mod console;
 mod error;
+mod hypervisor;
 pub mod process;
 pub mod qemu;
 mod run_dir;
@@ -30,6 +31,7 @@ use async_trait::async_trait;
 
 pub use self::accelerator::{Accelerator, Choice, Probe, choose, probe};
 pub use self::error::{Error, HypervisorLog};
+pub use self::hypervisor::Hypervisor;
 pub use self::process::{Process, State, boot_id};
 pub use self::strays::find_strays;
 pub use self::usage::Usage;

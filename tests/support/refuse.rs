@@ -84,7 +84,8 @@ fn files(folder: &Path, all: &mut BTreeSet<String>) {
         if name.starts_with("sistemo.db") || name.starts_with('.') || locks || others {
             continue;
         }
-        let size = match meta.is_file() && !name.ends_with(".log") {
+        let grows = [".log", ".log.marks"].iter().any(|end| name.ends_with(end));
+        let size = match meta.is_file() && !grows {
             true => meta.len(),
             false => 0,
         };

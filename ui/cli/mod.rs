@@ -79,7 +79,7 @@ enum Command {
     /// Deploy, enter, stop and delete machines
     #[command(subcommand, visible_alias = "vm")]
     Machine(machine::Machine),
-    /// Look at disks
+    /// Make, look at, grow and delete disks
     #[command(subcommand)]
     Volume(volume::Volume),
     /// Make, look at and delete networks

@@ -12,19 +12,38 @@ pub struct BuildArgument {
     value: Option<String>,
 }
 
-/// Names that mean something to the builder itself, which is not to be changed by what a Dockerfile is given.
-const BUILDERS: [&str; 12] = [
+/// Names that mean something to the builder itself, which is not to be changed by what a Dockerfile is given. Their
+/// values stand on the command line, so the list has names of which none is a secret's: `DOCKER_PASSWORD` is not here.
+const BUILDERS: [&str; 20] = [
     "PATH",
     "HOME",
     "USER",
     "SHELL",
     "TERM",
     "TMPDIR",
+    "REGISTRY_AUTH_FILE",
+    "DOCKER_API_VERSION",
+    "DOCKER_BUILDKIT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTENT_TRUST",
+    "DOCKER_CONTEXT",
+    "DOCKER_DEFAULT_PLATFORM",
+    "DOCKER_HOST",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_HOST",
+    "CONTAINER_SSHKEY",
+];
+
+/// The same for beginnings of names.
+const BUILDERS_BEGIN: [&str; 6] = [
     "LD_",
     "XDG_",
-    "DOCKER_",
     "BUILDAH_",
-    "CONTAINER",
+    "BUILDKIT_",
+    "CONTAINERS_",
     "STORAGE_",
 ];
 
@@ -32,12 +51,15 @@ impl BuildArgument {
     /// How it stands on the builder's command line, and what is set in its environment.
     pub(super) fn given(&self) -> (String, Option<(&str, &str)>) {
         match &self.value {
-            Some(value) if BUILDERS.iter().any(|begin| self.name.starts_with(begin)) => {
-                (format!("{}={value}", self.name), None)
-            }
+            Some(value) if self.is_the_builders() => (format!("{}={value}", self.name), None),
             Some(value) => (self.name.clone(), Some((&self.name, value))),
             None => (self.name.clone(), None),
         }
+    }
+
+    fn is_the_builders(&self) -> bool {
+        let name = self.name.as_str();
+        BUILDERS.contains(&name) || BUILDERS_BEGIN.iter().any(|begin| name.starts_with(begin))
     }
 }
 
@@ -80,6 +102,17 @@ mod tests {
         assert_eq!(argument("TOKEN=").given().1, Some(("TOKEN", "")));
         // The builder would be looked for, and look for its files, elsewhere.
         assert_eq!(argument("PATH=/x").given(), ("PATH=/x".into(), None));
+        assert_eq!(argument("DOCKER_HOST=x").given().1, None);
+        assert_eq!(argument("BUILDAH_ISOLATION=x").given().1, None);
+        for secret in [
+            "DOCKER_PASSWORD",
+            "CONTAINER_TOKEN",
+            "USER_TOKEN",
+            "PATH_KEY",
+        ] {
+            let argument = argument(&format!("{secret}=s"));
+            assert_eq!(argument.given(), (secret.into(), Some((secret, "s"))));
+        }
         for bad in ["", "=x", "A B=c", "A\n=c"] {
             assert!(bad.parse::<BuildArgument>().is_err(), "{bad:?}");
         }

@@ -7,6 +7,7 @@ use sistemo::guest::words::Restart;
 use sistemo::machine::{Machine, Request};
 use sistemo::store::machines::Status;
 use sistemo::value::{ByteSize, Name, PortMapping};
+use sistemo::vmm::Hypervisor;
 use sistemo::volume::Attachment;
 
 use crate::cli::output::{self, Format};
@@ -57,6 +58,10 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=MOST_IOPS as i64))]
     iops: Option<u32>,
 
+    /// Hypervisor that it runs under; firecracker cannot be used yet [default: qemu]
+    #[arg(long, value_enum, value_name = "VMM")]
+    vmm: Option<Vmm>,
+
     /// Boot from an existing root volume
     #[arg(long, value_name = "VOLUME", add = complete::volumes())]
     volume: Option<String>,
@@ -85,6 +90,22 @@ pub(crate) struct Deploy {
 
     #[command(flatten)]
     application: application::Options,
+}
+
+/// What a machine runs under.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Vmm {
+    Qemu,
+    Firecracker,
+}
+
+impl From<Vmm> for Hypervisor {
+    fn from(vmm: Vmm) -> Self {
+        match vmm {
+            Vmm::Qemu => Hypervisor::Qemu,
+            Vmm::Firecracker => Hypervisor::Firecracker,
+        }
+    }
 }
 
 /// When a machine is started again.
@@ -116,6 +137,7 @@ pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Fai
         storage: args.storage,
         bandwidth_mbps: args.bandwidth,
         iops: args.iops,
+        vmm: args.vmm.map(Hypervisor::from),
         volume: args.volume,
         restart: args.restart.map(Restart::from),
         expose: args.expose,
