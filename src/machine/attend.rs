@@ -1,8 +1,8 @@
 //! The attendant: one process per data directory that does what running machines need all the time, and that nobody
 //! notices. It serves their names, keeps their console logs from growing too large, and sees off those that end while no
-//! daemon watches: what became of them is said at once, and a guest that restarts comes up again. It comes with the first
-//! machine that starts, whoever starts it, and goes with the last; the daemon and every command see to it that it is
-//! there.
+//! daemon watches: what became of them is said at once, and a guest that restarts comes up again, after a pause that grows
+//! for one that does nothing else. It comes with the first machine that starts, whoever starts it, and goes with the last;
+//! the daemon and every command see to it that it is there.
 //!
 //! It is not the daemon, since machines need names whether or not anybody wants a daemon, and keep them when the daemon
 //! is restarted.
@@ -21,12 +21,15 @@ use crate::error::Result;
 use crate::event::Progress;
 use crate::host::background::background;
 use crate::network::NameServer;
+use crate::value::MachineId;
 use crate::vmm::console::Bound;
 
 /// The name of the duty, and the word that has the program be the attendant.
 pub const ATTEND: &str = "attend";
 /// How often it tries again to answer where another program has the port.
 const AGAIN: Duration = Duration::from_secs(10);
+/// Machines that are being started when it is to end get this long to be taken back.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 impl Machines {
     /// Attends to machines as long as any is up, or until `stop`. Comes back at once when another process does.
@@ -44,7 +47,7 @@ impl Machines {
             rooms.home.inside(attending).await??;
             drop(duty);
             // One that was about to start may have seen that the duty was taken just before it was given back.
-            if stop.is_cancelled() || !rooms.store.any_machine_up()? {
+            if stop.is_cancelled() || !rooms.want_attendant()? {
                 break;
             }
         }
@@ -60,9 +63,16 @@ impl Machines {
         let mut consoles = Consoles::new(&rooms.paths, bound)?;
         let mut watched = Watched::default();
         let mut said = Vec::new();
-        while rooms.store.any_machine_up()? {
+        while rooms.want_attendant()? {
             consoles.refresh(&rooms.store.machines_up()?, progress);
             watched.refresh(rooms)?;
+            if self.supervisor().is_none() {
+                for row in rooms.restarting()? {
+                    if !watched.is_pending(row.id) {
+                        watched.rest(row.id);
+                    }
+                }
+            }
             let refused: Vec<String> = names
                 .serve(&rooms.store.networks()?)
                 .into_iter()
@@ -81,20 +91,49 @@ impl Machines {
             tokio::select! {
                 changed = changes.next() => changed?,
                 failed = consoles.tend(progress) => failed?,
-                Some(Happened::Ended(id)) = watched.next() => {
-                    // Where one watches, it knows what is to be done.
-                    if self.supervisor().is_none()
-                        && let Err(error) = self.see_off(&id, Duration::ZERO, progress).await
-                    {
-                        progress.note(error.to_string());
-                    }
-                }
+                Some(happened) = watched.next() => match happened {
+                    Happened::Ended(id) => self.ended(id, &mut watched, progress).await,
+                    Happened::Rested(id) => self.start_again(id, &mut watched, progress, stop),
+                    _ => {}
+                },
                 () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
                 () = stop.cancelled() => break,
             }
         }
+        let _ = tokio::time::timeout(FAREWELL, watched.finish()).await;
         consoles.end(progress).await;
         Ok(())
+    }
+
+    /// Sees a machine off that has ended, unless a supervisor watches: that one knows what is to be done.
+    async fn ended(&self, id: MachineId, watched: &mut Watched, progress: &Progress) {
+        let seen = match self.supervisor() {
+            Some(_) => Ok(false),
+            None => self.0.see_off(&id, Duration::ZERO, progress).await,
+        };
+        match seen {
+            Ok(true) => {}
+            // Whoever is at it, or watches, may be ended before it is done.
+            Ok(false) => watched.look_again(id),
+            // The next command tries again.
+            Err(error) => progress.note(error.to_string()),
+        }
+    }
+
+    /// Starts a machine beside everything else whose guest restarts.
+    fn start_again(
+        &self,
+        id: MachineId,
+        watched: &mut Watched,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) {
+        let (machines, progress, stop) = (self.clone(), progress.clone(), stop.clone());
+        watched.start(id, async move {
+            if let Err(error) = machines.come_up_again(&id, true, &progress, &stop).await {
+                progress.note(error.to_string());
+            }
+        });
     }
 
     /// The process that attends to machines, if one does.
@@ -104,6 +143,11 @@ impl Machines {
 }
 
 impl Rooms {
+    /// Whether there is anything to attend to: a machine that is up, or is about to be because its guest restarts.
+    pub(super) fn want_attendant(&self) -> Result<bool> {
+        Ok(self.store.any_machine_up()? || !self.restarting()?.is_empty())
+    }
+
     /// Sees to it that somebody attends to machines. That nobody can is not worth failing for: it is noted.
     pub(super) async fn ensure_attendant(&self, progress: &Progress) {
         if Duty::holder(&self.paths, ATTEND).is_some() {

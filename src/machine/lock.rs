@@ -8,7 +8,7 @@ use std::io::{Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ use crate::event::Progress;
 use crate::store::machines::MachineRow;
 use crate::value::MachineId;
 
+/// How often a lock that is waited for only so long is tried.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long to wait before saying on whom.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -56,6 +58,22 @@ impl Lock {
                         source,
                     });
                 }
+            }
+        }
+    }
+
+    /// Takes the lock if nobody holds it for longer than `patience`. No thread is left waiting for it otherwise.
+    pub(super) async fn take_within(
+        rooms: &Rooms,
+        id: &MachineId,
+        why: &str,
+        patience: Duration,
+    ) -> Result<Option<Lock>, Error> {
+        let begun = Instant::now();
+        loop {
+            match Lock::try_take(rooms, id, why)? {
+                None if begun.elapsed() < patience => tokio::time::sleep(AGAIN).await,
+                taken => return Ok(taken),
             }
         }
     }
