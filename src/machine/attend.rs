@@ -7,8 +7,6 @@
 //! It is not the daemon, since machines need names whether or not anybody wants a daemon, and keep them when the daemon
 //! is restarted.
 
-use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -19,7 +17,7 @@ use super::watched::{Happened, StoreChanges, Watched};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::host::background::background;
+use crate::host::background::{background, log_at};
 use crate::network::NameServer;
 use crate::value::MachineId;
 use crate::vmm::console::Bound;
@@ -174,16 +172,15 @@ impl Rooms {
             let path = path.to_path_buf();
             move |source| Error::File { what, path, source }
         };
-        let log = File::create(&path).map_err(fail("write", &path))?;
-        let nobody_else = std::fs::Permissions::from_mode(0o600);
-        log.set_permissions(nobody_else)
-            .map_err(fail("write", &path))?;
+        let log = log_at(&path).map_err(fail("write", &path))?;
         let program = &self.programs.own;
         let mut command = tokio::process::Command::new(program);
         command
             .arg("--data-dir")
             .arg(self.paths.data_dir())
-            .arg(ATTEND);
+            .arg(ATTEND)
+            // What it does by itself is not the doing of whoever happened to start the first machine.
+            .env_remove("SUDO_USER");
         // The runtime waits for it, should this process outlive it.
         background(&mut command, log)
             .map(drop)
