@@ -98,7 +98,14 @@ impl Rooms {
         if let Some(owner) = self.store.port_owner(port)? {
             return Err(self.port_taken(port, &owner)?);
         }
-        Ok(self.home.refuse_busy(port).await?)
+        self.refuse_busy_port(port).await
+    }
+
+    /// Refuses a port on which a program of the host listens.
+    pub(super) async fn refuse_busy_port(&self, port: &PortMapping) -> Result<()> {
+        let networks = self.store.networks()?;
+        let gateways: Vec<_> = networks.iter().map(|network| network.gateway()).collect();
+        Ok(self.home.refuse_busy(port, &gateways).await?)
     }
 
     /// Gives a new machine its ports, once more checked against others that are deployed at the same time.

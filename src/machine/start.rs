@@ -124,7 +124,7 @@ impl Machines {
         )?;
         rooms.refuse_busy_volumes(&row.id)?;
         for port in rooms.store.ports_of(&row.id)? {
-            rooms.home.refuse_busy(&port).await?;
+            rooms.refuse_busy_port(&port).await?;
         }
         rooms.check_boot_parts()?;
         let host = crate::host::memory()?;

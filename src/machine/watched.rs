@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::inotify::InotifyEvent;
@@ -193,29 +194,34 @@ impl Watched {
 
 /// Tells when anybody has written to the database: its log file, beside it, changes with every transaction
 /// (<https://sqlite.org/wal.html>).
-pub(super) struct StoreChanges(AsyncFd<Watch>);
+pub(super) struct StoreChanges {
+    folder: AsyncFd<Watch>,
+    /// A change was seen that nobody has been told of yet. Whoever waits may be called away in the middle, and what has
+    /// been seen may not be there to read yet: the log is written before its index is.
+    seen: AtomicBool,
+}
 
 impl StoreChanges {
     pub(super) fn watch(data_dir: &Path) -> Result<StoreChanges> {
         let path = data_dir.to_path_buf();
-        Ok(StoreChanges(watch::folder(data_dir).map_err(|source| {
-            Error::File {
-                what: "watch",
-                path,
-                source,
-            }
-        })?))
+        let folder = watch::folder(data_dir).map_err(|source| Error::File {
+            what: "watch",
+            path,
+            source,
+        })?;
+        let seen = AtomicBool::new(false);
+        Ok(StoreChanges { folder, seen })
     }
 
-    /// Waits for a change, and a little longer for those that come with it.
+    /// Waits for a change, and a little longer for those that come with it. A wait that is given up loses none.
     pub(super) async fn next(&self) -> Result<()> {
         let fail = |source| Error::File {
             what: "watch",
             path: "the data directory".into(),
             source,
         };
-        loop {
-            let events = watch::events(&self.0).await.map_err(fail)?;
+        while !self.seen.load(Ordering::Relaxed) {
+            let events = watch::events(&self.folder).await.map_err(fail)?;
             if events.iter().any(watch::is_gone) {
                 return Err(fail(std::io::ErrorKind::NotFound.into()).into());
             }
@@ -223,17 +229,33 @@ impl StoreChanges {
                 let name = event.name.as_deref().unwrap_or_default();
                 name.to_string_lossy().ends_with(".db-wal")
             };
-            if events.iter().any(is_log) {
-                tokio::time::sleep(BURST).await;
-                return Ok(());
-            }
+            self.seen
+                .fetch_or(events.iter().any(is_log), Ordering::Relaxed);
         }
+        tokio::time::sleep(BURST).await;
+        self.seen.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_told_of_also_when_the_wait_for_it_was_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let changes = StoreChanges::watch(dir.path()).unwrap();
+        std::fs::write(dir.path().join("sistemo.db-wal"), "x").unwrap();
+        let mut wait = Box::pin(changes.next());
+        while !changes.seen.load(Ordering::Relaxed) {
+            assert!(futures_util::poll!(&mut wait).is_pending());
+            tokio::task::yield_now().await;
+        }
+        drop(wait);
+        changes.next().await.unwrap();
+        assert!(!changes.seen.load(Ordering::Relaxed));
+    }
 
     #[tokio::test]
     async fn the_pause_before_a_restart_grows_until_one_holds() {

@@ -2,7 +2,7 @@
 //! ([`Home::attach`]) and go with it; here is what is done to one port of a machine that runs.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use procfs::net::{TcpNetEntries, TcpState, UdpNetEntries};
@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 use super::error::Error;
 use super::home::Home;
 use super::plan::MachinePlan;
-use super::{nft, rules};
+use super::{names, nft, rules};
 use crate::value::{PortMapping, Protocol};
 
 impl Home {
@@ -51,16 +51,21 @@ impl Home {
             .await
     }
 
-    /// Refuses a port on which a program of the home listens: it would never hear of a connection again.
+    /// Refuses a port on which a program of the home listens: it would never hear of a connection again. Those that answer
+    /// for names at `gateways` are asked by guests alone, whose questions are never turned away.
     ///
     /// # Errors
     ///
     /// [`Error::PortBusy`] with the program's name, if it can be found out.
-    pub async fn refuse_busy(&self, port: &PortMapping) -> Result<(), Error> {
-        let port = *port;
+    pub async fn refuse_busy(
+        &self,
+        port: &PortMapping,
+        gateways: &[Ipv4Addr],
+    ) -> Result<(), Error> {
+        let (port, gateways) = (*port, gateways.to_vec());
         self.namespace
             .blocking(move || {
-                if is_free(&port) {
+                if is_free(&port) || are_ours(&sockets(&port), &gateways) {
                     return Ok(());
                 }
                 Err(Error::PortBusy {
@@ -87,9 +92,18 @@ fn is_free(port: &PortMapping) -> bool {
     !bound.is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
 }
 
+/// Whether all who listen are the name servers of networks, which only their guests can ask.
+fn are_ours(sockets: &[(SocketAddr, u64)], gateways: &[Ipv4Addr]) -> bool {
+    let is_ours = |address: &SocketAddr| match address {
+        SocketAddr::V4(address) => address.port() == names::PORT && gateways.contains(address.ip()),
+        SocketAddr::V6(_) => false,
+    };
+    !sockets.is_empty() && sockets.iter().all(|(address, _)| is_ours(address))
+}
+
 /// The program that listens on the port of this thread's namespace: `nginx (pid 812)`.
 pub(super) fn listener(port: &PortMapping) -> Option<String> {
-    let inodes = sockets(port);
+    let inodes: Vec<u64> = sockets(port).into_iter().map(|(_, inode)| inode).collect();
     for process in all_processes().ok()?.flatten() {
         let Ok(files) = process.fd() else { continue };
         let listens = files
@@ -103,10 +117,11 @@ pub(super) fn listener(port: &PortMapping) -> Option<String> {
     None
 }
 
-/// The inodes of the sockets that are bound to the port: those of this thread's namespace, whatever the process's is.
-fn sockets(port: &PortMapping) -> Vec<u64> {
+/// The sockets that are bound to the port, each with its inode: those of this thread's namespace, whatever the process's
+/// is.
+fn sockets(port: &PortMapping) -> Vec<(SocketAddr, u64)> {
     let table = |name: &str| Path::new("/proc/thread-self/net").join(name);
-    let mut inodes = Vec::new();
+    let mut found = Vec::new();
     match port.protocol {
         Protocol::Tcp => {
             for name in ["tcp", "tcp6"] {
@@ -115,7 +130,7 @@ fn sockets(port: &PortMapping) -> Vec<u64> {
                 let listening = entries.into_iter().flatten().filter(|entry| {
                     entry.state == TcpState::Listen && entry.local_address.port() == port.host
                 });
-                inodes.extend(listening.map(|entry| entry.inode));
+                found.extend(listening.map(|entry| (entry.local_address, entry.inode)));
             }
         }
         Protocol::Udp => {
@@ -124,9 +139,9 @@ fn sockets(port: &PortMapping) -> Vec<u64> {
                     .map(|entries| entries.0);
                 let bound = entries.into_iter().flatten();
                 let bound = bound.filter(|entry| entry.local_address.port() == port.host);
-                inodes.extend(bound.map(|entry| entry.inode));
+                found.extend(bound.map(|entry| (entry.local_address, entry.inode)));
             }
         }
     }
-    inodes
+    found
 }

@@ -153,6 +153,12 @@ impl Advice for Error {
                 io::ErrorKind::PermissionDenied if matches!(source, Cause::Guest(_)) => {
                     "copy as a user who may: USER@MACHINE:PATH"
                 }
+                io::ErrorKind::PermissionDenied => {
+                    "run it as a user who may, for example with sudo"
+                }
+                io::ErrorKind::NotFound => {
+                    "check the path; in a machine, a relative one begins in the user's home"
+                }
                 _ => return None,
             },
             Error::NotAFolder(_) => "name a folder to copy several files or a folder to",

@@ -54,15 +54,7 @@ pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
                 is(field("icmp", "type"), json!("echo-request")),
                 accept(),
             ],
-            vec![
-                is(
-                    concat([meta("iifname"), field("ip", "daddr")]),
-                    in_set(GATEWAYS),
-                ),
-                is(meta("l4proto"), json!({ "set": ["tcp", "udp"] })),
-                is(field("th", "dport"), json!(53)),
-                accept(),
-            ],
+            asks_its_gateway(),
             vec![reject()],
         ],
     ));
@@ -126,11 +118,25 @@ pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
         ],
     ));
     // Published ports: of the home's own addresses only, whoever asks, the home itself included.
-    for hook in ["prerouting", "output"] {
-        let rule = vec![is(to_kind(), json!("local")), to_guest()];
-        let name = format!("publish_{hook}");
-        commands.extend(chain(INET, &name, "nat", hook, -100, [rule]));
-    }
+    // What a guest asks its gateway about names stays here, whoever has port 53.
+    let publish = || vec![is(to_kind(), json!("local")), to_guest()];
+    let before = [asks_its_gateway(), publish()];
+    commands.extend(chain(
+        INET,
+        "publish_prerouting",
+        "nat",
+        "prerouting",
+        -100,
+        before,
+    ));
+    commands.extend(chain(
+        INET,
+        "publish_output",
+        "nat",
+        "output",
+        -100,
+        [publish()],
+    ));
     // A guest's frame must come from its MAC and bear its address; an ARP packet, in all that it says of its sender.
     commands.extend(chain(
         BRIDGE,
@@ -158,6 +164,19 @@ pub(super) fn tables(uplink: Option<&str>) -> Vec<Value> {
         ],
     ));
     commands
+}
+
+/// Lets pass what a guest asks its own gateway about names.
+fn asks_its_gateway() -> Vec<Value> {
+    vec![
+        is(
+            concat([meta("iifname"), field("ip", "daddr")]),
+            in_set(GATEWAYS),
+        ),
+        is(meta("l4proto"), json!({ "set": ["tcp", "udp"] })),
+        is(field("th", "dport"), json!(53)),
+        accept(),
+    ]
 }
 
 /// What kind of address a packet goes to, as the routing tables have it.

@@ -135,13 +135,13 @@ async fn a_port_that_something_else_has_is_refused_by_its_owners_name() {
         .unwrap();
     let own = format!("(pid {})", std::process::id());
     for port in &wanted[..2] {
-        let Err(Error::PortBusy { owner, .. }) = lab.home.refuse_busy(port).await else {
+        let Err(Error::PortBusy { owner, .. }) = lab.home.refuse_busy(port, &[]).await else {
             panic!("{port} is free");
         };
         let owner = owner.unwrap();
         assert!(owner.ends_with(&own), "{owner}");
     }
-    lab.home.refuse_busy(&wanted[2]).await.unwrap();
+    lab.home.refuse_busy(&wanted[2], &[]).await.unwrap();
 
     // Another data directory's machine has it.
     let mut first = lab.machine(&net, 2);
