@@ -43,10 +43,12 @@ impl Duty {
             Err(nix::Error::EAGAIN | nix::Error::EACCES) => return Ok(None),
             Err(errno) => return Err(fail("lock")(errno.into())),
         }
+        // Over what is there, which takes no more space: it is to work on a full disk, too.
         let sign = |file: &mut File| {
-            file.set_len(0)?;
+            let text = format!("{}\n", std::process::id());
             file.rewind()?;
-            writeln!(file, "{}", std::process::id())
+            file.write_all(text.as_bytes())?;
+            file.set_len(text.len() as u64)
         };
         sign(&mut file).map_err(fail("write"))?;
         Ok(Some(Duty { _file: file }))
