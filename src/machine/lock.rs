@@ -78,8 +78,8 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of a machine that is about to be and that nobody knows yet, but for a sweep that takes its file
-    /// for one left behind: that is over in a moment.
+    /// Takes the lock of a machine or volume that is about to be and that nobody knows yet, but for a sweep that takes its
+    /// file for one left behind: that is over in a moment.
     pub(super) fn found(rooms: &Rooms, id: &MachineId, why: &str) -> Result<Lock, Error> {
         let path = rooms.paths.locks().join(id.to_string());
         loop {

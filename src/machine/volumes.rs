@@ -47,7 +47,7 @@ impl Machines {
             None => text[..8].parse()?,
         };
         let begun = Instant::now();
-        let lock = Lock::try_take(rooms, &id, "volume create")?.ok_or(Error::Cancelled)?;
+        let lock = Lock::found(rooms, &id, "volume create")?;
         let row = VolumeRow {
             path: rooms.paths.volumes().join(format!("{text}.ext4")),
             id: text,
