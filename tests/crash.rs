@@ -67,6 +67,44 @@ fn a_guest_that_restarts_comes_up_again_with_and_without_a_daemon() {
 }
 
 #[test]
+fn a_restart_that_nobody_lived_to_finish_is_finished_by_the_next_command() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    // The attendant is there, so no command brings another, and sees nothing any more.
+    let restart_unseen = || {
+        let attendant = lab.attendant().unwrap();
+        kill(Pid::from_raw(attendant), Signal::SIGSTOP).unwrap();
+        let pid: i32 = lab.stored("a", "pid").parse().unwrap();
+        lab.run("machine exec a 'sync && reboot'");
+        gone(pid);
+        kill(Pid::from_raw(attendant), Signal::SIGKILL).unwrap();
+        gone(attendant);
+        pid
+    };
+    let before = restart_unseen();
+    assert_eq!(lab.stored("a", "status"), "running");
+    // It notices, and whoever attends does the rest.
+    lab.run("machine list").ok();
+    until("the machine runs again", || {
+        lab.stored("a", "status") == "running" && lab.stored("a", "pid") != before.to_string()
+    });
+    lab.logs_until("a", "tiny: up");
+
+    // One that cannot come up again says why, and is not tried for ever.
+    lab.run("machine exec a true").ok();
+    restart_unseen();
+    lab.store("UPDATE machines SET spec = json_set(spec, '$.memory', 1 << 50)");
+    lab.run("machine list").ok();
+    until("it has failed", || lab.stored("a", "status") == "failed");
+    let why = lab.field("a", "failure");
+    assert!(why.contains("memory"), "{why}");
+    assert_eq!(lab.stored("a", "resume"), "0");
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
 fn a_guest_that_powers_off_is_stopped_and_one_that_panics_has_failed() {
     let lab = Lab::new();
     let tiny = lab.image(Image::Tiny);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Image, Lab};
+use crate::support::{Image, Lab, gone};
 
 /// How long anything may take on a computer that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(170);
@@ -269,18 +269,59 @@ fn a_service_manager_is_told_that_the_daemon_lives() {
 
 #[test]
 fn a_thousand_machines_are_not_too_many_for_what_a_shell_allows() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    let daemon = lab.run("up --detach -o json").json()["pid"].to_string();
+    let attendant = lab.attendant().unwrap().to_string();
+    for pid in [daemon, attendant] {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"))
+            .unwrap();
+        let numbers: Vec<&str> = line
+            .split_whitespace()
+            .filter(|word| word.parse::<u64>().is_ok())
+            .collect();
+        assert_eq!(numbers[0], numbers[1], "{line}");
+    }
+    lab.run("down").ok();
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn whoever_gives_up_a_start_in_the_background_is_left_with_none() {
     let lab = Lab::bare();
-    let pid = lab.run("up --detach -o json").json()["pid"].clone();
-    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"))
-        .unwrap();
-    let numbers: Vec<&str> = line
-        .split_whitespace()
-        .filter(|word| word.parse::<u64>().is_ok())
-        .collect();
-    assert_eq!(numbers[0], numbers[1], "{line}");
+    let begun = Instant::now();
+    // Halted before it can say that it watches; where that was too late, once more.
+    let (going, daemon) = loop {
+        assert!(begun.elapsed() < PATIENCE, "{}", lab.daemon_log());
+        let going = lab.start("up --detach", &[], Vec::new());
+        let daemon = loop {
+            let mut found = lab.processes().into_iter();
+            match found.find(|pid| *pid != going.pid()) {
+                Some(pid) => break pid,
+                None => assert!(begun.elapsed() < PATIENCE, "{}", lab.daemon_log()),
+            }
+        };
+        kill(Pid::from_raw(daemon), Signal::SIGSTOP).unwrap();
+        if lab.daemon_log().contains("watching over") {
+            kill(Pid::from_raw(daemon), Signal::SIGCONT).unwrap();
+            going.wait().ok();
+            lab.run("down").ok();
+            std::fs::remove_file(lab.data_dir().join("daemon.log")).unwrap();
+        } else {
+            break (going, daemon);
+        }
+    };
+    kill(Pid::from_raw(going.pid()), Signal::SIGINT).unwrap();
+    kill(Pid::from_raw(daemon), Signal::SIGCONT).unwrap();
+    going.wait().fails(130);
+    gone(daemon);
+    lab.run("down").ok();
+    assert_eq!(lab.processes(), [0; 0]);
 }
 
 #[test]

@@ -263,6 +263,21 @@ fn systemd_runs_the_daemon_and_machines_outlive_it() {
     assert_eq!(host.status()["active"], false);
     host.sh("systemctl start sistemo");
 
+    // Brought up to date to what does not come up, it goes on as it was.
+    let grep = "grep -q SISTEMO_STOP_TIMEOUT=.8 /etc/sistemo/service.env";
+    let refuse = format!("[Service]\nExecStartPre=sh -c '! {grep}'\nRestart=no\n");
+    host.put(dropin, refuse.into(), 0o644);
+    let said = host.fails("SISTEMO_STOP_TIMEOUT=8 sistemo service install", 1);
+    assert!(said.contains("the service did not start"), "{said}");
+    assert_eq!(host.status()["active"], true);
+    assert_eq!(host.status()["enabled"], true);
+    let environment = host.sh(&format!("tr '\\0' '\\n' < /proc/{}/environ", host.pid()));
+    assert!(
+        environment.contains("SISTEMO_STOP_TIMEOUT=7"),
+        "{environment}"
+    );
+    host.sh(&format!("rm {dropin}"));
+
     // Another data directory is refused; the same again is brought up to date.
     let said = host.fails("sistemo --data-dir /srv/other service install", 4);
     assert!(

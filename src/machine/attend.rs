@@ -1,14 +1,12 @@
 //! The attendant: one process per data directory that does what running machines need all the time, and that nobody
 //! notices. It serves their names, keeps their console logs from growing too large, and sees off those that end while no
-//! daemon watches: what became of them is said at once, and a guest that restarts comes up again. It comes with the first
-//! machine that starts, whoever starts it, and goes with the last; the daemon and every command see to it that it is
-//! there.
+//! daemon watches: what became of them is said at once, and a guest that restarts comes up again, after a pause that grows
+//! for one that does nothing else. It comes with the first machine that starts, whoever starts it, and goes with the last;
+//! the daemon and every command see to it that it is there.
 //!
 //! It is not the daemon, since machines need names whether or not anybody wants a daemon, and keep them when the daemon
 //! is restarted.
 
-use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -19,14 +17,17 @@ use super::watched::{Happened, StoreChanges, Watched};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::host::background::background;
+use crate::host::background::{background, log_at};
 use crate::network::NameServer;
+use crate::value::MachineId;
 use crate::vmm::console::Bound;
 
 /// The name of the duty, and the word that has the program be the attendant.
 pub const ATTEND: &str = "attend";
 /// How often it tries again to answer where another program has the port.
 const AGAIN: Duration = Duration::from_secs(10);
+/// Machines that are being started when it is to end get this long to be taken back.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 impl Machines {
     /// Attends to machines as long as any is up, or until `stop`. Comes back at once when another process does.
@@ -44,7 +45,7 @@ impl Machines {
             rooms.home.inside(attending).await??;
             drop(duty);
             // One that was about to start may have seen that the duty was taken just before it was given back.
-            if stop.is_cancelled() || !rooms.store.any_machine_up()? {
+            if stop.is_cancelled() || !rooms.want_attendant()? {
                 break;
             }
         }
@@ -60,9 +61,16 @@ impl Machines {
         let mut consoles = Consoles::new(&rooms.paths, bound)?;
         let mut watched = Watched::default();
         let mut said = Vec::new();
-        while rooms.store.any_machine_up()? {
+        while rooms.want_attendant()? {
             consoles.refresh(&rooms.store.machines_up()?, progress);
             watched.refresh(rooms)?;
+            if self.supervisor().is_none() {
+                for row in rooms.restarting()? {
+                    if !watched.is_pending(row.id) {
+                        watched.rest(row.id);
+                    }
+                }
+            }
             let refused: Vec<String> = names
                 .serve(&rooms.store.networks()?)
                 .into_iter()
@@ -81,20 +89,49 @@ impl Machines {
             tokio::select! {
                 changed = changes.next() => changed?,
                 failed = consoles.tend(progress) => failed?,
-                Some(Happened::Ended(id)) = watched.next() => {
-                    // Where one watches, it knows what is to be done.
-                    if self.supervisor().is_none()
-                        && let Err(error) = self.see_off(&id, Duration::ZERO, progress).await
-                    {
-                        progress.note(error.to_string());
-                    }
-                }
+                Some(happened) = watched.next() => match happened {
+                    Happened::Ended(id) => self.ended(id, &mut watched, progress).await,
+                    Happened::Rested(id) => self.start_again(id, &mut watched, progress, stop),
+                    _ => {}
+                },
                 () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
                 () = stop.cancelled() => break,
             }
         }
+        let _ = tokio::time::timeout(FAREWELL, watched.finish()).await;
         consoles.end(progress).await;
         Ok(())
+    }
+
+    /// Sees a machine off that has ended, unless a supervisor watches: that one knows what is to be done.
+    async fn ended(&self, id: MachineId, watched: &mut Watched, progress: &Progress) {
+        let seen = match self.supervisor() {
+            Some(_) => Ok(false),
+            None => self.0.see_off(&id, Duration::ZERO, progress).await,
+        };
+        match seen {
+            Ok(true) => {}
+            // Whoever is at it, or watches, may be ended before it is done.
+            Ok(false) => watched.look_again(id),
+            // The next command tries again.
+            Err(error) => progress.note(error.to_string()),
+        }
+    }
+
+    /// Starts a machine beside everything else whose guest restarts.
+    fn start_again(
+        &self,
+        id: MachineId,
+        watched: &mut Watched,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) {
+        let (machines, progress, stop) = (self.clone(), progress.clone(), stop.clone());
+        watched.start(id, async move {
+            if let Err(error) = machines.come_up_again(&id, true, &progress, &stop).await {
+                progress.note(error.to_string());
+            }
+        });
     }
 
     /// The process that attends to machines, if one does.
@@ -104,6 +141,11 @@ impl Machines {
 }
 
 impl Rooms {
+    /// Whether there is anything to attend to: a machine that is up, or is about to be because its guest restarts.
+    pub(super) fn want_attendant(&self) -> Result<bool> {
+        Ok(self.store.any_machine_up()? || !self.restarting()?.is_empty())
+    }
+
     /// Sees to it that somebody attends to machines. That nobody can is not worth failing for: it is noted.
     pub(super) async fn ensure_attendant(&self, progress: &Progress) {
         if Duty::holder(&self.paths, ATTEND).is_some() {
@@ -130,16 +172,15 @@ impl Rooms {
             let path = path.to_path_buf();
             move |source| Error::File { what, path, source }
         };
-        let log = File::create(&path).map_err(fail("write", &path))?;
-        let nobody_else = std::fs::Permissions::from_mode(0o600);
-        log.set_permissions(nobody_else)
-            .map_err(fail("write", &path))?;
+        let log = log_at(&path).map_err(fail("write", &path))?;
         let program = &self.programs.own;
         let mut command = tokio::process::Command::new(program);
         command
             .arg("--data-dir")
             .arg(self.paths.data_dir())
-            .arg(ATTEND);
+            .arg(ATTEND)
+            // What it does by itself is not the doing of whoever happened to start the first machine.
+            .env_remove("SUDO_USER");
         // The runtime waits for it, should this process outlive it.
         background(&mut command, log)
             .map(drop)

@@ -14,6 +14,8 @@ use crate::vmm::console::{Log, Piece};
 
 /// How much of a log's end is read to find its last lines.
 const TAIL_BYTES: u64 = 256 << 10;
+/// How many letters of a guest's reason for its end are believed.
+const LONGEST_REASON: usize = 300;
 
 /// The last `lines` lines of a log, without terminal control sequences; `None` when there are none.
 pub(super) fn tail(path: &Path, lines: usize) -> Option<String> {
@@ -45,15 +47,23 @@ pub(super) fn last_words(path: &Path) -> Option<String> {
         .find(|line| line.contains("Kernel panic") || line.contains(words::FATAL_PREFIX))?;
     // The kernel begins its lines with the time since boot in brackets.
     let line = line.split_once("] ").map_or(line, |(_, said)| said);
-    Some(line.trim().to_string())
+    Some(shortened(line.trim()))
 }
 
 /// Why the guest's command failed for good, if that is how the machine ended. Meaningful once its hypervisor has.
 pub(super) fn command_failure(path: &Path) -> Option<String> {
     let text = tail(path, usize::MAX)?;
     // The command's own last line may have no end.
-    let said = |line: &str| Some(line.split_once(words::FAILED_PREFIX)?.1.trim().to_string());
+    let said = |line: &str| Some(shortened(line.split_once(words::FAILED_PREFIX)?.1.trim()));
     text.lines().rev().find_map(said)
+}
+
+/// What a guest said, at a length at which it can be kept and shown as a reason: it may say anything.
+fn shortened(said: &str) -> String {
+    match said.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.into(),
+    }
 }
 
 /// Whether the guest says that it ends because its command has.
@@ -238,6 +248,20 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         assert_eq!(command_failure(&path).as_deref(), Some("exit status 3"));
         assert!(command_has_ended(&path));
+    }
+
+    #[test]
+    fn no_reason_of_a_guest_is_longer_than_can_be_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.log");
+        let long = "ä".repeat(100_000);
+        for prefix in [words::FAILED_PREFIX, words::FATAL_PREFIX] {
+            std::fs::write(&path, format!("{prefix}{long}\r\n")).unwrap();
+            let said = command_failure(&path).or_else(|| last_words(&path));
+            let said = said.unwrap();
+            assert_eq!(said.chars().count(), LONGEST_REASON + 1);
+            assert!(said.ends_with("ä…"), "{said}");
+        }
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::io::{Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ use crate::event::Progress;
 use crate::store::machines::MachineRow;
 use crate::value::MachineId;
 
+/// How often a lock that is waited for only so long is tried.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long to wait before saying on whom.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -60,8 +62,24 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of a machine or volume that is about to be and that nobody knows yet, but for a sweep that takes its file
-    /// for one left behind: that is over in a moment.
+    /// Takes the lock if nobody holds it for longer than `patience`. No thread is left waiting for it otherwise.
+    pub(super) async fn take_within(
+        rooms: &Rooms,
+        id: &MachineId,
+        why: &str,
+        patience: Duration,
+    ) -> Result<Option<Lock>, Error> {
+        let begun = Instant::now();
+        loop {
+            match Lock::try_take(rooms, id, why)? {
+                None if begun.elapsed() < patience => tokio::time::sleep(AGAIN).await,
+                taken => return Ok(taken),
+            }
+        }
+    }
+
+    /// Takes the lock of a machine or volume that is about to be and that nobody knows yet, but for a sweep that takes its
+    /// file for one left behind: that is over in a moment.
     pub(super) fn found(rooms: &Rooms, id: &MachineId, why: &str) -> Result<Lock, Error> {
         let path = rooms.paths.locks().join(id.to_string());
         loop {

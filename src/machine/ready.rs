@@ -69,21 +69,16 @@ async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
     // is cheap, and a guest that is not ready says so again.
     const ANSWER: Duration = Duration::from_secs(15);
     let mut console = Console::open(rooms.paths.console(&row.id))?;
-    let mut seen = Vec::new();
+    let (mut seen, mut listening) = (Vec::new(), false);
     let line = words::READY_LINE.as_bytes();
     loop {
         seen.extend(console.read()?.bytes);
-        let listening = seen.windows(line.len()).any(|window| window == line);
+        listening |= seen.windows(line.len()).any(|window| window == line);
+        // A guest that says it listens and does not may go on writing for as long as it is waited for.
+        seen.drain(..seen.len().saturating_sub(line.len()));
         if listening && let Ok(Ok(())) = tokio::time::timeout(ANSWER, rooms.ask_ready(row)).await {
             return Ok(());
         }
-        seen.drain(
-            ..if listening {
-                0
-            } else {
-                seen.len().saturating_sub(line.len())
-            },
-        );
         tokio::select! {
             grown = console.grown() => drop(grown?),
             () = tokio::time::sleep(AGAIN) => {}

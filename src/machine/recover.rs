@@ -76,50 +76,41 @@ impl Machines {
                 tokio::task::yield_now().await;
             }
             if rooms.sight(&row) != Sighting::Alive
-                && let Err(error) = self.see_off(&row.id, patience(row.status), progress).await
+                && let Err(error) = rooms.see_off(&row.id, patience(row.status), progress).await
             {
                 left.push(format!("machine {}: {error}", row.name));
             }
         }
-        if rooms.store.any_machine_up()? {
+        if rooms.want_attendant()? {
             rooms.ensure_attendant(progress).await;
         }
         Ok(left)
     }
+}
 
-    /// Says what became of a machine whose hypervisor has ended, cleans up after it, and starts it again if that is what
-    /// its guest is about, unless a supervisor does. Whoever is at the machine for longer than `patience` is left to it.
+impl Rooms {
+    /// Says what became of a machine whose hypervisor has ended, and cleans up after it. Whoever is at the machine for
+    /// longer than `patience` is left to it; that is `false`.
     pub(super) async fn see_off(
         &self,
         id: &MachineId,
         patience: Duration,
         progress: &Progress,
-    ) -> Result<()> {
-        let rooms = &*self.0;
-        let (silent, cancel) = (Progress::silent(), CancellationToken::new());
-        let lock = match Lock::try_take(rooms, id, "recovery")? {
-            Some(lock) => lock,
-            None if patience.is_zero() => return Ok(()),
-            None => {
-                let taking = Lock::take(rooms, id, "recovery", &silent, &cancel);
-                match tokio::time::timeout(patience, taking).await {
-                    Ok(lock) => lock?,
-                    Err(_) => return Ok(()),
-                }
-            }
+    ) -> Result<bool> {
+        let Some(lock) = Lock::take_within(self, id, "recovery", patience).await? else {
+            return Ok(false);
         };
-        let sighting = rooms.bury_locked(id, &lock, progress).await?;
-        if sighting == Some(Sighting::Restarting) && self.supervisor().is_none() {
-            let row = rooms.row(id)?;
-            progress.note(format!("machine {} restarts", row.name));
-            self.start_locked(&row, "start", true, &silent, &cancel)
-                .await?;
-        }
-        Ok(())
+        self.bury_locked(id, &lock, progress).await?;
+        Ok(true)
     }
-}
 
-impl Rooms {
+    /// Machines that are down because their guests restart: they are to come up again, whatever their policy.
+    pub(super) fn restarting(&self) -> Result<Vec<MachineRow>> {
+        let mut rows = self.store.machines_to_resume()?;
+        rows.retain(|row| self.sight(row) == Sighting::Restarting);
+        Ok(rows)
+    }
+
     /// Ends an operation if nobody is at it any more.
     async fn settle(&self, found: &OperationRow, progress: &Progress) -> Result<Vec<String>> {
         let Some(lock) = Lock::try_take(self, &found.machine, "recovery")? else {
@@ -202,7 +193,7 @@ impl Rooms {
     }
 
     /// Says what became of a machine whose hypervisor has ended, and takes its network down. The caller holds the
-    /// machine's lock. Comes back with how it was found, if it was said to run.
+    /// machine's lock.
     ///
     /// What became of it is written first, since that is what others wait for; that its process is still written down
     /// afterwards is how an interrupted clean-up is known.
@@ -211,31 +202,29 @@ impl Rooms {
         id: &MachineId,
         lock: &Lock,
         progress: &Progress,
-    ) -> Result<Option<Sighting>> {
-        let said = self
-            .say_end(id, lock, progress)?
-            .map(|(_, sighting)| sighting);
+    ) -> Result<()> {
+        let said = self.say_end(id, lock, progress)?;
         let Some(row) = self.store.machine(id)? else {
-            return Ok(None);
+            return Ok(());
         };
         let left = row.process.is_some() && self.sight(&row) != Sighting::Alive;
         if said.is_none() && !left {
-            return Ok(None);
+            return Ok(());
         }
         end_processes(self, &row).await?;
         detach(self, &row).await?;
         self.store.set_process(&row.id, None)?;
-        Ok(said)
+        Ok(())
     }
 
     /// Writes what became of a machine that is said to run and does not, and whether it is to come up again. Comes back
-    /// with the machine as it was.
+    /// with the machine as it was, if it was said to run.
     pub(super) fn say_end(
         &self,
         id: &MachineId,
         _lock: &Lock,
         progress: &Progress,
-    ) -> Result<Option<(MachineRow, Sighting)>> {
+    ) -> Result<Option<MachineRow>> {
         let Some(row) = self.store.machine(id)? else {
             return Ok(None);
         };
@@ -244,7 +233,7 @@ impl Rooms {
             return Ok(None);
         }
         self.note_end(&row, sighting, progress)?;
-        Ok(Some((row, sighting)))
+        Ok(Some(row))
     }
 
     /// Why an application's machine has ended, if its command failed.
@@ -303,8 +292,10 @@ impl Rooms {
             self.store.set_resume(&row.id, true)?;
         }
         self.store.set_status(&row.id, status, why.as_deref())?;
-        if status == Status::Failed {
-            progress.note(format!("machine {} has failed", row.name));
+        match (status, sighting) {
+            (Status::Failed, _) => progress.note(format!("machine {} has failed", row.name)),
+            (_, Sighting::Restarting) => progress.note(format!("machine {} restarts", row.name)),
+            _ => {}
         }
         Ok(())
     }

@@ -1,15 +1,18 @@
-//! Start and restart.
+//! Start and restart, and coming up again by itself.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Detail, Operation};
+use super::lock::Lock;
+use super::recover::{Sighting, again};
 use super::{Error, Machine, Machines, stop};
-use crate::error::Result;
+use crate::error::{Error as Cause, Kind, Result};
 use crate::event::Progress;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
+use crate::value::{MachineId, Name};
 
 impl Machines {
     /// Starts a stopped or failed machine and waits until its guest answers. A running one is left as it is.
@@ -50,6 +53,59 @@ impl Machines {
             .await?;
         rooms.bury_finished(&row.id, &lock, progress).await?;
         self.show(&row.id.to_string())
+    }
+
+    /// Starts a machine that is to come up again by itself, unless somebody has started or stopped it meanwhile. Comes
+    /// back with its name if it did. One that cannot be started is tried again only if its policy is to have it run.
+    pub(super) async fn come_up_again(
+        &self,
+        id: &MachineId,
+        no_wait: bool,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Name>> {
+        let rooms = &*self.0;
+        // One that is gone has no lock to be taken.
+        if !rooms.store.is_to_resume(id)? {
+            return Ok(None);
+        }
+        let silent = Progress::silent();
+        let lock = Lock::take(rooms, id, "start", &silent, cancel).await?;
+        if !rooms.store.is_to_resume(id)? {
+            return Ok(None);
+        }
+        let row = rooms.row(id)?;
+        let started = self
+            .start_locked(&row, "start", no_wait, &silent, cancel)
+            .await;
+        match started {
+            Ok(()) => {
+                rooms.bury_finished(id, &lock, progress).await?;
+                Ok(Some(row.name))
+            }
+            Err(error) => {
+                if error.kind() != Kind::Cancelled {
+                    self.not_started(&row, &error)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes down that a machine did not come up again. The caller holds its lock.
+    fn not_started(&self, row: &MachineRow, why: &Cause) -> Result<()> {
+        let store = &self.0.store;
+        let is_refused = store
+            .machine(&row.id)?
+            .is_some_and(|now| now.status == Status::Stopped);
+        if is_refused {
+            // Nobody has asked for it who could be told.
+            store.set_status(&row.id, Status::Failed, Some(&why.to_string()))?;
+        }
+        if !again(row.spec.restart, Sighting::Crashed) {
+            store.set_resume(&row.id, false)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn start_locked(

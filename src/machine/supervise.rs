@@ -19,10 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::duty::Duty;
 use super::lock::Lock;
-use super::recover::{Sighting, again};
 use super::watched::{Happened, StoreChanges, Watched};
 use super::{Error, Machines};
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::event::Progress;
 use crate::store::machines::MachineRow;
 use crate::value::{MachineId, Name};
@@ -192,9 +191,7 @@ impl Supervisor {
                     }
                 }
                 Happened::Rested(id) => self.start_again(id, orders),
-                Happened::Started(_, true) => {}
-                Happened::Started(id, false) => self.not_started(id)?,
-                Happened::StoreChanged => {}
+                Happened::Started | Happened::StoreChanged => {}
                 Happened::Renewed(machines) => {
                     self.machines = machines;
                     let next = tokio::time::Instant::now() + pause(&self.machines);
@@ -239,7 +236,7 @@ impl Supervisor {
             return Ok(());
         };
         // Any command may have been quicker.
-        let Some((row, _)) = rooms.say_end(&id, &lock, &orders.progress)? else {
+        let Some(row) = rooms.say_end(&id, &lock, &orders.progress)? else {
             return Ok(());
         };
         let (machines, progress) = (self.machines.clone(), orders.progress.clone());
@@ -269,42 +266,20 @@ impl Supervisor {
     /// Starts a machine beside everything else, unless somebody has started or stopped it meanwhile.
     fn start_again(&mut self, id: MachineId, orders: &Orders) {
         let (machines, stop) = (self.machines.clone(), orders.stop.clone());
-        let starts = Arc::clone(&self.starts);
-        self.watched.started(id);
+        let (starts, progress) = (Arc::clone(&self.starts), orders.progress.clone());
         self.watched.start(id, async move {
             let Ok(_turn) = starts.acquire().await else {
-                return true;
+                return;
             };
             if stop.is_cancelled() {
-                return true;
+                return;
             }
-            if !machines.0.store.is_to_resume(&id).unwrap_or(false) {
-                tracing::debug!(machine = %id, "is not to come up any more");
-                return true;
-            }
-            let silent = Progress::silent();
-            match machines.start(&id.to_string(), false, &silent, &stop).await {
-                Ok(machine) => {
-                    tracing::info!(machine = %machine.name, "runs again");
-                    true
-                }
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    error.kind() == Kind::Cancelled
-                }
+            match machines.come_up_again(&id, false, &progress, &stop).await {
+                Ok(Some(name)) => tracing::info!(machine = %name, "runs again"),
+                Ok(None) => tracing::debug!(machine = %id, "is not to come up any more"),
+                Err(error) => tracing::warn!("{error}"),
             }
         });
-    }
-
-    /// A machine that could not be started is tried again if its policy is to have it run.
-    fn not_started(&mut self, id: MachineId) -> Result<()> {
-        let store = &self.machines.0.store;
-        match store.machine(&id)? {
-            Some(row) if again(row.spec.restart, Sighting::Crashed) => self.rest(&row),
-            Some(_) => store.set_resume(&id, false)?,
-            None => {}
-        }
-        Ok(())
     }
 
     fn note(&self, action: &str, name: &Name, begun: Instant, outcome: &Result<()>) {

@@ -1,5 +1,5 @@
-//! What the supervisor waits for: hypervisors that end, machines that rest before they are started again, and changes
-//! of the store.
+//! What the supervisor and the attendant wait for: hypervisors that end, machines that rest before they are started again,
+//! and changes of the store.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -21,18 +21,17 @@ use crate::vmm;
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Changes of the store come in bursts; so long after the first they are looked at together.
 const BURST: Duration = Duration::from_millis(10);
-
 /// A machine whose end was seen while somebody was at it is looked at again so long after.
 const BUSY: Duration = Duration::from_millis(50);
 
-/// What the supervisor waits for.
+/// What is waited for.
 pub(super) enum Happened {
     /// The hypervisor of a machine has ended.
     Ended(MachineId),
     /// A machine has rested and is to be started again.
     Rested(MachineId),
-    /// The start of a machine is over, and whether that was it.
-    Started(MachineId, bool),
+    /// The start of a machine is over.
+    Started,
     StoreChanged,
     /// The settings have.
     Renewed(Machines),
@@ -60,7 +59,7 @@ pub(super) struct Watched {
 enum Event {
     Ended(MachineId, (u32, u64)),
     Rested(MachineId),
-    Started(MachineId, bool),
+    Started(MachineId),
     Walked(Result<()>),
 }
 
@@ -110,9 +109,9 @@ impl Watched {
                     }
                 }
                 Ok(Some(Event::Rested(id))) => return Some(Happened::Rested(id)),
-                Ok(Some(Event::Started(id, done))) => {
+                Ok(Some(Event::Started(id))) => {
                     self.pending.remove(&id);
-                    return Some(Happened::Started(id, done));
+                    return Some(Happened::Started);
                 }
                 Ok(Some(Event::Walked(outcome))) => return Some(Happened::Walked(outcome)),
                 Ok(None) | Err(_) => {}
@@ -144,15 +143,18 @@ impl Watched {
             .spawn(async move { Some(Event::Walked(walk.await)) });
     }
 
-    /// The same with a start, which says whether that was it.
+    /// The same with the start of a machine.
     pub(super) fn start(
         &mut self,
         id: MachineId,
-        start: impl Future<Output = bool> + Send + 'static,
+        start: impl Future<Output = ()> + Send + 'static,
     ) {
+        self.started(id);
         self.pending.insert(id);
-        self.work
-            .spawn(async move { Some(Event::Started(id, start.await)) });
+        self.work.spawn(async move {
+            start.await;
+            Some(Event::Started(id))
+        });
     }
 
     /// Waits for nothing any more, but for what is being done to come to an end.
@@ -183,7 +185,7 @@ impl Watched {
         self.pending.contains(&id)
     }
 
-    pub(super) fn started(&mut self, id: MachineId) {
+    fn started(&mut self, id: MachineId) {
         if let Some((_, started)) = self.backs_off.get_mut(&id) {
             *started = Instant::now();
         }

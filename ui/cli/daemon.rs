@@ -1,8 +1,5 @@
 //! `sistemo up` and `down`: the daemon, which watches over machines.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +8,7 @@ use sd_notify::NotifyState;
 use serde_json::json;
 use sistemo::engine::Engine;
 use sistemo::event::{Event, Progress};
-use sistemo::host::background::background;
+use sistemo::host::background::{background, log_at};
 use sistemo::machine::{Machines, Orders, Sign};
 use sistemo::vmm::Process;
 use tokio::net::UnixDatagram;
@@ -26,8 +23,6 @@ use super::terminal;
 
 /// How long `down` waits for the daemon, which may have a start to take back before it ends.
 const FAREWELL: Duration = Duration::from_secs(30);
-/// A log of the background daemon that has grown beyond this is put aside when the next one starts. In bytes.
-const LONGEST_LOG: u64 = 4 << 20;
 
 /// Run the daemon: it notices machines that crash, starts them again as they are to be, and keeps the network whole
 ///
@@ -75,7 +70,7 @@ pub(crate) async fn up(context: &Context, args: &Up) -> Result<ExitCode, Failure
 }
 
 /// Every machine that runs takes a descriptor; what a login shell allows is not enough for a thousand.
-fn allow_many_files() {
+pub(super) fn allow_many_files() {
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
@@ -174,11 +169,12 @@ async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
             log.display()
         ),
     };
-    let start = async || -> std::io::Result<Result<u32, String>> {
+    // `None` when it was given up.
+    let start = async || -> std::io::Result<Result<Option<u32>, String>> {
         let folder = tempfile::tempdir()?;
         let socket = folder.path().join("notify");
         let notices = UnixDatagram::bind(&socket)?;
-        let out = open_log(&log)?;
+        let out = log_at(&log)?;
         let mut command = tokio::process::Command::new(std::env::current_exe()?);
         command
             .arg("--data-dir")
@@ -194,10 +190,16 @@ async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
         let mut notice = [0; 512];
         loop {
             tokio::select! {
+                biased;
+                () = context.cancel.cancelled() => {
+                    Process::with_pid(pid)?.terminate()?;
+                    child.wait().await?;
+                    return Ok(Ok(None));
+                }
                 length = notices.recv(&mut notice) => {
                     let notice = String::from_utf8_lossy(&notice[..length?]);
                     if notice.lines().any(|line| line == "READY=1") {
-                        return Ok(Ok(pid));
+                        return Ok(Ok(Some(pid)));
                     }
                 }
                 ended = child.wait() => return Ok(Err(format!("it ended ({})", ended?))),
@@ -205,24 +207,14 @@ async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
         }
     };
     let started = start().await.map_err(|error| failed(error.to_string()))?;
-    let pid = started.map_err(failed)?;
+    let Some(pid) = started.map_err(failed)? else {
+        return Err(Failure::Cancelled);
+    };
     match context.format {
         Format::Json => output::json(&json!({ "pid": pid })),
         Format::Table => output::say(&format!("the daemon is up (pid {pid})\n")),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Opens the log of the background daemon to write on; a long one begins anew, and the one before is kept.
-fn open_log(path: &Path) -> std::io::Result<File> {
-    if path.metadata().is_ok_and(|meta| meta.len() > LONGEST_LOG) {
-        std::fs::rename(path, path.with_extension("log.1"))?;
-    }
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
 }
 
 /// End the daemon; machines go on running

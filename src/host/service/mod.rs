@@ -137,7 +137,7 @@ pub async fn install(
     by_hand: Option<u32>,
 ) -> Result<Status, Error> {
     let before = may_change().await?;
-    if let Some(other) = before.data_dir.filter(|path| *path != service.data_dir) {
+    if let Some(other) = (before.data_dir.clone()).filter(|path| *path != service.data_dir) {
         return Err(Error::OtherData(other));
     }
     if let Some(pid) = by_hand.filter(|pid| before.pid != Some(*pid)) {
@@ -173,6 +173,13 @@ pub async fn install(
         let _ = put(&unit, were.0.as_deref(), 0o644);
         let _ = systemctl(["daemon-reload"]).await;
         let _ = systemctl(["reset-failed", UNIT]).await;
+        if before.installed && !before.enabled {
+            let _ = systemctl(["disable", "--quiet", UNIT]).await;
+        }
+        if before.active {
+            // The one that it was goes on, if it can.
+            let _ = systemctl(["restart", UNIT]).await;
+        }
         return Err(Error::NotStarted {
             source: Box::new(source),
             log,
