@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{Application, Image, Lab};
+use crate::support::{Application, Image, Lab, until};
 
 /// An application that waits to be told to stop, by an end of its own.
 const WAITS: &str = "trap 'echo told to stop; sleep 1; echo ended cleanly; exit 0' QUIT\n\
@@ -449,6 +449,10 @@ fn a_program_that_insists_on_being_the_first_process_is() {
     let now = numbers("sleep 1000");
     assert_eq!(children.len(), 1);
     assert!(!now.contains(&children[0]), "{now:?}");
+    until("it serves again", || {
+        let log = lab.run("machine logs a").ok();
+        log.matches("ready to serve").count() == 2
+    });
     lab.run("machine stop a").ok();
     assert!(lab.run("machine logs a").ok().contains("told to stop"));
     lab.run("machine delete a -y").ok();

@@ -18,6 +18,11 @@ fn log_of(lab: &Lab, name: &str) -> PathBuf {
     folder.join("console.log")
 }
 
+/// Has the guest's kernel say nothing but emergencies on its console, where it would break into others' lines.
+fn silence_kernel(lab: &Lab, name: &str) {
+    lab.run(&format!("machine exec {name} dmesg -n 1")).ok();
+}
+
 /// Has the guest say something on its console, and waits until it is known when.
 fn says(lab: &Lab, name: &str, command: &str) {
     lab.run(&format!(
@@ -109,6 +114,7 @@ fn a_guest_that_writes_forever_does_not_fill_the_disk() {
     lab.set("SISTEMO_CONSOLE_LOG_MAX", "1M");
     let tiny = lab.image(Image::Tiny);
     lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    silence_kernel(&lab, "a");
     let log = log_of(&lab, "a");
     let following = Following::start(&lab, "machine logs a -f");
     let writing = lab.start(
@@ -203,6 +209,7 @@ fn a_log_is_shown_from_the_end_from_a_time_and_over_restarts() {
         ],
         "machine status a",
     );
+    silence_kernel(&lab, "a");
     says(&lab, "a", "echo first; echo second");
     let between = jiff::Timestamp::now();
     // Times are known to a quarter of a second.

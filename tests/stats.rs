@@ -54,11 +54,11 @@ fn what_a_machine_takes_is_seen_from_the_host() {
     // A megabyte in over the network and onto the disk, and then a processor with nothing else to do.
     lab.feed("machine exec a 'cat > /root/f && sync'", vec![7; 1 << 20])
         .ok();
-    lab.run("machine exec a 'nohup sh -c \"while :; do :; done\" > /dev/null 2>&1 &'")
-        .ok();
+    let mut busy = lab.start("machine exec a 'while :; do :; done'", &[], Vec::new());
     until("the machine is busy", || {
         number(&stats(&lab, "a"), "cpu_percent") > 30.0
     });
+    busy.kill();
     let after = stats(&lab, "a");
     let grown = |key: &str| number(&after, key) - number(&before, key);
     let megabyte = f64::from(1 << 20);

@@ -140,7 +140,7 @@ impl Lock {
         }
     }
 
-    /// Writes who holds the lock and why into it.
+    /// Writes who holds the lock and why into it. A full disk does not keep anybody from it: things could not be deleted.
     fn sign(mut self, why: &str) -> Result<Lock, Error> {
         let text = format!("process {} ({why})\n", std::process::id());
         let mut write = || {
@@ -150,12 +150,12 @@ impl Lock {
         };
         let outcome: std::io::Result<()> = write();
         match outcome {
-            Ok(()) => Ok(self),
-            Err(source) => Err(Error::File {
+            Err(source) if !is_full(&source) => Err(Error::File {
                 what: "write",
                 path: self.path,
                 source,
             }),
+            _ => Ok(self),
         }
     }
 
@@ -196,6 +196,11 @@ impl Rooms {
         let lock = Lock::take(self, &id, why, progress, cancel).await?;
         Ok((self.row(&id)?, lock))
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// Whether the file that was locked is the one that has the name now.

@@ -79,7 +79,9 @@ fn files(folder: &Path, all: &mut BTreeSet<String>) {
         let locks = path
             .parent()
             .is_some_and(|folder| folder.ends_with("locks"));
-        if name.starts_with("sistemo.db") || name.starts_with('.') || locks {
+        // The marks of a boot log grow with it, and a builder keeps house as it likes.
+        let others = name.ends_with(".log.marks") || path.ends_with("images/builder");
+        if name.starts_with("sistemo.db") || name.starts_with('.') || locks || others {
             continue;
         }
         let size = match meta.is_file() && !name.ends_with(".log") {

@@ -150,11 +150,14 @@ impl Advice for Error {
                 _ if self.is_lost() => {
                     "run the command again; large files go on where they stopped"
                 }
-                io::ErrorKind::NotFound if matches!(source, Cause::Guest(_)) => {
-                    return look_around(place);
-                }
                 io::ErrorKind::PermissionDenied if matches!(source, Cause::Guest(_)) => {
                     "copy as a user who may: USER@MACHINE:PATH"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "run it as a user who may, for example with sudo"
+                }
+                io::ErrorKind::NotFound => {
+                    "check the path; in a machine, a relative one begins in the user's home"
                 }
                 _ => return None,
             },
@@ -189,43 +192,6 @@ impl Advice for Error {
                 Some(text)
             }
             _ => None,
-        }
-    }
-}
-
-/// How to see what there is beside `[USER@]MACHINE:PATH`.
-fn look_around(place: &str) -> Option<String> {
-    let (whom, path) = place.split_once(':')?;
-    let (user, machine) = match whom.split_once('@') {
-        Some((user, machine)) => (format!("-u {user} "), machine),
-        None => (String::new(), whom),
-    };
-    let folder = match path.trim_end_matches('/').rsplit_once('/') {
-        Some(("", _)) => " /".into(),
-        Some((folder, _)) => format!(" {}", shlex::try_quote(folder).ok()?),
-        // In the user's home.
-        None => String::new(),
-    };
-    Some(format!(
-        "see what there is: sistemo machine exec {user}{machine} -- ls -a{folder}"
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_there_is_looked_for_beside_it() {
-        for (place, line) in [
-            ("web:/nothing", "web -- ls -a /"),
-            ("web:/srv/www/", "web -- ls -a /srv"),
-            ("web:notes", "web -- ls -a"),
-            ("www@web:a b/c", "-u www web -- ls -a 'a b'"),
-        ] {
-            let hint = look_around(place).unwrap();
-            let wanted = format!("see what there is: sistemo machine exec {line}");
-            assert_eq!(hint, wanted);
         }
     }
 }
