@@ -5,9 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::support::{Image, Lab};
+use crate::support::{Image, Lab, until};
 
 /// Bytes without a pattern.
 fn noise(length: usize) -> Vec<u8> {
@@ -126,18 +125,6 @@ fn unfinished(folder: &Path) -> u64 {
     parts
         .next()
         .map_or(0, |part| part.metadata().unwrap().len())
-}
-
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(120),
-            "not yet: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! A disk that gets full at any write of a deploy, a pull, an import or the making of a volume: that is said, with a way
-//! out, and all of it is undone.
+//! A disk that gets full at any write of a deploy, a pull, an import, a copy or the making of a volume: that is said,
+//! with a way out, and all of it is undone.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Container, Image, Kind, Lab, SmallDisk, on_small_disk};
+use crate::support::{Container, Image, Kind, Lab, SmallDisk, on_small_disk, output};
 
 /// How many bytes are left when a command begins: each page at first, where the database and the small files are
 /// written, and then ever fewer, up to where there is enough.
@@ -207,6 +207,87 @@ fn a_limit_on_the_size_of_files_is_said_so() {
         lab.agrees(&line);
     }
     assert_eq!(lab.run("image list -o json").json(), before);
+    lab.has_nothing_left();
+}
+
+/// Whether a folder, as `find` begins, holds what is no whole file of 100 KiB: unfinished ones have another size too.
+const NOT_WHOLE: &str = "-type f ( -name *.sistemo-part -o ! -size 102400c )";
+
+#[test]
+fn a_copy_out_of_a_machine_leaves_what_was_there() {
+    on_small_disk(Kind::Ext4, 192, |disk| {
+        let lab = &disk.lab;
+        let tiny = lab.image(Image::Tiny);
+        lab.run(&format!("machine deploy {tiny} --name a")).ok();
+        let source = lab.folder().join("source");
+        std::fs::create_dir_all(source.join("many")).unwrap();
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut noise = |length| -> Vec<u8> { (0..length).map(|_| random.u8(..)).collect() };
+        std::fs::write(source.join("small"), "small\n").unwrap();
+        std::fs::write(source.join("large"), noise(12 << 20)).unwrap();
+        for number in 0..60 {
+            let name = format!("many/{number}");
+            std::fs::write(source.join(name), noise(100 << 10)).unwrap();
+        }
+        lab.run(&format!("machine cp {}/. a:/root/", source.display()))
+            .ok();
+        lab.run("machine exec a sync").ok();
+        let place = lab.data_dir().join("copies");
+        std::fs::create_dir(&place).unwrap();
+        std::fs::write(place.join("large"), "what was there\n").unwrap();
+        let to = place.display();
+        // With nothing left, with less than a piece of a file, and in the middle of it.
+        for left in [0, 64 << 10, 4 << 20] {
+            for name in ["large", "many"] {
+                disk.leave(left);
+                let done = lab.run(&format!("machine cp a:/root/{name} {to}/"));
+                disk.empty();
+                let what = format!("{name} with {left} bytes left: {done}");
+                assert_eq!(done.status.code(), Some(1), "{what}");
+                assert!(done.stderr.contains("No space left on device"), "{what}");
+                assert!(done.stderr.contains("hint: make room there"), "{what}");
+                let kept = std::fs::read(place.join("large")).unwrap();
+                assert_eq!(kept, b"what was there\n", "{what}");
+                // What is whole of a folder stays.
+                let found = output(&format!("find {to} ! -name large {NOT_WHOLE}"));
+                assert_eq!(found, "", "{what}");
+                let _ = std::fs::remove_dir_all(place.join("many"));
+            }
+        }
+        // What needs no room works all the same.
+        disk.leave(0);
+        assert_eq!(lab.run("machine cp a:/root/small -").ok(), "small\n");
+        disk.empty();
+        lab.run(&format!("machine cp a:/root/. {to}")).ok();
+        output(&format!("diff -r {} {to}", source.display()));
+        std::fs::remove_dir_all(&place).unwrap();
+        lab.run("machine delete a -y").ok();
+        lab.has_nothing_left();
+    });
+}
+
+#[test]
+fn a_copy_into_a_machine_leaves_nothing_unfinished() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    let folder = tempfile::tempdir().unwrap();
+    let lots = folder.path().join("lots");
+    std::fs::create_dir(&lots).unwrap();
+    for number in 0..800 {
+        std::fs::write(lots.join(number.to_string()), vec![7; 100 << 10]).unwrap();
+    }
+    // These are under way beside small ones that find no room.
+    for number in 0..2 {
+        std::fs::write(lots.join(format!("large{number}")), vec![7; 40 << 20]).unwrap();
+    }
+    let line = format!("machine cp {} a:/root/", lots.display());
+    let said = lab.run(&line).fails(1);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert!(said.contains("hint: make room there"), "{said}");
+    let found = lab.run(&format!("machine exec a -- find /root {NOT_WHOLE}"));
+    assert_eq!(found.ok(), "");
+    lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
 }
 

@@ -11,23 +11,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::support::{Image, Lab};
+use crate::support::{Image, Lab, until};
 
 fn log_of(lab: &Lab, name: &str) -> PathBuf {
     let folder = lab.data_dir().join("machines").join(lab.field(name, "id"));
     folder.join("console.log")
-}
-
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(170),
-            "not yet: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Has the guest's kernel say nothing but emergencies on its console, where it would break into others' lines.

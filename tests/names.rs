@@ -2,7 +2,6 @@
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use hickory_server::proto::op::{Message, MessageType, Metadata};
 use hickory_server::proto::rr::rdata::A;
@@ -10,7 +9,7 @@ use hickory_server::proto::rr::{RData, Record};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Image, Lab};
+use crate::support::{Image, Lab, until};
 
 /// Resolvers of a lab's namespace; forgotten when dropped.
 struct Resolvers(PathBuf);
@@ -135,13 +134,4 @@ fn a_name_server_of_the_hosts_own_is_named() {
     assert!(said.contains("answers at 10.200.0.1:53"), "{said}");
     lab.run("machine delete a -y").ok();
     lab.has_nothing_left();
-}
-
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "not yet: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }

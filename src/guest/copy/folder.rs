@@ -10,10 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{
-    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstatat, futimens, mkdirat, utimensat,
-};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, UtimensatFlags, fchmod, futimens, mkdirat, utimensat};
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 use super::error::{Cause, Error};
@@ -162,7 +160,7 @@ impl Folder {
                     // A file system without such times keeps the link.
                     let _ = times;
                     if place == &part {
-                        publish(&open, &part, &name)?;
+                        part::publish(&open, &part, &name)?;
                     }
                     Ok(())
                 };
@@ -212,13 +210,13 @@ impl Folder {
                 let (open, name, part) = (open.clone(), name.to_path_buf(), part.to_path_buf());
                 let put = move || -> Result<(), Cause> {
                     use std::os::unix::fs::FileExt;
-                    let (file, _) = open_part(&open, &part)?;
+                    let (file, _) = part::open(&open, &part)?;
                     let written = file
                         .write_all_at(&data, 0)
                         .and_then(|()| file.set_len(data.len() as u64))
                         .map_err(Cause::from)
                         .and_then(|()| dress(&file, &facts))
-                        .and_then(|()| publish(&open, &part, &name));
+                        .and_then(|()| part::publish(&open, &part, &name));
                     if written.is_err() {
                         let _ = unlinkat(&*open, &part, UnlinkatFlags::NoRemoveDir);
                     }
@@ -308,17 +306,6 @@ impl Folder {
     }
 }
 
-/// Opens a part, an unfinished file, on the host; how much of it is there.
-pub(super) fn open_part(folder: &OwnedFd, part: &Path) -> Result<(File, u64), Cause> {
-    let how = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file = File::from(openat(folder, part, how, Mode::S_IRUSR | Mode::S_IWUSR)?);
-    let meta = file.metadata().map_err(Cause::from)?;
-    if !meta.is_file() {
-        return Err(Errno::EEXIST.into());
-    }
-    Ok((file, meta.len()))
-}
-
 /// Gives an open file or folder the permissions and times of its original.
 pub(super) fn dress(file: &impl AsFd, facts: &Facts) -> Result<(), Cause> {
     fchmod(file, Mode::from_bits_truncate(facts.permissions()))?;
@@ -333,20 +320,4 @@ pub(super) fn dressed(facts: &Facts, size: u64) -> Attributes {
         mode: Some(facts.permissions()),
         times: Some(facts.seconds()),
     }
-}
-
-/// Gives a finished part its name, in the place of a file or a link, but of nothing else.
-pub(super) fn publish(folder: &OwnedFd, part: &Path, name: &Path) -> Result<(), Cause> {
-    match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-        Ok(there) if kind(&there) == SFlag::S_IFDIR => return Err(Errno::EISDIR.into()),
-        Ok(there) if ![SFlag::S_IFREG, SFlag::S_IFLNK].contains(&kind(&there)) => {
-            return Err(Errno::EEXIST.into());
-        }
-        _ => {}
-    }
-    Ok(renameat(folder, part, folder, name)?)
-}
-
-fn kind(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
 }

@@ -1,14 +1,20 @@
-//! Names of unfinished files: `.NAME.0123456789abcdef.sistemo-part`, beside the file itself.
+//! Unfinished files: `.NAME.0123456789abcdef.sistemo-part`, beside the file itself.
 //!
 //! The number speaks of the source: where it is, its size and when it was last changed. A copy that is run again finds
 //! what there is of the same source, and nothing else.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 use sha2::{Digest, Sha256};
 
+use super::error::Cause;
 use super::side::{Facts, Side};
 
 const END: &[u8] = b".sistemo-part";
@@ -54,6 +60,33 @@ pub(super) fn is_of(entry: &Path, name: &Path) -> bool {
     !rest.is_empty()
         && number.iter().all(u8::is_ascii_hexdigit)
         && wanted.as_os_str().as_bytes() == entry
+}
+
+/// Opens a part, an unfinished file, on the host; how much of it is there.
+pub(super) fn open(folder: &OwnedFd, part: &Path) -> Result<(File, u64), Cause> {
+    let how = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(openat(folder, part, how, Mode::S_IRUSR | Mode::S_IWUSR)?);
+    let meta = file.metadata().map_err(Cause::from)?;
+    if !meta.is_file() {
+        return Err(Errno::EEXIST.into());
+    }
+    Ok((file, meta.len()))
+}
+
+/// Gives a finished part its name, in the place of a file or a link, but of nothing else.
+pub(super) fn publish(folder: &OwnedFd, part: &Path, name: &Path) -> Result<(), Cause> {
+    match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(there) if kind(&there) == SFlag::S_IFDIR => return Err(Errno::EISDIR.into()),
+        Ok(there) if ![SFlag::S_IFREG, SFlag::S_IFLNK].contains(&kind(&there)) => {
+            return Err(Errno::EEXIST.into());
+        }
+        _ => {}
+    }
+    Ok(renameat(folder, part, folder, name)?)
+}
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
 }
 
 fn build(name: &Path, number: &str) -> PathBuf {

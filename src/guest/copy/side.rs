@@ -1,17 +1,13 @@
 //! The two sides of a copy, the host and a guest, as places to read from.
 
 use std::fs::Metadata;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::sys::time::TimeSpec;
 
 use super::error::{Cause, Error};
-use crate::guest::sftp::{self, Attributes, Handle, Sftp};
-
-/// Entries of a host's folder that are looked at together.
-const BATCH: usize = 256;
+use crate::guest::sftp::{self, Attributes, Sftp};
 
 /// Where a path lies.
 #[derive(Clone, Debug)]
@@ -81,7 +77,7 @@ impl From<&Metadata> for Facts {
 }
 
 impl Facts {
-    fn of_guest(attributes: &Attributes) -> Result<Facts, sftp::Error> {
+    pub(super) fn of_guest(attributes: &Attributes) -> Result<Facts, sftp::Error> {
         let mode = attributes
             .mode
             .ok_or(sftp::Error::Protocol("attributes without a mode"))?;
@@ -119,18 +115,6 @@ impl Facts {
         let seconds = |time: &TimeSpec| u32::try_from(time.tv_sec().max(0)).unwrap_or(u32::MAX);
         (seconds(&self.accessed), seconds(&self.modified))
     }
-}
-
-/// An entry of a folder.
-pub(super) struct Entry {
-    pub name: PathBuf,
-    pub facts: Result<Facts, Error>,
-}
-
-/// A folder being read.
-pub(super) enum Listing {
-    Host(std::fs::ReadDir),
-    Guest(Guest, Handle),
 }
 
 impl Side {
@@ -206,93 +190,10 @@ impl Side {
         };
         target.map_err(|cause| self.failed("read the link", path, cause))
     }
-
-    pub(super) async fn list(&self, path: &Path) -> Result<Listing, Error> {
-        let listing = match self {
-            Side::Host => {
-                let path = path.to_path_buf();
-                let entries = blocking(move || path.read_dir()).await;
-                entries.map(Listing::Host).map_err(Cause::from)
-            }
-            Side::Guest(guest) => {
-                let handle = guest.sftp.open_folder(path).await;
-                handle
-                    .map(|handle| Listing::Guest(guest.clone(), handle))
-                    .map_err(Cause::from)
-            }
-        };
-        listing.map_err(|cause| self.failed("read the folder", path, cause))
-    }
-}
-
-impl Listing {
-    /// The next entries of the folder, which is at `path` on `side`, and the listing if there may be more.
-    pub(super) async fn next(
-        self,
-        side: &Side,
-        path: &Path,
-    ) -> Result<(Vec<Entry>, Option<Listing>), Error> {
-        match self {
-            Listing::Host(mut entries) => {
-                let owned = path.to_path_buf();
-                let read = move || {
-                    let mut batch = Vec::new();
-                    while batch.len() < BATCH {
-                        let Some(entry) = entries.next() else {
-                            return Ok((batch, None));
-                        };
-                        let entry = entry?;
-                        let name = PathBuf::from(entry.file_name());
-                        let facts = entry.metadata().map(|meta| Facts::from(&meta));
-                        let facts = facts
-                            .map_err(|error| Side::Host.failed("find", &owned.join(&name), error));
-                        batch.push(Entry { name, facts });
-                    }
-                    Ok((batch, Some(Listing::Host(entries))))
-                };
-                let batch = blocking(read).await;
-                batch.map_err(|error: std::io::Error| side.failed("read the folder", path, error))
-            }
-            Listing::Guest(guest, handle) => {
-                let batch = guest.sftp.read_folder(&handle).await;
-                let batch = batch.map_err(|error| side.failed("read the folder", path, error))?;
-                let Some(batch) = batch else {
-                    // Nothing hangs on the answer.
-                    drop(guest.sftp.close(&handle));
-                    return Ok((Vec::new(), None));
-                };
-                let entries = batch.into_iter().map(|entry| {
-                    let facts = if is_name(&entry.name) {
-                        Facts::of_guest(&entry.attributes)
-                            .map_err(|error| side.failed("find", &path.join(&entry.name), error))
-                    } else {
-                        Err(Error::BadName {
-                            place: side.shown(path),
-                            name: plain(&entry.name),
-                        })
-                    };
-                    Entry {
-                        name: entry.name,
-                        facts,
-                    }
-                });
-                Ok((entries.collect(), Some(Listing::Guest(guest, handle))))
-            }
-        }
-    }
-}
-
-/// Whether this is one name in a folder, and no way out of it.
-pub(super) fn is_name(name: &Path) -> bool {
-    let bytes = name.as_os_str().as_bytes();
-    !bytes.is_empty()
-        && bytes != b"."
-        && bytes != b".."
-        && !bytes.iter().any(|b| matches!(b, 0 | b'/'))
 }
 
 /// A path without anything that a terminal would obey.
-fn plain(path: &Path) -> String {
+pub(super) fn plain(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.chars()
         .flat_map(|c| {
@@ -316,16 +217,6 @@ pub(super) async fn blocking<T: Send + 'static, E: From<std::io::Error> + Send +
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_one_step_down() {
-        for good in ["a", "...", ".hidden", "a b", "-"] {
-            assert!(is_name(Path::new(good)), "{good}");
-        }
-        for bad in ["", ".", "..", "/", "a/b", "../a", "/etc", "a\0b"] {
-            assert!(!is_name(Path::new(bad)), "{bad:?}");
-        }
-    }
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {

@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::Tally;
 use super::error::Error;
 use super::file::{self, Place};
 use super::folder::Folder;
-use super::side::{Facts, FileKind, Listing, Side};
+use super::listing::Listing;
+use super::side::{Facts, FileKind, Side};
+use super::tally::Tally;
 
 /// Jobs under way at once: enough that a guest always has something to do.
 const MOST: usize = 64;
@@ -130,11 +131,12 @@ impl Failures {
 
 impl Tree<'_> {
     /// Does these jobs and all that follow from them. What fails does not keep the rest from being copied, unless it
-    /// would keep that too.
+    /// would keep that too; then what is under way comes to its end, so that nothing is left unfinished.
     pub async fn run(&self, jobs: Vec<Job>, failures: &mut Failures) -> Result<(), Error> {
         let mut stack = Vec::new();
         self.add(&mut stack, jobs);
         let mut under_way = FuturesUnordered::new();
+        let mut end = None;
         loop {
             while under_way.len() < MOST
                 && !self.tally.cancel.is_cancelled()
@@ -143,14 +145,18 @@ impl Tree<'_> {
                 under_way.push(self.carry_out(job));
             }
             let Some((outcome, about)) = under_way.next().await else {
-                return match self.tally.cancel.is_cancelled() {
-                    true => Err(Error::Cancelled),
-                    false => Ok(()),
+                return match end {
+                    Some(error) => Err(error),
+                    None if self.tally.cancel.is_cancelled() => Err(Error::Cancelled),
+                    None => Ok(()),
                 };
             };
             match outcome {
                 Ok(jobs) => self.add(&mut stack, jobs),
-                Err(error) if error.ends_all() => return Err(error),
+                Err(error) if error.ends_all() => {
+                    self.tally.give_up(&error);
+                    end = end.or(Some(error));
+                }
                 Err(error) => failures.add(error),
             }
             if let Some(about) = about

@@ -1,5 +1,6 @@
 //! The client against OpenSSH's server, and against one that does not keep to the protocol.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::wire::kind;
 use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
