@@ -202,7 +202,10 @@ impl Console {
             source,
         };
         let events = watch::events(&self.changes).await.map_err(fail)?;
-        Ok(!events.iter().any(watch::is_gone))
+        // The end of a folder is not told of while a file that was in it is open, as the log is.
+        let is_removed =
+            self.log.as_ref().is_some_and(|log| log.is_removed()) && !self.path.exists();
+        Ok(!is_removed && !events.iter().any(watch::is_gone))
     }
 }
 
@@ -300,6 +303,20 @@ mod tests {
             console.read().unwrap().bytes,
             b"second start, a longer one\n"
         );
+        assert!(console.read().unwrap().bytes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_removed_with_its_machine_grows_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("machine");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("console.log");
+        std::fs::write(&path, "first\n").unwrap();
+        let mut console = Console::open(path).unwrap();
+        assert_eq!(console.read().unwrap().bytes, b"first\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+        while console.grown().await.unwrap() {}
         assert!(console.read().unwrap().bytes.is_empty());
     }
 

@@ -24,10 +24,10 @@ pub(super) fn nothing() -> io::Result<AsyncFd<Watch>> {
     Ok(unsafe { AsyncFd::register(Watch(inotify)) }?)
 }
 
-/// Watches the files of `path`, those that appear later included, for being made and written.
+/// Watches the files of `path`, those that appear later included, for being made, written and removed.
 pub(super) fn folder(path: &Path) -> io::Result<AsyncFd<Watch>> {
     let watch = nothing()?;
-    let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE;
+    let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE;
     watch.get_ref().0.add_watch(path, flags)?;
     Ok(watch)
 }

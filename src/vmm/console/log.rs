@@ -69,6 +69,12 @@ impl Log {
         std::fs::metadata(&self.path).is_ok_and(|facts| facts.ino() == self.inode)
     }
 
+    /// Whether it has no name any more.
+    pub fn is_removed(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.file.metadata().is_ok_and(|facts| facts.nlink() == 0)
+    }
+
     /// Reads the marks if they have changed; says whether the cut has. A log that was put aside has taken its marks
     /// along.
     fn refresh(&mut self) -> io::Result<bool> {
