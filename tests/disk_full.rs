@@ -146,8 +146,18 @@ fn images_from_a_registry_and_from_files() {
 
 #[test]
 fn on_a_disk_without_a_free_byte_things_can_be_deleted() {
-    on_small_disk(Kind::Ext4, 192, |disk| {
+    delete_on_a_full_disk("machine list");
+}
+
+#[test]
+fn the_same_while_a_daemon_has_the_database_open() {
+    delete_on_a_full_disk("up --detach");
+}
+
+fn delete_on_a_full_disk(before: &'static str) {
+    on_small_disk(Kind::Ext4, 192, move |disk| {
         let lab = &disk.lab;
+        lab.run(before).ok();
         let tiny = lab.image(Image::Tiny);
         lab.run(&format!("machine deploy {tiny} --name a --no-wait"))
             .ok();
@@ -164,6 +174,7 @@ fn on_a_disk_without_a_free_byte_things_can_be_deleted() {
             lab.run(line).ok();
             disk.empty();
         }
+        lab.run("down").ok();
         lab.has_nothing_left();
         assert_eq!(lab.run("image list -o json").ok(), "[]\n");
     });

@@ -99,25 +99,26 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-/// Refuses when the index of the log is to be made (<https://sqlite.org/walformat.html>, section 2) and the disk has no
-/// room for it. SQLite has many words for that, and where a block is smaller than a page of memory, writing to the index
-/// ends the process.
+/// Gives the reserve up when the disk is full. Refuses when it is full all the same and the index of the log is to be made
+/// (<https://sqlite.org/walformat.html>, section 2): SQLite has many words for that, and where a block is smaller than a
+/// page of memory, writing to the index ends the process. While another process has the database open, the index is there.
 fn check_room(path: &Path) -> Result<(), Failure> {
-    let mut index = path.as_os_str().to_owned();
-    index.push("-shm");
-    if Path::new(&index).exists() {
-        return Ok(());
-    }
     let folder = path.parent().unwrap_or(path);
     // What cannot be told is tried.
     let full = || {
         let checked = space::check(folder, ROOM, ByteSize::bytes(0));
         matches!(checked, Err(space::Error::Full { .. }))
     };
-    if full() && (fs::remove_file(reserve(path)).is_err() || full()) {
-        return Err(Failure::Full);
+    if !full() {
+        return Ok(());
     }
-    Ok(())
+    let mut index = path.as_os_str().to_owned();
+    index.push("-shm");
+    let given_up = fs::remove_file(reserve(path)).is_ok();
+    match Path::new(&index).exists() || (given_up && !full()) {
+        true => Ok(()),
+        false => Err(Failure::Full),
+    }
 }
 
 /// A file that takes some space for nothing, as long as there is plenty. When the disk is full it goes, so that things can
