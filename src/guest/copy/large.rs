@@ -19,11 +19,13 @@ use super::reader::Reader;
 use super::side::Facts;
 use super::tally::Tally;
 use super::writer::Writer;
+use crate::guest::sftp;
 
-/// What is read and written at once of a large file, in bytes.
-pub(super) const PIECE: usize = 128 << 10;
-/// How many reads, and how many writes, are under way for a large file.
-pub(super) const AHEAD: usize = 8;
+/// What is read and written at once of a large file, in bytes. The fewer requests, the less a guest has to do.
+pub(super) const PIECE: usize = sftp::MOST_DATA;
+/// How many reads, and how many writes, are under way for a large file: enough that an emulated guest never waits for
+/// the next. With 8 it does, and passes 3 % less.
+pub(super) const AHEAD: usize = 16;
 
 /// Copies a file of `size`, or until its end when that is not known, by way of `part`.
 pub(super) async fn copy(

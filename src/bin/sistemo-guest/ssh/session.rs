@@ -22,8 +22,8 @@ use super::flow::Inbox;
 
 /// The extended data type of standard error (RFC 4254 §5.2).
 pub const STDERR: u32 = 1;
-/// How much is read from a process at once, in bytes.
-const CHUNK: usize = 64 * 1024;
+/// How much is read from a process at once, in bytes: a packet. One byte more would be a packet of its own.
+const CHUNK: usize = super::PACKET as usize;
 
 /// The channel's way out.
 pub type Writer = ChannelWriteHalf<Msg>;
