@@ -207,7 +207,7 @@ fn a_log_is_shown_from_the_end_from_a_time_and_over_restarts() {
             ),
             ("machine logs nosuch", 3, "there is no machine"),
         ],
-        "machine list",
+        "config",
     );
     silence_kernel(&lab, "a");
     says(&lab, "a", "echo first; echo second");

@@ -52,7 +52,7 @@ fn a_machine_is_renamed_while_it_runs() {
                 "there is no machine \"nosuch\"",
             ),
         ],
-        "machine list -o json",
+        "config",
     );
     insta::assert_snapshot!("refused_names", refused);
     lab.run("machine delete web other -y").ok();
