@@ -20,7 +20,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A duty that this process has; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Duty {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        // Not left to the file's closing: a process that was forked from this one and has not executed its program yet
+        // has the file, too, and with it the lock.
+        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole(libc::F_UNLCK)));
+    }
 }
 
 impl Duty {
@@ -51,7 +59,7 @@ impl Duty {
             file.set_len(text.len() as u64)
         };
         sign(&mut file).map_err(fail("write"))?;
-        Ok(Some(Duty { _file: file }))
+        Ok(Some(Duty { file }))
     }
 
     /// Waits until no other process has the duty `name`, and takes it.
@@ -92,6 +100,8 @@ fn path(paths: &Paths, name: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -101,21 +111,39 @@ mod tests {
         std::fs::create_dir_all(paths.locks()).unwrap();
         assert_eq!(Duty::holder(&paths, "duty"), None);
         let own = Some(std::process::id());
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let asks = scope.spawn(|| {
-                while Duty::holder(&paths, "over").is_none() {
+                while !over.load(Ordering::Relaxed) {
                     let holder = Duty::holder(&paths, "duty");
                     assert!(holder.is_none() || holder == Some(0) || holder == own);
                 }
             });
-            for _ in 0..2000 {
-                let duty = Duty::try_take(&paths, "duty").unwrap();
-                assert!(duty.is_some(), "nobody has it");
-                assert_eq!(Duty::holder(&paths, "duty"), own);
-                assert!(Duty::try_take(&paths, "duty").unwrap().is_none());
-            }
-            let _over = Duty::try_take(&paths, "over").unwrap();
+            let takes = scope.spawn(|| {
+                for _ in 0..2000 {
+                    let duty = Duty::try_take(&paths, "duty").unwrap();
+                    assert!(duty.is_some(), "nobody has it");
+                    assert_eq!(Duty::holder(&paths, "duty"), own);
+                    assert!(Duty::try_take(&paths, "duty").unwrap().is_none());
+                }
+            });
+            let taken = takes.join();
+            over.store(true, Ordering::Relaxed);
             asks.join().unwrap();
+            taken.unwrap();
         });
+    }
+
+    #[test]
+    fn a_duty_is_given_back_also_while_a_process_that_was_forked_has_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path());
+        std::fs::create_dir_all(paths.locks()).unwrap();
+        let duty = Duty::try_take(&paths, "duty").unwrap().unwrap();
+        let copy = duty.file.try_clone().unwrap();
+        drop(duty);
+        assert_eq!(Duty::holder(&paths, "duty"), None);
+        assert!(Duty::try_take(&paths, "duty").unwrap().is_some());
+        drop(copy);
     }
 }

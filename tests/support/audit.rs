@@ -323,13 +323,13 @@ fn groups(folder: &Path) -> Vec<String> {
 
 /// Hypervisors; the daemon and the attendant are no machine's.
 fn processes(books: &mut Books, lab: &Lab) {
-    let own = |pid: &i32| {
+    let hypervisor = |pid: &i32| {
+        // One that has ended since it was listed has no command line.
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.ends_with(b"\0attend\0") || line.ends_with(b"\0up\0")
+        !(line.is_empty() || line.ends_with(b"\0attend\0") || line.ends_with(b"\0up\0"))
     };
     for pid in left::processes(lab) {
-        // A zombie has no command line, and one that ended meanwhile is not there.
-        if !own(&pid) {
+        if hypervisor(&pid) {
             books.find(format!("process {pid}"));
         }
     }
