@@ -15,7 +15,7 @@ use std::time::Duration;
 use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
-use crate::value::{Address, ByteSize, without_password};
+use crate::value::{Address, ByteSize, without_secrets};
 use crate::vmm::{Choice, Hypervisor};
 
 /// Where settings for the whole host lie.
@@ -145,7 +145,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Change { key, origin, .. } = self;
         // What changes is written to a log, and an address may hold a password.
-        let [was, is] = [&self.was, &self.is].map(|value| without_password(value));
+        let [was, is] = [&self.was, &self.is].map(|value| without_secrets(value));
         let word = |value: String| {
             if value.is_empty() {
                 "none".into()

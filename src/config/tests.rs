@@ -115,7 +115,7 @@ fn a_setting_is_checked_before_it_is_written() {
 }
 
 #[test]
-fn what_a_later_reading_has_otherwise_is_told_without_passwords() {
+fn what_a_later_reading_has_otherwise_is_told_without_secretss() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.toml");
     let older = load(dir.path(), &[]).unwrap();

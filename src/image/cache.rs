@@ -10,7 +10,7 @@ use super::{Error, Image, ImageConfig, Images, disk, using, work};
 use crate::fault;
 use crate::store;
 use crate::store::images::ImageRow;
-use crate::value::ByteSize;
+use crate::value::{ByteSize, without_secrets};
 
 /// How long a download may lie before nobody will go on with it.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -27,7 +27,7 @@ impl Images {
 
     /// The image of that name, of that digest, or the only one whose digest begins so.
     pub fn find(&self, text: &str) -> Result<Image, Error> {
-        let row = match self.store.image_named(text)? {
+        let row = match self.store.image_named(&without_secrets(text))? {
             Some(row) => row,
             None => {
                 let mut found = self.store.images_like(text)?;

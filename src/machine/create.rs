@@ -13,7 +13,7 @@ use crate::event::Progress;
 use crate::guest::words::Restart;
 use crate::store::machines::{Limits, Spec};
 use crate::store::operations::OperationKind;
-use crate::value::{ByteSize, MachineId, Name, PortMapping, without_password};
+use crate::value::{ByteSize, MachineId, Name, PortMapping, without_secrets};
 use crate::vmm::Hypervisor;
 use crate::volume::Attachment;
 
@@ -92,7 +92,7 @@ impl Machines {
             (Some(image), None) => {
                 // Looked for before anything is fetched.
                 rooms.check_boot_parts()?;
-                progress.step(format!("finding the image {}", without_password(image)));
+                progress.step(format!("finding the image {}", without_secrets(image)));
                 let found = rooms.images.resolve_to_use(image, progress, cancel).await?;
                 (Source::Image(Box::new(found.0)), Some(found.1))
             }

@@ -9,7 +9,7 @@ use crate::store::machines::{MachineRow, Spec, Status};
 use crate::store::networks::Network;
 use crate::store::operations::{OperationKind, OperationRow};
 use crate::store::volumes::{Role, VolumeRow};
-use crate::value::{BadValue, ByteSize, MachineId, Name, without_password};
+use crate::value::{BadValue, ByteSize, MachineId, Name, without_secrets};
 use crate::{network, store, volume};
 
 /// What a machine boots from.
@@ -129,7 +129,7 @@ impl Rooms {
         };
         let mut detail = Detail::default();
         if let Source::Image(image) = source {
-            row.image = request.image.as_deref().map(without_password);
+            row.image = request.image.as_deref().map(without_secrets);
             row.image_digest = Some(image.digest.clone());
             detail.image = Some(image.path.clone());
         }

@@ -26,6 +26,9 @@ pub struct HistoryRow {
     pub error: Option<String>,
 }
 
+/// How many entries are kept: years of use by hand, and a few megabytes where a script deploys all day.
+const KEPT: i64 = 20_000;
+
 impl Store {
     /// Writes down what was done to a `machine`, a `volume`, a `network` or an `image`, which began then and went wrong
     /// if there is an error. History that cannot be written stops nothing.
@@ -54,9 +57,10 @@ impl Store {
         }
     }
 
-    /// Writes down one thing done; `id` is given by the database.
+    /// Writes down one thing done; `id` is given by the database. The oldest entries make room.
     pub fn add_history(&self, row: &HistoryRow) -> Result<(), Error> {
-        self.lock().execute(
+        let connection = self.lock();
+        connection.execute(
             "INSERT INTO history (at, user, action, target, name, duration_ms, ok, error) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
@@ -70,6 +74,8 @@ impl Store {
                 row.error
             ],
         )?;
+        let latest = connection.last_insert_rowid();
+        connection.execute("DELETE FROM history WHERE id <= ?1", [latest - KEPT])?;
         Ok(())
     }
 
@@ -94,5 +100,36 @@ impl Store {
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_entries_make_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("db")).unwrap();
+        let row = |name: &str| HistoryRow {
+            id: 0,
+            at: crate::store::now(),
+            user: None,
+            action: "start".into(),
+            target: "machine".into(),
+            name: name.into(),
+            duration_ms: 1,
+            ok: true,
+            error: None,
+        };
+        store.add_history(&row("first")).unwrap();
+        let many = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+             INSERT INTO history (id, at, action, target, name, duration_ms, ok) \
+             SELECT i, '', '', 'machine', 'many', 0, 1 FROM n";
+        store.lock().execute(many, [KEPT]).unwrap();
+        assert_eq!(store.history(Some("first"), 10).unwrap().len(), 1);
+        store.add_history(&row("last")).unwrap();
+        assert!(store.history(Some("first"), 10).unwrap().is_empty());
+        assert_eq!(store.history(None, 30_000).unwrap().len(), 20_000);
     }
 }

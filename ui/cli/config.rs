@@ -20,6 +20,9 @@ pub(crate) enum Config {
     /// Open them in an editor ($VISUAL, $EDITOR)
     Edit,
     /// Set one
+    #[command(
+        after_help = "Examples:\n  sistemo config set default_memory 1G\n  sistemo config set registry_mirrors mirror.lan:5000"
+    )]
     Set {
         /// The setting
         #[arg(add = complete::settings())]

@@ -18,6 +18,9 @@ pub(crate) enum Network {
     /// Make a network
     ///
     /// Machines on one network reach each other; other networks they do not reach.
+    #[command(
+        after_help = "Examples:\n  sistemo network create lab\n  sistemo network create lab --subnet 10.77.0.0/24\n  sistemo machine deploy debian --network lab"
+    )]
     Create {
         /// Its name
         name: Name,

@@ -18,6 +18,9 @@ pub(crate) enum Service {
     ///
     /// Machines that ran when this computer went down come up again with it. The service has the data directory and the
     /// settings that this command has; done again, it takes up a newer program and other settings.
+    #[command(
+        after_help = "Examples:\n  sistemo service install\n  sistemo service install --print\n  journalctl -u sistemo"
+    )]
     Install(Install),
     /// Take the service out; the daemon ends, and machines go on running
     Remove,

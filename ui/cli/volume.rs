@@ -20,7 +20,10 @@ pub(crate) enum Volume {
     /// Make an empty data volume
     ///
     /// Attach it to a machine when that is deployed (--attach) or stopped (machine volume attach).
-    #[command(visible_alias = "add")]
+    #[command(
+        visible_alias = "add",
+        after_help = "Examples:\n  sistemo volume create 10G --name photos\n  sistemo machine deploy debian --attach photos:/srv/photos"
+    )]
     Create {
         /// How large, such as 64M or 10G
         size: ByteSize,
@@ -39,6 +42,7 @@ pub(crate) enum Volume {
         name: String,
     },
     /// Grow a volume and its file system; its machine must be stopped
+    #[command(after_help = "Examples:\n  sistemo volume resize photos 20G")]
     Resize {
         /// Name or identifier
         #[arg(add = complete::volumes())]

@@ -14,6 +14,7 @@
 mod argument;
 mod builder;
 mod dockerfile;
+mod place;
 mod run;
 
 use std::path::{Path, PathBuf};

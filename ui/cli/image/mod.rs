@@ -31,6 +31,9 @@ pub(crate) enum Image {
     },
     Build(build::Build),
     /// Take an image from a file: .ext4, .tar, .tar.gz, .tar.zst or an OCI layout
+    #[command(
+        after_help = "Examples:\n  sistemo image import rootfs.tar.zst --name mine\n  docker save app | zstd > app.tar.zst && sistemo image import app.tar.zst\n  sistemo machine deploy mine"
+    )]
     Import {
         file: PathBuf,
         /// Name of the image [default: the file's name]

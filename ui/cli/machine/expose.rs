@@ -14,6 +14,9 @@ use crate::cli::{Context, complete};
 ///
 /// It answers on every address of this computer, localhost included, and comes back with every start.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  sistemo machine expose web --port 8080:80\n  sistemo machine expose dns --port 5353:53/udp"
+)]
 pub(crate) struct Expose {
     /// Name or identifier
     #[arg(add = complete::machines())]

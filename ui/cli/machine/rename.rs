@@ -14,6 +14,7 @@ use crate::cli::{Context, complete};
 /// Its root disk is named after it, and its neighbours find it under the new name at once. The guest calls itself by the
 /// new name from its next start.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  sistemo machine rename web shop")]
 pub(crate) struct Rename {
     /// Name or identifier
     #[arg(add = complete::machines())]

@@ -25,6 +25,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// this computer's, including what its guest has freed since. DISK is what reached this computer's disks, which is less
 /// than what the guest read when it was in memory already. NET is counted as the machine sees it.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  sistemo machine stats\n  sistemo machine stats web db --watch"
+)]
 pub(crate) struct Stats {
     /// Names or identifiers [default: all machines]
     #[arg(value_name = "NAME", add = complete::machines())]

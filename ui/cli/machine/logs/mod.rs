@@ -22,6 +22,9 @@ use crate::cli::{Context, complete};
 /// near the end of a log, and less exactly long before; of lines about which more is not known, --since and --until show
 /// rather too many. With `-o json` each line is an object of its own, in a line.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  sistemo machine logs web --tail 50 -f\n  sistemo machine logs web --since 10m --timestamps\n  sistemo machine logs web --previous"
+)]
 pub(crate) struct Logs {
     /// Name or identifier
     #[arg(add = complete::machines())]
