@@ -63,6 +63,7 @@ pub struct Inbox {
     flow: Arc<Flow>,
     state: Mutex<State>,
     arrived: Notify,
+    left: Notify,
     closed: Notify,
 }
 
@@ -72,6 +73,7 @@ struct State {
     /// Handed out by the last [`Inbox::take`], and so not yet known to be consumed.
     taken: usize,
     finished: bool,
+    left: bool,
     closed: bool,
 }
 
@@ -81,6 +83,7 @@ impl Inbox {
             flow,
             state: Mutex::default(),
             arrived: Notify::new(),
+            left: Notify::new(),
             closed: Notify::new(),
         })
     }
@@ -89,10 +92,10 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues what arrived; dropped once the reader is gone.
+    /// Queues what arrived; dropped once the client or the reader is gone.
     pub fn push(&self, data: &[u8]) {
         let mut state = self.state();
-        if state.closed {
+        if state.left || state.closed {
             return;
         }
         state.data.extend_from_slice(data);
@@ -107,15 +110,28 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// The channel is gone, or its reader is: whatever is queued is dropped.
+    /// The client has closed the channel: it sends no more and wants no more. What it sent before is still to be taken.
+    pub fn leave(&self) {
+        {
+            let mut state = self.state();
+            state.finished = true;
+            state.left = true;
+        }
+        self.arrived.notify_one();
+        self.left.notify_one();
+    }
+
+    /// The connection is gone, or the reader is: whatever is queued is dropped.
     pub fn close(&self) {
         let mut state = self.state();
         let dropped = state.data.len() + std::mem::take(&mut state.taken);
         state.data = BytesMut::new();
+        state.left = true;
         state.closed = true;
         self.flow.queued.fetch_sub(dropped, Ordering::Relaxed);
         drop(state);
         self.arrived.notify_one();
+        self.left.notify_one();
         self.closed.notify_one();
     }
 
@@ -124,7 +140,14 @@ impl Inbox {
         self.state().closed
     }
 
-    /// Waits for [`Inbox::close`].
+    /// Waits for [`Inbox::leave`] or [`Inbox::close`]. For one who waits.
+    pub async fn until_left(&self) {
+        while !self.state().left {
+            self.left.notified().await;
+        }
+    }
+
+    /// Waits for [`Inbox::close`]. For one who waits.
     pub async fn until_closed(&self) {
         while !self.is_closed() {
             self.closed.notified().await;
@@ -245,6 +268,21 @@ mod tests {
         inbox.until_closed().await;
         assert_eq!(inbox.take().await, None);
         assert_eq!(flow.next_window(), WINDOW);
+    }
+
+    #[tokio::test]
+    async fn what_a_client_sent_before_it_closed_the_channel_is_still_there() {
+        let inbox = Inbox::new(Arc::default());
+        inbox.push(b"last words");
+        inbox.leave();
+        inbox.push(b"late");
+        inbox.until_left().await;
+        assert!(!inbox.is_closed());
+        assert_eq!(inbox.take().await.as_deref(), Some(&b"last words"[..]));
+        assert_eq!(inbox.take().await, None);
+        inbox.close();
+        inbox.until_left().await;
+        inbox.until_closed().await;
     }
 
     #[tokio::test]

@@ -107,7 +107,8 @@ fn connect_unix(account: &Account, path: &Path) -> io::Result<UnixStream> {
     UnixStream::from_std(socket.into())
 }
 
-/// Carries bytes both ways until both ends are done or the channel is gone.
+/// Carries bytes both ways until both ends are done or the connection is gone. When the client closes the channel, what it
+/// sent before is carried to its end (RFC 4254 §5.3); nobody wants the other direction any more.
 async fn relay(stream: impl AsyncRead + AsyncWrite, writer: Writer, inbox: Arc<Inbox>) {
     let (mut from, mut to) = tokio::io::split(stream);
     let inward = async {
@@ -119,7 +120,7 @@ async fn relay(stream: impl AsyncRead + AsyncWrite, writer: Writer, inbox: Arc<I
         let _ = to.shutdown().await;
         while inbox.take().await.is_some() {}
     };
-    let outward = async {
+    let read = async {
         let mut buffer = BytesMut::new();
         loop {
             buffer.reserve(CHUNK);
@@ -130,6 +131,12 @@ async fn relay(stream: impl AsyncRead + AsyncWrite, writer: Writer, inbox: Arc<I
             }
         }
         let _ = writer.eof().await;
+    };
+    let outward = async {
+        tokio::select! {
+            () = read => {}
+            () = inbox.until_left() => {}
+        }
     };
     tokio::select! {
         _ = async { tokio::join!(inward, outward) } => {}

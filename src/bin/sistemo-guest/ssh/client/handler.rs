@@ -153,10 +153,14 @@ impl Handler for Client {
         channel: ChannelId,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        let session = self.sessions.remove(&channel);
         if let Some(inbox) = self.inboxes.get(channel) {
-            inbox.close();
+            match session {
+                // Whatever runs for it learns so, and reads no more.
+                Some(_) => inbox.close(),
+                None => inbox.leave(),
+            }
         }
-        self.sessions.remove(&channel);
         Ok(())
     }
 

@@ -31,3 +31,23 @@ async fn a_connection_is_forwarded_and_a_closed_port_is_refused() {
             .is_err()
     );
 }
+
+#[tokio::test]
+async fn what_was_sent_before_a_channel_is_closed_arrives() {
+    use tokio::io::AsyncReadExt;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = u32::from(listener.local_addr().unwrap().port());
+    let (handle, _channel) = session().await;
+    for _ in 0..200 {
+        let channel = handle
+            .channel_open_direct_tcpip("localhost", port, "127.0.0.1", 1)
+            .await
+            .unwrap();
+        channel.data(&b"last words"[..]).await.unwrap();
+        channel.close().await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut arrived = String::new();
+        stream.read_to_string(&mut arrived).await.unwrap();
+        assert_eq!(arrived, "last words");
+    }
+}
