@@ -1,8 +1,8 @@
 //! A machine's configuration as its guest reads it: much of it is what an image's maker wrote. Whatever it says, PID 1
 //! does not panic, and what it makes of it is well-formed.
 //!
-//! The input is the configuration and the image's `/etc/hosts`, `/etc/passwd` and `/etc/group`, each after a byte that is
-//! no UTF-8.
+//! The input is the configuration and the image's `/etc/hosts`, `/etc/passwd`, `/etc/group` and `/etc/environment`, each
+//! after a byte that is no UTF-8.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     let mut parts = data.split(|byte| *byte == 0xff);
     let json = parts.next().unwrap_or_default();
     let mut text = || String::from_utf8_lossy(parts.next().unwrap_or_default());
-    let (hosts, passwd, group) = (text(), text(), text());
+    let (hosts, passwd, group, variables_file) = (text(), text(), text(), text());
     let Ok(config) = serde_json::from_slice::<Config>(json) else {
         return;
     };
@@ -55,6 +55,8 @@ fuzz_target!(|data: &[u8]| {
     };
     assert!(user.groups.contains(&user.gid), "{user:?}");
     if let Ok(Some(account)) = accounts::find(&user.name) {
-        environment::of_account(&account, Path::new("/bin/sh"), &wanted.env);
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), &*variables_file).expect("the image's /etc/environment");
+        environment::of_account(&account, Path::new("/bin/sh"), file.path(), &wanted.env);
     }
 });

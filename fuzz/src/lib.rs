@@ -11,6 +11,12 @@ pub mod disks;
 pub mod environment;
 #[path = "../../src/bin/sistemo-guest/identity.rs"]
 pub mod identity;
+#[path = "../../src/bin/sistemo-guest/mounts/mod.rs"]
+pub mod mounts;
+#[path = "../../src/bin/sistemo-guest/namespace.rs"]
+pub mod namespace;
+#[path = "../../src/bin/sistemo-guest/surroundings.rs"]
+pub mod surroundings;
 #[path = "../../src/bin/sistemo-guest/text.rs"]
 pub mod text;
 #[path = "../../src/bin/sistemo-guest/uevent.rs"]
