@@ -75,6 +75,8 @@ impl Server {
             "AcceptEnv=*".into(),
             "Subsystem=sftp internal-sftp".into(),
             "PrintMotd=no".into(),
+            // What the user of this computer has in start-up files may say anything.
+            format!("SetEnv=HOME={}", path("home")),
         ];
         let child = Command::new("/usr/sbin/sshd")
             .args(["-i", "-e", "-f", "/dev/null"])
