@@ -11,13 +11,13 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use sistemo::guest::words::Config;
 use sistemo_fuzz::disks::Found;
-use sistemo_fuzz::{accounts, command, disks, environment, identity};
+use sistemo_fuzz::{accounts, disks, environment, identity};
 
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.split(|byte| *byte == 0xff);
     let json = parts.next().unwrap_or_default();
     let mut text = || String::from_utf8_lossy(parts.next().unwrap_or_default());
-    let (hosts, passwd, group, variables_file) = (text(), text(), text(), text());
+    let (hosts, passwd, group, variables) = (text(), text(), text(), text());
     let Ok(config) = serde_json::from_slice::<Config>(json) else {
         return;
     };
@@ -45,8 +45,7 @@ fuzz_target!(|data: &[u8]| {
     let Some(wanted) = &config.command else {
         return;
     };
-    let variables = command::environment(&wanted.env, Path::new("/root"));
-    for (name, value) in &variables {
+    for (name, value) in environment::of_application(&wanted.env, Path::new("/root")) {
         let name_is_one = !name.is_empty() && !name.contains(['=', '\0']);
         assert!(name_is_one && !value.contains('\0'), "{name:?}={value:?}");
     }
@@ -55,8 +54,6 @@ fuzz_target!(|data: &[u8]| {
     };
     assert!(user.groups.contains(&user.gid), "{user:?}");
     if let Ok(Some(account)) = accounts::find(&user.name) {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), &*variables_file).expect("the image's /etc/environment");
-        environment::of_account(&account, Path::new("/bin/sh"), file.path(), &wanted.env);
+        environment::of_account(&account, Path::new("/bin/sh"), &variables, &wanted.env);
     }
 });

@@ -3,20 +3,12 @@
 
 #[path = "../../src/bin/sistemo-guest/accounts.rs"]
 pub mod accounts;
-#[path = "../../src/bin/sistemo-guest/command.rs"]
-pub mod command;
 #[path = "../../src/bin/sistemo-guest/disks.rs"]
 pub mod disks;
 #[path = "../../src/bin/sistemo-guest/environment.rs"]
 pub mod environment;
 #[path = "../../src/bin/sistemo-guest/identity.rs"]
 pub mod identity;
-#[path = "../../src/bin/sistemo-guest/mounts/mod.rs"]
-pub mod mounts;
-#[path = "../../src/bin/sistemo-guest/namespace.rs"]
-pub mod namespace;
-#[path = "../../src/bin/sistemo-guest/surroundings.rs"]
-pub mod surroundings;
 #[path = "../../src/bin/sistemo-guest/text.rs"]
 pub mod text;
 #[path = "../../src/bin/sistemo-guest/uevent.rs"]

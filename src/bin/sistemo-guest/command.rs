@@ -10,8 +10,7 @@ use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setsid, setuid};
 use sistemo::guest::words::Command;
 
 use crate::accounts::{self, AccountError};
-use crate::environment::Environment;
-use crate::{namespace, surroundings};
+use crate::{environment, namespace, surroundings};
 
 /// Why the application does not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +33,6 @@ pub enum CommandError {
     },
 }
 
-/// Where programs lie when the image does not say (what container runtimes use).
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Starts it in a session of its own, with the console for its output.
 pub fn start(command: &Command) -> Result<Pid, CommandError> {
     let (program, arguments) = command.argv.split_first().ok_or(CommandError::Empty)?;
@@ -50,7 +46,7 @@ pub fn start(command: &Command) -> Result<Pid, CommandError> {
         make_folder(Path::new(path), user.uid, user.gid)?;
     }
     own_console(user.uid);
-    let environment = environment(&command.env, &user.home);
+    let environment = environment::of_application(&command.env, &user.home);
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     let groups: Vec<Gid> = user.groups.into_iter().map(Gid::from_raw).collect();
     let (folder, first) = (folder.to_owned(), command.first);
@@ -106,38 +102,4 @@ fn make_folder(path: &Path, uid: u32, gid: u32) -> Result<(), CommandError> {
             path: path.to_owned(),
             source,
         })
-}
-
-/// The image's variables, and those that a program may expect of any system.
-pub fn environment(image: &[String], home: &Path) -> Environment {
-    let mut environment = Environment::from([
-        ("PATH".to_owned(), PATH.to_owned()),
-        ("HOME".to_owned(), home.to_string_lossy().into_owned()),
-    ]);
-    environment.extend(image.iter().filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        // Anything that exec can carry: an image's names need not please a shell.
-        (!name.is_empty() && !pair.contains('\0')).then(|| (name.to_owned(), value.to_owned()))
-    }));
-    environment
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_image_s_variables_win() {
-        let image = [
-            "PATH=/app".to_owned(),
-            "dotted.name=a=b".to_owned(),
-            "broken".to_owned(),
-            "=x".to_owned(),
-        ];
-        let environment = environment(&image, Path::new("/srv"));
-        assert_eq!(environment["PATH"], "/app");
-        assert_eq!(environment["dotted.name"], "a=b");
-        assert_eq!(environment["HOME"], "/srv");
-        assert_eq!(environment.len(), 3);
-    }
 }

@@ -1,4 +1,5 @@
-//! The environment of a session: what login(1) and sshd(8) would set, the image's own wishes, the client's requests.
+//! The environment of an application, and that of a session: what login(1) and sshd(8) would set, the image's own wishes,
+//! the client's requests.
 //!
 //! Later layers win: defaults, `/etc/environment`, the image's configuration (an application image's `ENV`, which its
 //! application has without that file), what the client asked for, and last what the server alone knows (the connection,
@@ -8,21 +9,34 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::accounts::Account;
-use crate::text;
 
 /// Variables by name.
 pub type Environment = BTreeMap<String, String>;
 
-/// Where programs lie for root, and for anyone else (Debian's login.defs).
+/// Where programs lie for root, and for anyone else (Debian's login.defs). Container runtimes give an application root's.
 const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
 
 /// How much a client may ask for, names and values together, in bytes.
 pub const REQUEST_LIMIT: usize = 128 * 1024;
 
-/// The environment that `account` starts with, before what the client asks for. `file` is the image's own for everyone
-/// (pam_env(8)), `image` are `KEY=VALUE` pairs.
-pub fn of_account(account: &Account, shell: &Path, file: &Path, image: &[String]) -> Environment {
+/// The image's variables, `KEY=VALUE` pairs, and those that a program may expect of any system.
+pub fn of_application(image: &[String], home: &Path) -> Environment {
+    let mut environment = Environment::from([
+        ("PATH".to_owned(), ROOT_PATH.to_owned()),
+        ("HOME".to_owned(), home.to_string_lossy().into_owned()),
+    ]);
+    environment.extend(image.iter().filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        // Anything that exec can carry: an image's names need not please a shell.
+        (!name.is_empty() && !pair.contains('\0')).then(|| (name.to_owned(), value.to_owned()))
+    }));
+    environment
+}
+
+/// The environment that `account` starts with, before what the client asks for. `file` is the text of the image's own
+/// for everyone (pam_env(8)), `image` are `KEY=VALUE` pairs.
+pub fn of_account(account: &Account, shell: &Path, file: &str, image: &[String]) -> Environment {
     let mut environment = Environment::new();
     let path = if account.uid == 0 {
         ROOT_PATH
@@ -31,8 +45,7 @@ pub fn of_account(account: &Account, shell: &Path, file: &Path, image: &[String]
     };
     environment.insert("PATH".into(), path.into());
     environment.insert("LANG".into(), "C.UTF-8".into());
-    // One that cannot be read is no reason to lock its owner out.
-    environment.extend(parse(&text::read(file).unwrap_or_default()));
+    environment.extend(parse(file));
     for pair in image {
         if let Some((name, value)) = pair.split_once('=')
             && is_name(name)
@@ -91,16 +104,29 @@ mod tests {
     }
 
     #[test]
+    fn the_image_s_variables_win() {
+        let image = [
+            "PATH=/app".to_owned(),
+            "dotted.name=a=b".to_owned(),
+            "broken".to_owned(),
+            "=x".to_owned(),
+        ];
+        let environment = of_application(&image, Path::new("/srv"));
+        assert_eq!(environment["PATH"], "/app");
+        assert_eq!(environment["dotted.name"], "a=b");
+        assert_eq!(environment["HOME"], "/srv");
+        assert_eq!(environment.len(), 3);
+    }
+
+    #[test]
     fn the_image_may_change_the_path_but_not_who_one_is() {
         let image = [
             "PATH=/app/bin".to_owned(),
             "HOME=/x".to_owned(),
             "=bad".to_owned(),
         ];
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("environment");
-        std::fs::write(&file, "PATH=/usr/bin\nEDITOR=vi\n").unwrap();
-        let environment = of_account(&account(0), Path::new("/bin/sh"), &file, &image);
+        let file = "PATH=/usr/bin\nEDITOR=vi\n";
+        let environment = of_account(&account(0), Path::new("/bin/sh"), file, &image);
         assert_eq!(environment["PATH"], "/app/bin");
         assert_eq!(environment["EDITOR"], "vi");
         assert_eq!(environment["HOME"], "/home/ann");
@@ -110,10 +136,7 @@ mod tests {
 
     #[test]
     fn only_root_has_sbin() {
-        let path_of = |uid| {
-            let (none, account) = (Path::new(""), account(uid));
-            of_account(&account, none, none, &[])["PATH"].clone()
-        };
+        let path_of = |uid| of_account(&account(uid), Path::new(""), "", &[])["PATH"].clone();
         assert!(path_of(0).contains("/sbin"));
         assert!(!path_of(7).contains("sbin"));
     }

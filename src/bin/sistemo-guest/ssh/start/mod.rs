@@ -22,6 +22,7 @@ use super::session::{self, STDERR, Writer};
 use super::stage::Stages;
 use crate::accounts::{self, Account};
 use crate::environment::{self, Environment};
+use crate::text;
 
 /// What a client asks a session channel to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -188,8 +189,9 @@ impl Start<'_> {
         agent: Option<&Path>,
     ) -> Environment {
         let shell = shell.unwrap_or(&self.account.shell);
-        let file = Path::new("/etc/environment");
-        let mut environment = environment::of_account(&self.account, shell, file, self.image);
+        // One that cannot be read is no reason to lock its owner out.
+        let file = text::read(Path::new("/etc/environment")).unwrap_or_default();
+        let mut environment = environment::of_account(&self.account, shell, &file, self.image);
         environment.extend(self.wishes.environment.clone());
         if let Some(request) = &self.wishes.terminal {
             environment.insert("TERM".into(), request.term.clone());
