@@ -9,6 +9,7 @@ mod pull;
 mod registry;
 mod take;
 mod tree;
+mod unpack;
 
 use std::path::Path;
 use std::process::Command;

@@ -71,7 +71,7 @@ async fn an_archive_comes_out_as_tar_extracts_it() {
 #[tokio::test]
 async fn a_file_larger_than_4_gib_keeps_its_holes() {
     let (dir, room) = (tempfile::tempdir_in("/var/tmp").unwrap(), Room::plain());
-    super::pull::sparse_file(&dir.path().join("sparse"), 150 << 20);
+    super::unpack::sparse_file(&dir.path().join("sparse"), 150 << 20);
     // The format has whole seconds only.
     run(
         "sh",
