@@ -1,6 +1,7 @@
 //! `sistemo`: picks a front end.
 
 mod cli;
+mod tui;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,1 @@
+//! The boot log of a machine, however large, as it grows.

@@ -1,0 +1,3 @@
+//! Embedded terminals into machines.
+
+mod emulator;
