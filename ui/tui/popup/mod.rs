@@ -1,0 +1,56 @@
+//! What lies over the screen: forms, questions, menus, help, the palette.
+
+use std::fmt::Debug;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::model::Model;
+use crate::tui::model::toasts::Toast;
+use crate::tui::task::Task;
+
+/// One of them. It has every key while it is on top.
+pub(crate) trait Popup: Debug {
+    fn key(&mut self, key: KeyEvent, model: &Model) -> Vec<Step>;
+
+    fn paste(&mut self, text: &str, model: &Model) -> Vec<Step> {
+        let _ = (text, model);
+        Vec::new()
+    }
+
+    fn mouse(&mut self, event: MouseEvent, model: &Model) -> Vec<Step> {
+        let _ = (event, model);
+        Vec::new()
+    }
+
+    /// The model has changed: what is offered may have, too.
+    fn refresh(&mut self, model: &Model) {
+        let _ = model;
+    }
+
+    /// Draws it somewhere in `area`, the whole screen. Gives the place of the cursor, if it has one.
+    fn draw(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position>;
+
+    /// Its keys and what they do, the most important first, for the bottom bar and help.
+    fn keys(&self) -> Vec<(&'static str, &'static str)>;
+}
+
+/// What a popup wants done.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Close it.
+    Close,
+    /// Open another on top of it, or in its place when it was closed before.
+    Open(Box<dyn Popup>),
+    Act(Action),
+    Do(Task),
+    Effect(Effect),
+    Say(Toast),
+    /// Show a theme, without writing it down.
+    Preview(String),
+    /// Go to a thing: a view and the name of what is to be selected in it.
+    Go(crate::tui::model::place::View, String),
+}
