@@ -171,7 +171,7 @@ pub(super) static ASCII: Glyphs = Glyphs {
     creating: "+",
     failed: "x",
     deleting: "-",
-    levels: [" ", "_", "_", ".", ".", "-", "=", "#", "#"],
+    levels: [" ", ".", ":", "-", "=", "+", "*", "%", "#"],
     gauge_full: "#",
     gauge_empty: ".",
     scroll_thumb: "#",
