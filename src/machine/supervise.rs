@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::changes::Changes;
 use super::duty::Duty;
 use super::lock::Lock;
-use super::watched::{Happened, StoreChanges, Watched};
+use super::watched::{Happened, Watched};
 use super::{Error, Machines};
 use crate::error::Result;
 use crate::event::Progress;
@@ -152,8 +153,8 @@ impl Supervisor {
     }
 
     /// The first look at everything.
-    async fn begin(&mut self, orders: &Orders) -> Result<StoreChanges> {
-        let changes = StoreChanges::watch(self.machines.0.paths.data_dir())?;
+    async fn begin(&mut self, orders: &Orders) -> Result<Changes> {
+        let changes = self.machines.changes()?;
         self.machines.walk(&orders.progress).await?;
         for row in self.machines.0.store.machines_to_resume()? {
             tracing::info!(machine = %row.name, "is to come up again");
@@ -166,7 +167,7 @@ impl Supervisor {
     async fn watch(
         &mut self,
         orders: &mut Orders,
-        changes: &StoreChanges,
+        changes: &Changes,
         tell: &mut impl FnMut(Sign),
     ) -> Result<()> {
         let pause = |machines: &Machines| machines.0.config.reconcile_interval;
