@@ -66,7 +66,7 @@ pub use application::Wishes;
 pub use attend::ATTEND;
 pub use console::Console;
 pub use copy::{CopyRequest, Place};
-pub use create::Request;
+pub use create::{LEAST_MEMORY, MOST_STORAGE, Request};
 pub use enter::Session;
 pub use error::Error;
 pub use networks::Network;
