@@ -69,7 +69,7 @@ pub use attend::ATTEND;
 pub use changes::Changes;
 pub use console::Console;
 pub use copy::{CopyRequest, Place};
-pub use create::Request;
+pub use create::{LEAST_MEMORY, MOST_STORAGE, Request};
 pub use enter::Session;
 pub use error::Error;
 pub use log_reader::LogReader;
