@@ -50,6 +50,7 @@ mod rename;
 mod reserve;
 mod root_disk;
 mod settle;
+mod stand_in;
 mod start;
 mod stats;
 mod steps;
