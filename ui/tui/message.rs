@@ -4,7 +4,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::tui::model::host::Host;
 use crate::tui::model::world::World;
-use crate::tui::task::{News, TaskId};
+use crate::tui::task::{Failure, News, TaskId};
 use sistemo::machine::Stats;
 
 /// One thing that happened.
@@ -18,13 +18,15 @@ pub(crate) enum Message {
     /// The terminal's window has the user's attention, or has lost it.
     Focus(bool),
     /// What the engine holds by now, or why that cannot be read.
-    World(Result<Box<World>, String>),
+    World(Result<Box<World>, Failure>),
     /// What machines take of the host.
     Stats(Vec<Stats>),
     /// What is known of the host.
     Host(Host),
     /// How a task goes.
     Task(TaskId, News),
+    /// Things to be said.
+    Remarks(Vec<String>),
     /// Panes have something new to show, or to say.
     Panes,
     /// The boot log has something new to show.

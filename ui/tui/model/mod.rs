@@ -9,23 +9,30 @@ pub(crate) mod tasks;
 pub(crate) mod toasts;
 pub(crate) mod world;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use ratatui::layout::Position;
 
+use crate::tui::action::{Action, On};
 use crate::tui::keymap::Keymap;
+use crate::tui::list::identity;
+use crate::tui::pane::{PATIENCE, Workspace};
 use crate::tui::popup::Popup;
 use crate::tui::settings::Settings;
 use crate::tui::theme::Theme;
 use host::Host;
 use list::Lists;
-use place::Place;
+use place::{Place, Tab, View};
 use samples::Samples;
 use tasks::Tasks;
-use toasts::Toasts;
+use toasts::{Toast, Toasts};
 use world::World;
+
+/// How long a frame of the spinner stays.
+const SPINNER: Duration = Duration::from_millis(120);
 
 /// The model.
 #[derive(Debug)]
@@ -49,6 +56,100 @@ pub(crate) struct Model {
     pub(crate) pending: Vec<KeyEvent>,
     /// Whether the terminal reports the mouse.
     pub(crate) mouse: bool,
+    /// When and where the last click was.
+    pub(crate) last_click: Option<(Instant, Position)>,
+    /// Whether the user has left the screen of a computer that is not set up.
+    pub(crate) first_run_left: bool,
+    /// The shells.
+    pub(crate) workspace: Workspace,
+    /// The boot log that is open, and why one could not be opened.
+    pub(crate) log: Option<OpenLog>,
+    pub(crate) log_trouble: Option<String>,
+}
+
+impl Model {
+    /// The places whose keys count here, the narrowest first.
+    pub(crate) fn contexts(&self) -> Vec<On> {
+        if self.place.first_run {
+            return vec![On::FIRST_RUN, On::ANYWHERE];
+        }
+        match (&self.place.detail, self.place.view) {
+            (Some(detail), _) if detail.tab == Tab::Log => vec![On::LOG, On::DETAIL],
+            (Some(_), _) => vec![On::DETAIL],
+            (None, View::Machines) => vec![On::MACHINES],
+            (None, View::Volumes) => vec![On::VOLUMES],
+            (None, View::Images) => vec![On::IMAGES],
+            (None, View::Networks) => vec![On::NETWORKS],
+            (None, View::History) => vec![On::HISTORY],
+            (None, View::Panes) => vec![On::PANES],
+        }
+    }
+
+    /// The identifiers of what an action is about: the machine whose screen is open, else what is marked, else what is
+    /// selected.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        if let Some(detail) = &self.place.detail {
+            return vec![detail.id.clone()];
+        }
+        let Some(list) = self.lists.get(self.place.view) else {
+            return Vec::new();
+        };
+        if list.marked.is_empty() {
+            return list.selected.iter().cloned().collect();
+        }
+        // In the order in which they stand.
+        let ids = list.rows.iter().filter_map(|row| identity(self, self.place.view, *row));
+        ids.filter(|id| list.marked.contains(id)).collect()
+    }
+
+    /// The names of the same.
+    pub(crate) fn target_names(&self) -> Vec<String> {
+        let world = &self.world;
+        let name = |id: String| match self.place.view {
+            View::Volumes => world.volume(&id).map(|volume| volume.name.clone()),
+            View::Images => world.image(&id).map(|image| image.name.clone()),
+            View::Networks => Some(id),
+            View::History => {
+                let row = world.history.iter().find(|row| row.id.to_string() == id);
+                row.map(|row| row.name.clone())
+            }
+            View::Machines | View::Panes => world.machine(&id).map(|machine| machine.name.clone()),
+        };
+        self.targets().into_iter().filter_map(name).collect()
+    }
+
+    /// Says something, in a corner and for good.
+    pub(crate) fn say(&mut self, toast: Toast) {
+        self.toasts.say(toast, self.clock.now, self.clock.instant);
+    }
+
+    /// When something changes on the screen though nothing happens: a message goes, a spinner turns, the keys that may
+    /// follow are shown.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let spinner = self.moves().then(|| self.clock.instant + SPINNER);
+        let prefix = self.workspace.pending_prefix().map(|since| since + PATIENCE);
+        let prefix = prefix.filter(|when| *when > self.clock.instant);
+        [self.toasts.deadline(), spinner, prefix].into_iter().flatten().min()
+    }
+
+    /// Whether something turns on the screen while it is waited for.
+    pub(crate) fn moves(&self) -> bool {
+        !self.tasks.running.is_empty() || self.workspace.spins()
+    }
+
+    /// The frame of the spinner now.
+    pub(crate) fn spinner(&self) -> &'static str {
+        let frames = self.theme.glyphs().spinner;
+        let frame = self.clock.now.as_millisecond() / SPINNER.as_millis() as i64;
+        frames[frame.rem_euclid(frames.len() as i64) as usize]
+    }
+
+    /// The key of an action, as a user reads it; the palette's where it has none.
+    pub(crate) fn shown(&self, action: Action) -> String {
+        let glyphs = self.theme.glyphs();
+        let key = |action| self.keymap.text(action, &self.contexts(), glyphs);
+        key(action).or_else(|| key(Action::Palette)).unwrap_or_default()
+    }
 }
 
 /// The time, read once for everything that is drawn together.
@@ -58,4 +159,20 @@ pub(crate) struct Clock {
     pub(crate) zone: TimeZone,
     /// For what moves, and for deadlines.
     pub(crate) instant: Instant,
+}
+
+impl Clock {
+    pub(crate) fn now() -> Clock {
+        Clock {
+            now: Timestamp::now(),
+            zone: TimeZone::system(),
+            instant: Instant::now(),
+        }
+    }
+
+    /// Reads the time anew.
+    pub(crate) fn tick(&mut self) {
+        self.now = Timestamp::now();
+        self.instant = Instant::now();
+    }
 }

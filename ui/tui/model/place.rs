@@ -1,7 +1,5 @@
 //! Where the user is.
 
-use ratatui::layout::Rect;
-
 /// One of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum View {
@@ -103,13 +101,4 @@ pub(crate) struct Place {
     pub(crate) before_panes: Option<(View, Option<Detail>)>,
     /// Whether this computer lacks what machines need, so that nothing else can be done yet.
     pub(crate) first_run: bool,
-}
-
-/// Where the parts of the screen are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Areas {
-    pub(crate) header: Rect,
-    pub(crate) tabs: Rect,
-    pub(crate) body: Rect,
-    pub(crate) bar: Rect,
 }
