@@ -23,17 +23,10 @@ pub(crate) enum Effect {
     Cancel(TaskId),
     /// Look at the engine's things anew now.
     Look,
+    /// Measure as often as for somebody who looks, or for nobody.
+    Attend(bool),
     /// Write down what is remembered from one time to the next.
     Remember,
-    /// Write a boot log to a file: the machine's name, the path.
-    SaveLog { path: std::path::PathBuf, text: LogText },
     /// Write the setting `theme`.
     SetTheme(String),
-}
-
-/// Which boot log is saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LogText {
-    pub(crate) machine: String,
-    pub(crate) previous: bool,
 }

@@ -21,6 +21,7 @@ use sistemo::machine::Request;
 use sistemo::value::{ByteSize, Name, PortMapping};
 use sistemo::volume::Attachment;
 
+pub(crate) use command::typed;
 pub(crate) use run::run;
 pub(crate) use thing::Thing;
 

@@ -47,8 +47,7 @@ impl Choice {
 impl Kind {
     /// The kind of a terminal with this background.
     pub(crate) fn of_background(color: [u8; 3]) -> Kind {
-        // Halfway between black and white as OKLab sees it, where the best text turns from white to black.
-        match colour::lightness(color) < 0.6 {
+        match colour::lightness(color) < colour::MIDDLE {
             true => Kind::Dark,
             false => Kind::Light,
         }

@@ -64,6 +64,9 @@ const OWN: &str = "default";
 /// The steps of each side of xterm's cube, indexes 16 to 231 (xterm's 256colres.pl).
 const STEPS: [u8; 6] = [0x00, 0x5f, 0x87, 0xaf, 0xd7, 0xff];
 
+/// Halfway between black and white as OKLab sees it, about where the best text turns from white to black.
+pub(super) const MIDDLE: f32 = 0.6;
+
 /// The names that every theme can use.
 pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     HUES.into_iter().chain(BRIGHT).chain([OWN])
@@ -73,12 +76,18 @@ pub(super) fn by_name(name: &str) -> Option<Color> {
     if name == OWN {
         return Some(Color::Reset);
     }
-    names().zip(ANSI).find(|(known, _)| *known == name).map(|(_, color)| color)
+    names()
+        .zip(ANSI)
+        .find(|(known, _)| *known == name)
+        .map(|(_, color)| color)
 }
 
 /// The terminal's colour of a hue's name; its bright one on a dark ground. None for black, white and all else.
 pub(super) fn hue_by_name(name: &str, on_dark: bool) -> Option<Color> {
-    let hue = HUES.iter().position(|hue| *hue == name).filter(|hue| (1..=6).contains(hue))?;
+    let hue = HUES
+        .iter()
+        .position(|hue| *hue == name)
+        .filter(|hue| (1..=6).contains(hue))?;
     Some(ANSI[if on_dark { hue + 8 } else { hue }])
 }
 
@@ -96,7 +105,10 @@ pub(super) fn rgb(color: Color) -> Option<Rgb> {
     match color {
         Color::Rgb(r, g, b) => Some([r, g, b]),
         Color::Indexed(index) => Some(indexed(index)),
-        named => ANSI.iter().position(|known| *known == named).map(|at| ANSI_RGB[at]),
+        named => ANSI
+            .iter()
+            .position(|known| *known == named)
+            .map(|at| ANSI_RGB[at]),
     }
 }
 
@@ -127,7 +139,9 @@ pub(super) fn nearest_index(color: Rgb) -> u8 {
     let candidates = corners.chain(greys);
     let far = |index: &u8| distance(lab, oklab(indexed(*index)));
     let allowed = candidates.filter(|index| !is_chromatic(color) || has_hue(indexed(*index)));
-    allowed.min_by(|a, b| far(a).total_cmp(&far(b))).unwrap_or(16)
+    allowed
+        .min_by(|a, b| far(a).total_cmp(&far(b)))
+        .unwrap_or(16)
 }
 
 /// The nearest of the sixteen: of the same hue where the colour has one, else black, white or a grey between.
@@ -167,6 +181,7 @@ fn has_hue([r, g, b]: Rgb) -> bool {
     r != g || g != b
 }
 
+#[cfg(test)]
 /// The ratio of two colours' luminances, 1 to 21 (WCAG 2.2, "contrast ratio").
 pub(super) fn contrast(a: Rgb, b: Rgb) -> f32 {
     let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
@@ -178,6 +193,7 @@ pub(super) fn lightness(color: Rgb) -> f32 {
     oklab(color).l
 }
 
+#[cfg(test)]
 fn luminance(color: Rgb) -> f32 {
     let [r, g, b] = color.map(linear);
     0.2126 * r + 0.7152 * g + 0.0722 * b

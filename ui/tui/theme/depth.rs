@@ -31,7 +31,16 @@ const TRUE: &[&str] = &[
     "rio",
 ];
 /// Terminals without any colour: DEC's, and what is named after its lack.
-const NONE: &[&str] = &["dumb", "vt1", "vt2", "vt3", "vt4", "vt5", "ansi-m", "xterm-mono"];
+const NONE: &[&str] = &[
+    "dumb",
+    "vt1",
+    "vt2",
+    "vt3",
+    "vt4",
+    "vt5",
+    "ansi-m",
+    "xterm-mono",
+];
 
 impl Depth {
     /// What the environment says of the terminal.
@@ -49,7 +58,8 @@ impl Depth {
             return Depth::Sixteen;
         }
         let through_screen = term.starts_with("screen") && said("TMUX").is_none();
-        let claims = said("COLORTERM").is_some_and(|claim| matches!(&*claim, "truecolor" | "24bit"));
+        let claims =
+            said("COLORTERM").is_some_and(|claim| matches!(&*claim, "truecolor" | "24bit"));
         match () {
             () if through_screen && many => Depth::Indexed,
             () if through_screen => Depth::Sixteen,

@@ -76,7 +76,10 @@ pub(super) fn gather(name: &str, dirs: &[PathBuf]) -> Result<Sheet, ThemeError> 
         let is_there = !found.is_empty();
         let source = match own {
             true => found.into_iter().find(|source| !seen(&source.label)),
-            false => found.into_iter().next().filter(|source| !seen(&source.label)),
+            false => found
+                .into_iter()
+                .next()
+                .filter(|source| !seen(&source.label)),
         };
         let Some(source) = source else {
             let error = match is_there {
@@ -138,7 +141,10 @@ fn sources(name: &str, dirs: &[PathBuf]) -> Result<Vec<Source>, ThemeError> {
             Ok(text) => found.push(Source { label, text }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                let place = Place { file: label, line: None };
+                let place = Place {
+                    file: label,
+                    line: None,
+                };
                 let hint = "make the file readable text, or remove it";
                 return Err(ThemeError::new(format!("cannot be read: {error}"), hint).at(&place));
             }
@@ -174,7 +180,11 @@ impl One {
         let document = Document::parse(text.as_str()).map_err(|error| {
             let at = one.place(error.span());
             let what = error.message().lines().collect::<Vec<_>>().join(", ");
-            ThemeError::new(format!("not TOML: {what}"), "a line reads: title = \"blue\"").at(&at)
+            ThemeError::new(
+                format!("not TOML: {what}"),
+                "a line reads: title = \"blue\"",
+            )
+            .at(&at)
         })?;
         for (key, item) in entries(document.as_table()) {
             let at = one.place(key.span());
@@ -208,7 +218,13 @@ impl One {
 
     fn place(&self, span: Option<std::ops::Range<usize>>) -> Place {
         let text = &self.source.text;
-        let line = span.map(|span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+        let line = span.map(|span| {
+            1 + text
+                .bytes()
+                .take(span.start)
+                .filter(|b| *b == b'\n')
+                .count()
+        });
         Place {
             file: self.source.label.clone(),
             line,
@@ -218,13 +234,16 @@ impl One {
     fn palette(&mut self, table: &dyn TableLike) -> Result<(), ThemeError> {
         for (key, item) in entries(table) {
             let at = self.place(key.span());
-            let hint = "a colour is \"#rrggbb\", a number from 0 to 255, or a name such as bright-red";
+            let hint =
+                "a colour is \"#rrggbb\", a number from 0 to 255, or a name such as bright-red";
             let color = match paint(item, &at)?.word {
                 Word::Color(color) => Some(color),
                 Word::Name(name) => colour::by_name(&name),
             };
             let wrong = || ThemeError::new(format!("{:?} is no colour", key.get()), hint).at(&at);
-            self.sheet.palette.push((key.get().into(), color.ok_or_else(wrong)?));
+            self.sheet
+                .palette
+                .push((key.get().into(), color.ok_or_else(wrong)?));
         }
         Ok(())
     }
@@ -283,14 +302,19 @@ impl One {
                 "ansi" => {
                     let items = item.as_array().filter(|items| items.len() == 16);
                     let hint = "black, red, green, yellow, blue, magenta, cyan, white, and the same again, bright";
-                    let items = items.ok_or(ThemeError::new("ansi is no list of 16 colours", hint).at(&at))?;
+                    let items = items
+                        .ok_or(ThemeError::new("ansi is no list of 16 colours", hint).at(&at))?;
                     let paints = items.iter().map(|value| {
                         let at = self.place(value.span());
                         paint(&Item::Value(value.clone()), &at)
                     });
                     self.sheet.ansi = Some(paints.collect::<Result<_, _>>()?);
                 }
-                other => return Err(no_such("colour of terminals", other, TERMINAL_FIELDS, "they").at(&at)),
+                other => {
+                    return Err(
+                        no_such("colour of terminals", other, TERMINAL_FIELDS, "they").at(&at),
+                    );
+                }
             }
         }
         Ok(())
@@ -299,7 +323,9 @@ impl One {
 
 /// Keys, of which each knows where it stands, and what they are given.
 fn entries(table: &dyn TableLike) -> impl Iterator<Item = (&Key, &Item)> {
-    table.iter().filter_map(|(name, _)| table.get_key_value(name))
+    table
+        .iter()
+        .filter_map(|(name, _)| table.get_key_value(name))
 }
 
 fn replace<T>(all: &mut Vec<(String, T)>, own: Vec<(String, T)>) {
@@ -326,7 +352,11 @@ fn kind(item: &Item, at: &Place) -> Result<Kind, ThemeError> {
     match item.as_str() {
         Some("dark") => Ok(Kind::Dark),
         Some("light") => Ok(Kind::Light),
-        _ => Err(ThemeError::new("kind is neither dark nor light", "write it as: kind = \"dark\"").at(at)),
+        _ => Err(ThemeError::new(
+            "kind is neither dark nor light",
+            "write it as: kind = \"dark\"",
+        )
+        .at(at)),
     }
 }
 
@@ -361,7 +391,9 @@ fn modifiers(item: &Item, at: &Place) -> Result<Modifier, ThemeError> {
         let word = item.as_str().unwrap_or_default();
         let known = MODIFIERS.iter().find(|(name, _)| *name == word);
         let names: Vec<_> = MODIFIERS.iter().map(|(name, _)| *name).collect();
-        all |= known.ok_or_else(|| no_such("modifier", word, &names, "they").at(at))?.1;
+        all |= known
+            .ok_or_else(|| no_such("modifier", word, &names, "they").at(at))?
+            .1;
     }
     Ok(all)
 }

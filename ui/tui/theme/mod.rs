@@ -9,6 +9,7 @@ mod file;
 mod glyphs;
 mod resolve;
 mod scope;
+mod sixteen;
 #[cfg(test)]
 mod tests;
 
@@ -114,7 +115,10 @@ impl Theme {
 
 /// The names of all themes there are: the program's, then the user's own.
 pub(crate) fn names(dirs: &[PathBuf]) -> Vec<String> {
-    let mut names: Vec<String> = builtin::THEMES.iter().map(|(name, _)| (*name).into()).collect();
+    let mut names: Vec<String> = builtin::THEMES
+        .iter()
+        .map(|(name, _)| (*name).into())
+        .collect();
     let mut own: Vec<String> = dirs.iter().flat_map(|dir| file::names_in(dir)).collect();
     own.sort();
     own.dedup();
@@ -130,5 +134,8 @@ pub(crate) fn dirs(environment: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf>
     let own = environment("XDG_CONFIG_HOME").and_then(absolute);
     let home = || Some(environment("HOME").and_then(absolute)?.join(".config"));
     let folder = own.or_else(home);
-    folder.map(|folder| folder.join(Path::new("sistemo/themes"))).into_iter().collect()
+    folder
+        .map(|folder| folder.join(Path::new("sistemo/themes")))
+        .into_iter()
+        .collect()
 }

@@ -2,11 +2,13 @@
 
 /// The last resort, and what surfaces take from it that they do not say themselves.
 pub(super) const TEXT: &str = "text";
+/// What matters less.
+pub(super) const DIM: &str = "text.dim";
 
 /// Every scope that the console asks for. A theme may also style their parents (`machine`, `log.level`).
 pub(super) const SCOPES: &[&str] = &[
     TEXT,
-    "text.dim",
+    DIM,
     "text.strong",
     "title",
     "header",
@@ -74,6 +76,17 @@ pub(super) const SCOPES: &[&str] = &[
 /// Scopes that fill an area: whoever draws one clears what was there, so that it needs both colours.
 pub(super) const SURFACES: &[&str] = &["header", "bar", "popup"];
 
+/// Scopes that show by their ground what is chosen: where the ground cannot be shown they are reversed.
+pub(super) const SELECTIONS: &[&str] = &[
+    "table.selected",
+    "popup.selected",
+    "tab.active",
+    "pane.selection",
+];
+
+/// Scopes that show by their ground where something can be put: where it cannot be shown they are underlined.
+pub(super) const FIELDS: &[&str] = &["input", "button"];
+
 /// A scope, then its parents from the nearest on: `a.b.c`, `a.b`, `a`.
 pub(super) fn with_parents(scope: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(scope), |scope| {
@@ -83,7 +96,9 @@ pub(super) fn with_parents(scope: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a theme may style this: a scope, or the parent of some.
 pub(super) fn is_known(scope: &str) -> bool {
-    SCOPES.iter().any(|known| with_parents(known).any(|known| known == scope))
+    SCOPES
+        .iter()
+        .any(|known| with_parents(known).any(|known| known == scope))
 }
 
 /// The known scope that is most like this one.

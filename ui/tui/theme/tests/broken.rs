@@ -41,7 +41,10 @@ fn a_broken_theme_is_told_with_its_line_and_the_way_out() {
         "[styles]\ntext = = 1",
         "[styles]\ntext = 1\ntext = 2",
     ];
-    let said: Vec<String> = texts.iter().map(|text| format!("{text}\n---\n{}", said(text))).collect();
+    let said: Vec<String> = texts
+        .iter()
+        .map(|text| format!("{text}\n---\n{}", said(text)))
+        .collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -51,7 +54,10 @@ fn a_theme_that_is_not_there_is_told_with_the_nearest() {
         let error = Theme::load(name, Depth::True, &[]).unwrap_err();
         format!("{error}: {}", error.hint())
     };
-    assert_eq!(said("grvbox-dark"), "there is no theme \"grvbox-dark\": did you mean gruvbox-dark?");
+    assert_eq!(
+        said("grvbox-dark"),
+        "there is no theme \"grvbox-dark\": did you mean gruvbox-dark?"
+    );
     assert!(said("zzz").ends_with("monochrome, ansi"), "{}", said("zzz"));
     assert!(said("a\u{1b}[2Jb").is_ascii());
 }
@@ -65,7 +71,10 @@ fn a_name_is_no_way_to_other_files() {
     std::fs::write(inner.join(".hidden.toml"), "").unwrap();
     std::fs::write(inner.join("in.toml"), "").unwrap();
     for name in ["../out", ".hidden", "", "/etc/passwd"] {
-        assert!(Theme::load(name, Depth::True, std::slice::from_ref(&inner)).is_err(), "{name}");
+        assert!(
+            Theme::load(name, Depth::True, std::slice::from_ref(&inner)).is_err(),
+            "{name}"
+        );
     }
     assert_eq!(names(std::slice::from_ref(&inner)).last().unwrap(), "in");
 }
@@ -75,6 +84,11 @@ fn a_file_that_cannot_be_read_is_told() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("bytes.toml"), [0xff, 0xfe]).unwrap();
     let error = Theme::load("bytes", Depth::True, &[dir.path().into()]).unwrap_err();
-    assert!(error.to_string().ends_with("bytes.toml: cannot be read: stream did not contain valid UTF-8"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("bytes.toml: cannot be read: stream did not contain valid UTF-8"),
+        "{error}"
+    );
     assert_eq!(error.hint(), "make the file readable text, or remove it");
 }

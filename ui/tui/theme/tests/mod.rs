@@ -11,8 +11,10 @@ use super::*;
 
 /// The environment that these variables make.
 fn environment(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-    let variables: Vec<(String, String)> =
-        variables.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    let variables: Vec<(String, String)> = variables
+        .iter()
+        .map(|(key, value)| ((*key).into(), (*value).into()))
+        .collect();
     move |key| {
         let found = variables.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.clone())
@@ -32,13 +34,15 @@ fn with_own_colours() -> impl Iterator<Item = Theme> {
 /// What a style is drawn on: its own ground, or that of the surfaces on which such things lie.
 fn grounds(theme: &Theme, scope: &str) -> Vec<Color> {
     let room = scope.split('.').next().unwrap();
-    let surface = SURFACES.contains(&room) || scope == "input.hint" && room != "input";
-    match (theme.style(scope).bg, room) {
-        (Some(ground), _) => vec![ground],
-        (None, "input") => vec![theme.style("input").bg.unwrap()],
-        (None, _) if surface => vec![theme.style(room).bg.unwrap()],
+    let has_own = SURFACES.contains(&room) || room == "input";
+    match theme.style(scope).bg {
+        Some(ground) => vec![ground],
+        None if has_own => vec![theme.style(room).bg.unwrap()],
         // These are seen in lists and in popups alike.
-        (None, _) => vec![theme.style("text").bg.unwrap(), theme.style("popup").bg.unwrap()],
+        None => vec![
+            theme.style("text").bg.unwrap(),
+            theme.style("popup").bg.unwrap(),
+        ],
     }
 }
 
@@ -62,7 +66,8 @@ fn text_is_legible_in_every_theme() {
             };
             for ground in grounds(&theme, scope) {
                 seen += 1;
-                let contrast = colour::contrast(colour::rgb(fg).unwrap(), colour::rgb(ground).unwrap());
+                let contrast =
+                    colour::contrast(colour::rgb(fg).unwrap(), colour::rgb(ground).unwrap());
                 if contrast < least {
                     faint.push(format!("{} {scope}: {contrast:.2}", theme.name()));
                 }
@@ -77,7 +82,9 @@ fn text_is_legible_in_every_theme() {
 fn states_are_legible_on_a_selected_row() {
     for theme in with_own_colours() {
         let ground = colour::rgb(theme.style("table.selected").bg.unwrap()).unwrap();
-        let states = SCOPES.iter().filter(|scope| scope.starts_with("machine.") || scope.starts_with("volume."));
+        let states = SCOPES
+            .iter()
+            .filter(|scope| scope.starts_with("machine.") || scope.starts_with("volume."));
         for scope in states {
             let fore = colour::rgb(theme.style(scope).fg.unwrap()).unwrap();
             let contrast = colour::contrast(fore, ground);
@@ -92,6 +99,11 @@ fn every_theme_tells_apart_what_must_be_told_apart() {
         ("border", "border.focused"),
         ("table.row", "table.selected"),
         ("table.selected", "table.marked"),
+        ("popup", "popup.selected"),
+        ("popup", "input"),
+        ("text", "pane.selection"),
+        ("text", "text.dim"),
+        ("text", "text.strong"),
         ("bar.mode", "bar.mode.pane"),
         ("tab", "tab.active"),
         ("tab", "tab.alert"),
@@ -118,7 +130,12 @@ fn every_theme_tells_apart_what_must_be_told_apart() {
 fn every_theme_says_its_kind() {
     for theme in with_own_colours() {
         let ground = colour::rgb(theme.style("text").bg.unwrap()).unwrap();
-        assert_eq!(Kind::of_background(ground), theme.kind(), "{}", theme.name());
+        assert_eq!(
+            Kind::of_background(ground),
+            theme.kind(),
+            "{}",
+            theme.name()
+        );
     }
 }
 
@@ -133,7 +150,9 @@ fn line(style: Style) -> String {
 }
 
 fn table(theme: &Theme) -> String {
-    let lines = SCOPES.iter().map(|scope| format!("{scope:22} {}\n", line(theme.style(scope))));
+    let lines = SCOPES
+        .iter()
+        .map(|scope| format!("{scope:22} {}\n", line(theme.style(scope))));
     lines.collect()
 }
 
@@ -179,7 +198,11 @@ fn a_theme_inherits_styles_and_gives_them_other_colours() {
     // A style is replaced as a whole: it is not bold any more.
     assert_eq!(line(theme.style("machine.failed")), "#DD937B on -");
     // The user's own takes the place of the program's, which it may build on.
-    std::fs::write(dir.path().join("nord.toml"), "inherits = \"nord\"\n[styles]\ntitle = 9\n").unwrap();
+    std::fs::write(
+        dir.path().join("nord.toml"),
+        "inherits = \"nord\"\n[styles]\ntitle = 9\n",
+    )
+    .unwrap();
     let theme = Theme::load("nord", Depth::True, &dirs).unwrap();
     assert_eq!(line(theme.style("title")), "9 on -");
     assert_eq!(theme.style("text"), nord.style("text"));
@@ -194,7 +217,10 @@ fn the_choice_follows_the_terminal() {
     assert_eq!(name("auto", Kind::Dark), "default-dark");
     assert_eq!(name("", Kind::Light), "default-light");
     assert_eq!(name("nord/solarized-light", Kind::Dark), "nord");
-    assert_eq!(name("nord / solarized-light", Kind::Light), "solarized-light");
+    assert_eq!(
+        name("nord / solarized-light", Kind::Light),
+        "solarized-light"
+    );
     assert_eq!(name("nord", Kind::Light), "nord");
     assert!(Choice::parse("auto").follows_terminal());
     assert!(!Choice::parse("nord").follows_terminal());
@@ -206,11 +232,17 @@ fn the_choice_follows_the_terminal() {
 #[test]
 fn own_themes_lie_where_xdg_says() {
     let of = |variables: &[(&str, &str)]| dirs(&environment(variables));
-    assert_eq!(of(&[("HOME", "/home/a")]), [PathBuf::from("/home/a/.config/sistemo/themes")]);
+    assert_eq!(
+        of(&[("HOME", "/home/a")]),
+        [PathBuf::from("/home/a/.config/sistemo/themes")]
+    );
     let both = [("HOME", "/home/a"), ("XDG_CONFIG_HOME", "/c")];
     assert_eq!(of(&both), [PathBuf::from("/c/sistemo/themes")]);
     let relative = [("HOME", "/home/a"), ("XDG_CONFIG_HOME", "c")];
-    assert_eq!(of(&relative), [PathBuf::from("/home/a/.config/sistemo/themes")]);
+    assert_eq!(
+        of(&relative),
+        [PathBuf::from("/home/a/.config/sistemo/themes")]
+    );
     assert!(of(&[]).is_empty());
 }
 
@@ -218,15 +250,36 @@ fn own_themes_lie_where_xdg_says() {
 fn signs_are_one_column_wide_and_states_differ() {
     use unicode_width::UnicodeWidthStr;
     for glyphs in [&glyphs::UNICODE, &glyphs::CONSOLE, &glyphs::ASCII] {
-        let states = ["running", "stopped", "starting", "stopping", "creating", "failed", "deleting"];
+        let states = [
+            "running", "stopped", "starting", "stopping", "creating", "failed", "deleting",
+        ];
         let mut signs: Vec<_> = states.iter().map(|state| glyphs.state(state)).collect();
         signs.push(glyphs.state("unheard of"));
         signs.sort_unstable();
         signs.dedup();
         assert_eq!(signs.len(), states.len() + 1, "{signs:?}");
-        let others = [glyphs.up, glyphs.down, glyphs.left, glyphs.right, glyphs.ellipsis, glyphs.separator];
-        let more = [glyphs.check, glyphs.cross, glyphs.warning, glyphs.info, glyphs.selected, glyphs.marked];
-        let bars = [glyphs.gauge_full, glyphs.gauge_empty, glyphs.scroll_thumb, glyphs.scroll_track];
+        let others = [
+            glyphs.up,
+            glyphs.down,
+            glyphs.left,
+            glyphs.right,
+            glyphs.ellipsis,
+            glyphs.separator,
+        ];
+        let more = [
+            glyphs.check,
+            glyphs.cross,
+            glyphs.warning,
+            glyphs.info,
+            glyphs.selected,
+            glyphs.marked,
+        ];
+        let bars = [
+            glyphs.gauge_full,
+            glyphs.gauge_empty,
+            glyphs.scroll_thumb,
+            glyphs.scroll_track,
+        ];
         let all = signs.iter().chain(&others).chain(&more).chain(&bars);
         for sign in all.chain(&glyphs.levels).chain(glyphs.spinner) {
             assert_eq!(sign.width(), 1, "{sign:?}");
@@ -239,11 +292,20 @@ fn signs_are_one_column_wide_and_states_differ() {
 #[test]
 fn signs_are_those_that_the_terminal_has() {
     let of = |variables: &[(&str, &str)]| Glyphs::detect(&environment(variables));
-    assert_eq!(of(&[("LANG", "de_DE.UTF-8"), ("TERM", "xterm")]), &glyphs::UNICODE);
-    assert_eq!(of(&[("LANG", "C.utf8"), ("TERM", "linux")]), &glyphs::CONSOLE);
+    assert_eq!(
+        of(&[("LANG", "de_DE.UTF-8"), ("TERM", "xterm")]),
+        &glyphs::UNICODE
+    );
+    assert_eq!(
+        of(&[("LANG", "C.utf8"), ("TERM", "linux")]),
+        &glyphs::CONSOLE
+    );
     assert_eq!(of(&[("TERM", "xterm")]), &glyphs::ASCII);
     assert_eq!(of(&[("LANG", "C.UTF-8"), ("LC_ALL", "C")]), &glyphs::ASCII);
-    assert_eq!(of(&[("LANG", "C"), ("LC_CTYPE", "C.UTF-8"), ("LC_ALL", "")]), &glyphs::UNICODE);
+    assert_eq!(
+        of(&[("LANG", "C"), ("LC_CTYPE", "C.UTF-8"), ("LC_ALL", "")]),
+        &glyphs::UNICODE
+    );
 }
 
 #[test]
