@@ -2,5 +2,7 @@
 
 mod log;
 mod pane;
+#[cfg(test)]
+mod shots;
 mod terminal;
 mod theme;
