@@ -16,7 +16,7 @@ mod progress;
 mod quickstart;
 mod report;
 mod service;
-mod setup;
+pub(crate) mod setup;
 mod shell;
 mod terminal;
 mod usage;

@@ -9,7 +9,7 @@ pub(crate) mod tasks;
 pub(crate) mod toasts;
 pub(crate) mod world;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use ratatui::layout::Position;
 use crate::tui::action::{Action, On};
 use crate::tui::keymap::Keymap;
 use crate::tui::list::identity;
-use crate::tui::pane::Workspace;
+use crate::tui::pane::{PATIENCE, Workspace};
 use crate::tui::popup::Popup;
 use crate::tui::settings::Settings;
 use crate::tui::theme::Theme;
@@ -30,6 +30,9 @@ use samples::Samples;
 use tasks::Tasks;
 use toasts::{Toast, Toasts};
 use world::World;
+
+/// How long a frame of the spinner stays.
+const SPINNER: Duration = Duration::from_millis(120);
 
 /// The model.
 #[derive(Debug)]
@@ -120,6 +123,27 @@ impl Model {
         self.toasts.say(toast, self.clock.now, self.clock.instant);
     }
 
+    /// When something changes on the screen though nothing happens: a message goes, a spinner turns, the keys that may
+    /// follow are shown.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let spinner = self.moves().then(|| self.clock.instant + SPINNER);
+        let prefix = self.workspace.pending_prefix().map(|since| since + PATIENCE);
+        let prefix = prefix.filter(|when| *when > self.clock.instant);
+        [self.toasts.deadline(), spinner, prefix].into_iter().flatten().min()
+    }
+
+    /// Whether something turns on the screen while it is waited for.
+    pub(crate) fn moves(&self) -> bool {
+        !self.tasks.running.is_empty() || self.workspace.spins()
+    }
+
+    /// The frame of the spinner now.
+    pub(crate) fn spinner(&self) -> &'static str {
+        let frames = self.theme.glyphs().spinner;
+        let frame = self.clock.now.as_millisecond() / SPINNER.as_millis() as i64;
+        frames[frame.rem_euclid(frames.len() as i64) as usize]
+    }
+
     /// The key of an action, as a user reads it; the palette's where it has none.
     pub(crate) fn shown(&self, action: Action) -> String {
         let glyphs = self.theme.glyphs();
@@ -135,4 +159,20 @@ pub(crate) struct Clock {
     pub(crate) zone: TimeZone,
     /// For what moves, and for deadlines.
     pub(crate) instant: Instant,
+}
+
+impl Clock {
+    pub(crate) fn now() -> Clock {
+        Clock {
+            now: Timestamp::now(),
+            zone: TimeZone::system(),
+            instant: Instant::now(),
+        }
+    }
+
+    /// Reads the time anew.
+    pub(crate) fn tick(&mut self) {
+        self.now = Timestamp::now();
+        self.instant = Instant::now();
+    }
 }

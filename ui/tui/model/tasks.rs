@@ -26,7 +26,7 @@ pub(crate) struct Running {
 pub(crate) struct Tasks {
     next: TaskId,
     pub(crate) running: Vec<Running>,
-    /// What would undo the last one that can be undone, and its title.
+    /// What would take the last one back, if anything would.
     pub(crate) undo: Option<Task>,
     /// The command that does what was done last.
     pub(crate) last_command: Option<String>,
@@ -77,8 +77,8 @@ impl Tasks {
     pub(crate) fn end(&mut self, id: TaskId, outcome: &Outcome) -> Option<Running> {
         let at = self.running.iter().position(|running| running.id == id)?;
         let ended = self.running.remove(at);
-        if let Outcome::Well { .. } = outcome {
-            self.undo = ended.task.opposite();
+        if let Outcome::Well { undo, .. } = outcome {
+            self.undo = undo.as_deref().cloned();
         }
         Some(ended)
     }

@@ -1,4 +1,18 @@
 //! Tasks: what takes time and changes something, done on the engine beside the screen.
+//!
+//! ```text
+//! form, question, key ──► Task ──► run (engine, live progress) ──► News ──► toast, undo
+//!                          │
+//!                          └──► words: what it is called; command: what one would type instead
+//! ```
+
+mod command;
+mod run;
+#[cfg(test)]
+mod tests;
+mod thing;
+mod undo;
+mod words;
 
 use std::path::PathBuf;
 
@@ -7,34 +21,80 @@ use sistemo::machine::Request;
 use sistemo::value::{ByteSize, Name, PortMapping};
 use sistemo::volume::Attachment;
 
+pub(crate) use command::typed;
+pub(crate) use run::run;
+pub(crate) use thing::Thing;
+
 /// The number of a task, in the order in which they were begun.
 pub(crate) type TaskId = u64;
 
-/// Something to do. Machines, volumes, images and networks are meant by their identifiers or names.
+/// Something to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Task {
     Setup,
     Deploy(Box<Request>),
-    Start(String),
-    Stop { machine: String, force: bool },
-    Restart(String),
-    Delete { machine: String, keep_storage: bool },
-    Rename { machine: String, new: Name },
-    Expose { machine: String, port: PortMapping },
-    Unexpose { machine: String, port: PortMapping },
-    Attach { machine: String, attachment: Attachment },
-    Detach { machine: String, volume: String },
-    CreateVolume { name: Option<Name>, size: ByteSize },
-    ResizeVolume { volume: String, size: ByteSize },
-    RenameVolume { volume: String, new: Name },
-    DeleteVolume(String),
-    CreateNetwork { name: Name, subnet: Option<Ipv4Net> },
+    Start(Thing),
+    Stop {
+        machine: Thing,
+        force: bool,
+    },
+    Restart(Thing),
+    Delete {
+        machine: Thing,
+        keep_storage: bool,
+    },
+    Rename {
+        machine: Thing,
+        new: Name,
+    },
+    Expose {
+        machine: Thing,
+        port: PortMapping,
+    },
+    Unexpose {
+        machine: Thing,
+        port: PortMapping,
+    },
+    Attach {
+        machine: Thing,
+        attachment: Attachment,
+    },
+    Detach {
+        machine: Thing,
+        volume: Thing,
+    },
+    CreateVolume {
+        name: Option<Name>,
+        size: ByteSize,
+    },
+    ResizeVolume {
+        volume: Thing,
+        size: ByteSize,
+    },
+    RenameVolume {
+        volume: Thing,
+        new: Name,
+    },
+    DeleteVolume(Thing),
+    CreateNetwork {
+        name: Name,
+        subnet: Option<Ipv4Net>,
+    },
     DeleteNetwork(String),
     Pull(String),
-    Build { reference: String, name: Option<String> },
-    BuildDockerfile { folder: PathBuf, file: Option<PathBuf>, name: Option<String> },
-    DeleteImage(String),
-    Prune { all: bool },
+    Build {
+        reference: String,
+        name: Option<String>,
+    },
+    BuildDockerfile {
+        folder: PathBuf,
+        file: Option<PathBuf>,
+        name: Option<String>,
+    },
+    DeleteImage(Thing),
+    Prune {
+        all: bool,
+    },
 }
 
 /// How a task goes.
@@ -47,8 +107,17 @@ pub(crate) enum News {
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
-    /// Well; what to say of it, and the name of what it made or changed.
-    Well { says: String, made: Option<String> },
+    /// Well.
+    Well {
+        /// What to say of it.
+        says: String,
+        /// What could be done next.
+        hint: Option<String>,
+        /// The name of what it made or changed.
+        made: Option<String>,
+        /// What takes it back, where anything does.
+        undo: Option<Box<Task>>,
+    },
     Failed(Failure),
     /// Taken back by the user.
     Cancelled,
@@ -60,4 +129,44 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     pub(crate) detail: Option<String>,
+}
+
+impl From<&sistemo::error::Error> for Failure {
+    fn from(error: &sistemo::error::Error) -> Self {
+        Failure {
+            message: error.report(),
+            hint: error.hint(),
+            detail: error.detail(),
+        }
+    }
+}
+
+impl Task {
+    /// The identifier, or else the name, of the thing that it is about, when that is there already.
+    pub(crate) fn target(&self) -> Option<&str> {
+        match self {
+            Task::Setup
+            | Task::Deploy(_)
+            | Task::CreateVolume { .. }
+            | Task::CreateNetwork { .. }
+            | Task::Pull(_)
+            | Task::Build { .. }
+            | Task::BuildDockerfile { .. }
+            | Task::Prune { .. } => None,
+            Task::Start(machine)
+            | Task::Stop { machine, .. }
+            | Task::Restart(machine)
+            | Task::Delete { machine, .. }
+            | Task::Rename { machine, .. }
+            | Task::Expose { machine, .. }
+            | Task::Unexpose { machine, .. }
+            | Task::Attach { machine, .. }
+            | Task::Detach { machine, .. } => Some(machine.key()),
+            Task::ResizeVolume { volume, .. }
+            | Task::RenameVolume { volume, .. }
+            | Task::DeleteVolume(volume) => Some(volume.key()),
+            Task::DeleteNetwork(name) => Some(name),
+            Task::DeleteImage(image) => Some(image.key()),
+        }
+    }
 }

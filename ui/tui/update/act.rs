@@ -227,7 +227,7 @@ pub(super) fn to_view(model: &mut Model, view: View) -> Vec<Effect> {
         effects.extend(panes::enter(model));
     } else {
         if model.place.view == View::Panes {
-            panes::leave(model);
+            effects.extend(panes::hide(model));
         }
         if model.place.view == view {
             model.place.detail = None;

@@ -5,7 +5,6 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::{act, log, panes, steps};
-use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Found;
 use crate::tui::model::Model;
@@ -30,6 +29,11 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if let Some(effects) = log::input(model, key) {
         return effects;
     }
+    in_keymap(model, key)
+}
+
+/// Looks a key up, behind those that were typed before it.
+pub(super) fn in_keymap(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.pending.push(key);
     match model.keymap.find(&model.pending, &model.contexts()) {
         Found::Action(action) => {
@@ -41,7 +45,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             // A key that leads nowhere behind others may mean something by itself.
             let alone = model.pending.len() == 1;
             model.pending.clear();
-            if alone { Vec::new() } else { self::key(model, key) }
+            if alone { Vec::new() } else { in_keymap(model, key) }
         }
     }
 }
@@ -108,9 +112,4 @@ fn filter(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 pub(super) fn begin_filter(model: &mut Model) {
     let list = model.lists.of(model.place.view);
     list.input = Some(Input::new(list.filter.text.clone()));
-}
-
-/// Whether an action is one that ends what is typed and closes what is open.
-pub(super) fn leaves(action: Action) -> bool {
-    matches!(action, Action::Back | Action::Quit)
 }

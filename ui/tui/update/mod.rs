@@ -18,6 +18,7 @@ use crate::tui::list;
 use crate::tui::message::Message;
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
+use crate::tui::model::toasts::{Kind, Toast};
 use crate::tui::view;
 
 /// Changes the model by what happened, and says what is to be done.
@@ -38,18 +39,25 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Host(host) => arrive::host(model, host),
         Message::Task(id, news) => arrive::task(model, id, news),
+        Message::Remarks(remarks) => {
+            for remark in remarks {
+                model.say(Toast::new(Kind::Warning, remark));
+            }
+            Vec::new()
+        }
         Message::Panes => panes::news(model),
         Message::Log => log::news(model),
         Message::Time => Vec::new(),
         Message::Continued => vec![Effect::Redraw],
         Message::Ended => vec![Effect::Remember, Effect::Quit],
     };
-    settle(model);
+    let mut effects = effects;
+    effects.extend(settle(model));
     effects
 }
 
 /// Puts in order what hangs on other things: rows on filters, places on sizes.
-fn settle(model: &mut Model) {
+fn settle(model: &mut Model) -> Vec<Effect> {
     model.toasts.pass(model.clock.instant);
     let (columns, rows) = model.size;
     let area = Rect::new(0, 0, columns, rows);
@@ -69,11 +77,12 @@ fn settle(model: &mut Model) {
             detail.line = detail.line.min(last);
         }
     }
-    log::settle(model);
-    panes::settle(model, body);
+    let mut effects = log::settle(model);
+    effects.extend(panes::settle(model, body));
     let mut popups = std::mem::take(&mut model.popups);
     for popup in &mut popups {
         popup.refresh(model);
     }
     model.popups = popups;
+    effects
 }

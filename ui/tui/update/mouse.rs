@@ -39,7 +39,7 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
         };
     }
     if model.place.view == View::Panes {
-        return panes::mouse(model, event, areas.body);
+        return panes::mouse(model, event);
     }
     if !areas.body.contains(at) || model.place.first_run {
         return Vec::new();

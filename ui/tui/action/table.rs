@@ -1,138 +1,35 @@
-//! Everything that can be done, in one table: keys, help, bottom bar, palette and mouse all come from it.
+//! The table of all actions.
 
-use std::ops::BitOr;
+use std::sync::LazyLock;
 
-use crate::tui::log::LogAction;
-use crate::tui::pane::PaneAction;
+use super::{Action, On, Spec};
+use crate::tui::log::LOG_ACTIONS;
+use crate::tui::pane::PANE_ACTIONS;
 
-/// Something that a user can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    // Finding one's way.
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    HalfUp,
-    HalfDown,
-    Top,
-    Bottom,
-    Left,
-    Right,
-    Open,
-    Back,
-    NextView,
-    PreviousView,
-    Machines,
-    Volumes,
-    Images,
-    Networks,
-    History,
-    Panes,
-    Filter,
-    Sort,
-    SortReverse,
-    Mark,
-    MarkRange,
-    MarkAll,
-    Menu,
-    Palette,
-    Help,
-    Messages,
-    Theme,
-    Mouse,
-    Copy,
-    CopyCommand,
-    Undo,
-    Cancel,
-    Suspend,
-    Redraw,
-    Quit,
-    // Machines.
-    Deploy,
-    Shell,
-    ShellBeside,
-    BootLog,
-    Start,
-    Stop,
-    ForceStop,
-    Restart,
-    Delete,
-    Rename,
-    Expose,
-    Unexpose,
-    Attach,
-    Detach,
-    // Other things.
-    Create,
-    Resize,
-    Pull,
-    Build,
-    Prune,
-    Setup,
-    // Parts with actions of their own.
-    Log(LogAction),
-    Pane(PaneAction),
-}
-
-/// Where an action can be done: a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct On(u16);
-
-impl On {
-    pub(crate) const MACHINES: On = On(1);
-    pub(crate) const VOLUMES: On = On(1 << 1);
-    pub(crate) const IMAGES: On = On(1 << 2);
-    pub(crate) const NETWORKS: On = On(1 << 3);
-    pub(crate) const HISTORY: On = On(1 << 4);
-    /// A machine's own screen.
-    pub(crate) const DETAIL: On = On(1 << 5);
-    /// The boot log, as a tab of a machine's screen.
-    pub(crate) const LOG: On = On(1 << 6);
-    /// Behind the prefix, in the panes.
-    pub(crate) const PANES: On = On(1 << 7);
-    /// The screen of a computer that is not set up.
-    pub(crate) const FIRST_RUN: On = On(1 << 8);
-    /// Every list.
-    pub(crate) const LISTS: On = On(0b1_1111);
-    /// One machine, or several marked ones.
-    pub(crate) const OF_MACHINES: On = On(1 | 1 << 5 | 1 << 6);
-    /// Wherever keys are not for a guest.
-    pub(crate) const ANYWHERE: On = On(0b1_0111_1111);
-
-    pub(crate) const fn or(self, other: On) -> On {
-        On(self.0 | other.0)
-    }
-
-    /// Whether the two have a place in common.
-    pub(crate) fn meets(self, other: On) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-impl BitOr for On {
-    type Output = On;
-
-    fn bitor(self, other: On) -> On {
-        self.or(other)
-    }
+/// All of them: those of the screens, of the boot log and of the shells.
+pub(crate) fn specs() -> &'static [Spec] {
+    static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
+        let mut all = OWN.to_vec();
+        for (at, (action, id, title, short, keys)) in LOG_ACTIONS.iter().enumerate() {
+            all.push(spec(Action::Log(*action), id, title, short, keys, On::LOG, weight(at)));
+        }
+        for (at, (action, id, title, short, keys)) in PANE_ACTIONS.iter().enumerate() {
+            all.push(spec(Action::Pane(*action), id, title, short, keys, On::PANES, weight(at)));
+        }
+        all
+    });
+    &ALL
 }
 
 /// What is known of an action.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spec {
-    pub(crate) action: Action,
-    /// Its name in the settings: `machine.stop`.
-    pub(crate) id: &'static str,
-    /// What it does, for help and palette.
-    pub(crate) title: &'static str,
-    /// One or two words for the bottom bar.
-    pub(crate) short: &'static str,
-    /// Its keys unless the settings say otherwise, as crokey writes them; blanks part the keys of a sequence.
-    pub(crate) keys: &'static [&'static str],
-    pub(crate) on: On,
-    /// How much it matters in the bottom bar; 0 for not at all.
-    pub(crate) weight: u8,
+pub(crate) fn spec_of(action: Action) -> Option<&'static Spec> {
+    specs().iter().find(|spec| spec.action == action)
+}
+
+/// How much an action of a part matters, which is that many places from the top of the part's table: more than all that
+/// can be done anywhere.
+fn weight(at: usize) -> u8 {
+    u8::try_from(at * 2).map_or(0, |less| 94_u8.saturating_sub(less))
 }
 
 const fn spec(
@@ -219,7 +116,7 @@ const OWN: &[Spec] = &[
     spec(Action::Images, "view.images", "Images", "images", &["3"], ANY, 0),
     spec(Action::Networks, "view.networks", "Networks", "networks", &["4"], ANY, 0),
     spec(Action::History, "view.history", "History", "history", &["5"], ANY, 0),
-    spec(Action::Panes, "view.panes", "The shells that are open", "shells", &["6", "ctrl-]"], ANY, 45),
+    spec(Action::Panes, "view.panes", "The shells that are open", "shells", &["6", "prefix"], ANY, 45),
     spec(Action::Palette, "palette", "Do anything by its name, or by its command", "palette", &[":", "ctrl-p"], ANY, 57),
     spec(Action::Help, "help", "The keys for here and now", "help", &["?", "f1"], ANY, 95),
     spec(Action::Messages, "messages", "Everything that was said", "messages", &["M"], ANY, 0),

@@ -1,0 +1,194 @@
+//! A pane's shell in a machine: one SSH connection of its own, made anew when the machine is back.
+//!
+//! ```text
+//!            machine runs            shell runs
+//!  Waiting ──────────────▶ Connecting ─────────▶ Live ──▶ Ended (by itself) · Left (by the user)
+//!     ▲                       ▲   │               │ │          │  Enter: Connecting
+//!     │                       │   ▼               ▼ │
+//!     │                       └─ Lost ◀── connection │        Refused: trying again would not help
+//!     └──────────── the machine does not run ◀──────┘
+//! ```
+//!
+//! A task per pane makes all transitions. It puts the output into the emulator as it comes, in slices, so what the guest
+//! says is held nowhere else: a guest that says more than can be taken in is held up by SSH's window. Why a connection
+//! each: a channel that is not read holds up the others of its connection.
+
+mod input;
+mod machine;
+mod output;
+mod screen;
+mod task;
+#[cfg(test)]
+pub(super) mod tests;
+mod transport;
+
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use sistemo::guest::client::Exit;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+pub(crate) use input::TooMuch;
+pub(crate) use machine::{Machine, MachineState};
+pub(crate) use screen::{Notify, Said};
+pub(crate) use transport::Transport;
+
+use super::emulator::Emulator;
+use input::Input;
+use screen::Screen;
+use task::Order;
+
+/// A terminal's size in characters: columns, lines.
+pub(crate) type Size = (u16, u16);
+
+/// How long a size must last before the guest is told: shells write their prompt anew at every change.
+pub(super) const SETTLED: Duration = Duration::from_millis(60);
+
+/// How a pane's shell is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// A shell is being opened.
+    Connecting,
+    /// There is a shell.
+    Live,
+    /// The machine does not run; what it is instead is with the machine.
+    Waiting,
+    /// The connection failed, and is tried again in a while.
+    Lost(String),
+    /// It failed in a way that trying again does not help: what, and the way out.
+    Refused(String, Option<String>),
+    /// The shell has ended.
+    Ended(Exit),
+    /// The user ended it.
+    Left,
+}
+
+/// A shell in a machine, and the terminal that it has.
+pub(crate) struct Session {
+    screen: Arc<Screen>,
+    input: Arc<Input>,
+    machine: watch::Sender<Machine>,
+    size: watch::Sender<Size>,
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// Opens a shell as soon as the machine runs. Must be called within a runtime.
+    pub(crate) fn open(
+        machine: Machine,
+        size: Size,
+        scrollback: usize,
+        transport: Arc<dyn Transport>,
+        notify: Notify,
+    ) -> Session {
+        let screen = Arc::new(Screen::new(size, scrollback, notify));
+        let input = Arc::new(Input::default());
+        let machine = watch::Sender::new(machine);
+        let size = watch::Sender::new(size);
+        let (orders, ordered) = mpsc::channel(4);
+        let task = task::Task {
+            screen: screen.clone(),
+            input: input.clone(),
+            machine: machine.subscribe(),
+            size: size.subscribe(),
+            orders: ordered,
+            transport,
+            used: false,
+        };
+        Session {
+            screen,
+            input,
+            machine,
+            size,
+            orders,
+            task: tokio::spawn(task.run()),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.screen.state()
+    }
+
+    /// The terminal. Hold it for a moment only: the guest's output waits meanwhile.
+    pub(crate) fn emulator(&self) -> MutexGuard<'_, Emulator> {
+        self.screen.emulator()
+    }
+
+    /// The machine as it was last heard of.
+    pub(crate) fn machine(&self) -> Machine {
+        self.machine.borrow().clone()
+    }
+
+    /// Tells what has become of the machine.
+    pub(crate) fn machine_is(&self, machine: &Machine) {
+        self.machine.send_if_modified(|known| {
+            let changed = known != machine;
+            if changed {
+                known.clone_from(machine);
+            }
+            changed
+        });
+    }
+
+    /// Sends what was typed. It is dropped when there is no shell to take it, or the guest takes nothing any more.
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        if self.takes_keys() {
+            self.input.typed(bytes);
+        }
+    }
+
+    /// Sends a paste, in pieces.
+    pub(crate) fn paste(&self, bytes: Vec<u8>) -> Result<(), TooMuch> {
+        match self.takes_keys() {
+            true => self.input.paste(bytes),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether what is typed goes to a shell, now or as soon as it is there.
+    pub(crate) fn takes_keys(&self) -> bool {
+        matches!(self.state(), State::Live | State::Connecting)
+    }
+
+    /// Gives the terminal another size. The guest is told when it lasts.
+    pub(crate) fn resize(&self, size: Size) {
+        let changed = self.size.send_if_modified(|known| {
+            let changed = *known != size;
+            *known = size;
+            changed
+        });
+        if changed {
+            self.emulator().resize(size.0, size.1);
+        }
+    }
+
+    /// Whether anybody sees the terminal. What changes unseen is not told.
+    pub(crate) fn set_seen(&self, seen: bool) {
+        self.screen.set_seen(seen);
+    }
+
+    /// What the guest has said to its user since this was asked last.
+    pub(crate) fn take_said(&self) -> Said {
+        self.screen.take_said()
+    }
+
+    /// Begins a new shell; one that lives is ended.
+    pub(crate) fn reconnect(&self) {
+        // An order that does not fit is one more of those that are there.
+        let _ = self.orders.try_send(Order::Connect);
+    }
+
+    /// Ends the shell.
+    pub(crate) fn leave(&self) {
+        let _ = self.orders.try_send(Order::Leave);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // With the task goes the connection, and with that the shell.
+        self.task.abort();
+    }
+}

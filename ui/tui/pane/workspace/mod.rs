@@ -1,0 +1,444 @@
+//! The workspace: shells in machines, in tabs and splits. Its parts: what is typed (`keys`), copy mode (`copy`), the mouse
+//! (`mouse`), what can be done (`act`); it is drawn by `view`.
+//!
+//! It asks its owner for what it cannot do itself by [`Request`]s. Panes go on while nobody looks at them.
+
+mod act;
+mod copy;
+mod keys;
+mod mouse;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ratatui::layout::Rect;
+use tui_input::Input;
+
+use super::action::{Keys, PaneAction, Place};
+use super::layout::{Layout, PaneId};
+use super::session::{Machine, MachineState, Notify, Session, State, Transport};
+
+pub(super) use copy::Copy;
+use mouse::Hand;
+
+/// After so long a wait for the key behind the prefix, what it may be is shown.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
+
+/// What the owner is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Show the lists again. Shells go on.
+    Leave,
+    /// Ring the user's bell.
+    Bell,
+    /// Put text into the clipboard.
+    Copy(String),
+    /// Tell the user.
+    Say(String),
+    /// Ask the user for a machine, and call [`Workspace::open`] with it and the place.
+    Choose(Place),
+    /// Start a machine, by its id.
+    Start(String),
+    Palette,
+    Help,
+    /// Write down [`Workspace::to_saved`](super::saved).
+    Remember,
+}
+
+/// What keys mean now.
+#[derive(Debug, Default)]
+pub(super) enum Mode {
+    /// They go to the guest.
+    #[default]
+    Typing,
+    /// The prefix was pressed, at this time.
+    Prefix(Instant),
+    Copy(Copy),
+    Resize,
+    /// The tab's new name is being typed.
+    Rename(Input),
+    /// What is asked about before it is done.
+    Confirm(PaneAction),
+}
+
+/// What a bar says of how keys are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typing {
+    /// They go to a guest.
+    Guest,
+    /// They go to all guests of the tab.
+    Broadcast,
+    /// There is no shell to take them.
+    Nobody,
+    Prefix,
+    Copy,
+    Resize,
+    /// A line is being typed, or a question waits.
+    Asked,
+}
+
+/// One pane.
+pub(super) struct Pane {
+    pub machine: Machine,
+    /// From when it is first seen on.
+    pub session: Option<Session>,
+    /// Whether a bell has rung that nobody saw.
+    pub bell: bool,
+    /// Whether the guest was told that it has the keys.
+    focused: bool,
+}
+
+/// Shells in machines.
+pub(crate) struct Workspace {
+    transport: Arc<dyn Transport>,
+    notify: Notify,
+    /// Lines that panes keep of what has scrolled away.
+    scrollback: usize,
+    pub(super) layout: Layout,
+    pub(super) panes: BTreeMap<PaneId, Pane>,
+    next: u32,
+    pub(super) mode: Mode,
+    keys: Keys,
+    /// What was copied last.
+    copied: Option<String>,
+    hand: Hand,
+    area: Rect,
+    /// Whether the workspace is what the user sees, and whether the terminal has the user's attention.
+    shown: bool,
+    attended: bool,
+    requests: Vec<Request>,
+    /// The layout that was to be remembered last.
+    remembered: Layout,
+}
+
+impl Workspace {
+    pub(crate) fn new(transport: Arc<dyn Transport>, notify: Notify, scrollback: usize) -> Self {
+        Workspace {
+            transport,
+            notify,
+            scrollback,
+            layout: Layout::default(),
+            panes: BTreeMap::new(),
+            next: 0,
+            mode: Mode::Typing,
+            keys: Keys::default(),
+            copied: None,
+            hand: Hand::default(),
+            area: Rect::ZERO,
+            shown: false,
+            attended: true,
+            requests: Vec::new(),
+            remembered: Layout::default(),
+        }
+    }
+
+    /// Gives the prefix and its keys other meanings.
+    pub(crate) fn bind(&mut self, keys: Keys) {
+        self.keys = keys;
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Whether there is no pane.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.panes.is_empty()
+    }
+
+    /// How many panes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// Whether a bell has rung that nobody saw.
+    pub(crate) fn has_alert(&self) -> bool {
+        self.panes.values().any(|pane| pane.bell)
+    }
+
+    /// Names of the machines with shells that would end with the console, once for each shell.
+    pub(crate) fn live_panes(&self) -> Vec<String> {
+        let live = |pane: &&Pane| pane.state() == State::Live;
+        let live = self.panes.values().filter(live);
+        live.map(|pane| pane.machine.name.clone()).collect()
+    }
+
+    /// A pane in this machine, the focused one before others.
+    pub(crate) fn pane_in(&self, machine: &str) -> Option<PaneId> {
+        let is_in = |id: &PaneId| {
+            self.panes
+                .get(id)
+                .is_some_and(|pane| pane.machine.id == machine)
+        };
+        let focused = self.layout.focus().filter(is_in);
+        focused.or_else(|| self.layout.panes().into_iter().find(is_in))
+    }
+
+    /// The machine of the pane that has the keys.
+    pub(crate) fn machine(&self) -> Option<&Machine> {
+        self.focused().map(|pane| &pane.machine)
+    }
+
+    /// How keys are taken now.
+    pub(crate) fn typing(&self) -> Typing {
+        match &self.mode {
+            Mode::Typing => match self.layout.tab() {
+                Some(tab) if tab.broadcast => Typing::Broadcast,
+                _ if self.focused().is_some_and(Pane::takes_keys) => Typing::Guest,
+                _ => Typing::Nobody,
+            },
+            Mode::Prefix(_) => Typing::Prefix,
+            Mode::Copy(_) => Typing::Copy,
+            Mode::Resize => Typing::Resize,
+            Mode::Rename(_) | Mode::Confirm(_) => Typing::Asked,
+        }
+    }
+
+    /// Since when the key behind the prefix is waited for. After [`PATIENCE`] the owner shows what it may be.
+    pub(crate) fn pending_prefix(&self) -> Option<Instant> {
+        match self.mode {
+            Mode::Prefix(since) => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Whether something that is seen waits, so that the spinner turns.
+    pub(crate) fn spins(&self) -> bool {
+        let placed = self.layout.placed(self.body());
+        let waits = |pane: &Pane| match pane.state() {
+            State::Connecting => true,
+            State::Waiting => matches!(
+                pane.machine.state,
+                MachineState::Starting | MachineState::Running
+            ),
+            _ => false,
+        };
+        let mut seen = placed.panes.iter().filter_map(|(id, _)| self.panes.get(id));
+        self.shown && seen.any(waits)
+    }
+
+    /// Opens a shell in a machine. Its pane gets the keys.
+    pub(crate) fn open(&mut self, machine: Machine, place: Place) -> Vec<Request> {
+        self.add(machine, place);
+        self.settle()
+    }
+
+    pub(super) fn add(&mut self, machine: Machine, place: Place) {
+        let id = self.fresh_id();
+        let body = self.body();
+        let put = match place {
+            Place::Tab => {
+                self.layout.open_tab(id);
+                Ok(())
+            }
+            Place::Split(axis) => self.layout.split(id, axis, body),
+        };
+        match put {
+            Ok(()) => {
+                self.panes.insert(id, Pane::new(machine));
+                self.set_mode(Mode::Typing);
+            }
+            Err(no_room) => self.say(no_room.to_string()),
+        }
+    }
+
+    pub(super) fn fresh_id(&mut self) -> PaneId {
+        self.next += 1;
+        PaneId(self.next)
+    }
+
+    /// Gives a pane the keys.
+    pub(crate) fn go_to(&mut self, pane: PaneId) -> Vec<Request> {
+        self.focus_on(pane);
+        self.settle()
+    }
+
+    /// Says whether the workspace is what the user sees.
+    pub(crate) fn show(&mut self, shown: bool) -> Vec<Request> {
+        self.shown = shown;
+        if !shown {
+            self.set_mode(Mode::Typing);
+        }
+        self.settle()
+    }
+
+    /// Says whether the user's terminal has the keys of the desktop.
+    pub(crate) fn attend(&mut self, attended: bool) -> Vec<Request> {
+        self.attended = attended;
+        self.settle()
+    }
+
+    /// Gives the workspace its place on the screen.
+    pub(crate) fn resize(&mut self, area: Rect) -> Vec<Request> {
+        self.area = area;
+        self.settle()
+    }
+
+    /// Tells what machines there are: all of them.
+    pub(crate) fn machines(&mut self, machines: &[Machine]) -> Vec<Request> {
+        for pane in self.panes.values_mut() {
+            let known = machines.iter().find(|known| known.id == pane.machine.id);
+            let now = known
+                .cloned()
+                .unwrap_or_else(|| pane.machine.clone().gone());
+            pane.machine = now;
+            if let Some(session) = &pane.session {
+                session.machine_is(&pane.machine);
+            }
+        }
+        self.settle()
+    }
+
+    /// Takes up what guests have said, and what has become of shells; to be called when notified.
+    pub(crate) fn news(&mut self) -> Vec<Request> {
+        let seen = match self.shown {
+            true => self.layout.tab().map(|tab| tab.panes()).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        for (id, pane) in &mut self.panes {
+            let Some(said) = pane.session.as_ref().map(Session::take_said) else {
+                continue;
+            };
+            if said.bell {
+                pane.bell = !seen.contains(id);
+                self.requests.push(Request::Bell);
+            }
+            if let Some(text) = said.copied {
+                let (name, count) = (&pane.machine.name, text.chars().count());
+                let said = format!("{name} has put {count} characters into the clipboard");
+                self.requests.push(Request::Copy(text));
+                self.requests.push(Request::Say(said));
+            }
+        }
+        self.requests.dedup();
+        self.settle()
+    }
+
+    /// The pane that has the keys.
+    pub(super) fn focused(&self) -> Option<&Pane> {
+        self.panes.get(&self.layout.focus()?)
+    }
+
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.focused()?.session.as_ref()
+    }
+
+    /// Where panes are: below the line of tabs, if there is one.
+    pub(super) fn body(&self) -> Rect {
+        let [_, body] = self.parts(self.area);
+        body
+    }
+
+    /// The line of tabs, and the rest. One tab without a name needs no line.
+    pub(super) fn parts(&self, area: Rect) -> [Rect; 2] {
+        let named = |tab: &super::layout::Tab| tab.title.is_some();
+        let tabs = self.layout.tabs();
+        let line = u16::from(tabs.len() > 1 || tabs.iter().any(named)).min(area.height);
+        let top = Rect {
+            height: line,
+            ..area
+        };
+        let rest = Rect {
+            y: area.y + line,
+            height: area.height - line,
+            ..area
+        };
+        [top, rest]
+    }
+
+    fn say(&mut self, text: impl Into<String>) {
+        self.requests.push(Request::Say(text.into()));
+    }
+
+    fn focus_on(&mut self, pane: PaneId) {
+        if self.layout.focus() != Some(pane) {
+            self.set_mode(Mode::Typing);
+        }
+        self.layout.focus_on(pane);
+    }
+
+    /// Changes what keys mean. Copy mode is left properly.
+    fn set_mode(&mut self, mode: Mode) {
+        if let Mode::Copy(copy) = std::mem::replace(&mut self.mode, mode)
+            && let Some(session) = self
+                .panes
+                .get(&copy.pane)
+                .and_then(|pane| pane.session.as_ref())
+        {
+            session.emulator().leave_copy_mode();
+        }
+    }
+
+    /// Makes everything agree with the layout: sizes, who is seen, who has the keys. Gives what is to be asked for.
+    fn settle(&mut self) -> Vec<Request> {
+        let placed = self.layout.placed(self.body());
+        let focus = self.layout.focus();
+        for (id, pane) in &mut self.panes {
+            let place = placed
+                .of(*id)
+                .map(content)
+                .filter(|place| !place.is_empty());
+            let seen = self.shown && place.is_some();
+            if let Some(place) = place.filter(|_| self.shown) {
+                let size = (place.width, place.height);
+                match &pane.session {
+                    Some(session) => session.resize(size),
+                    None => {
+                        let (transport, notify) = (self.transport.clone(), self.notify.clone());
+                        let machine = pane.machine.clone();
+                        let session =
+                            Session::open(machine, size, self.scrollback, transport, notify);
+                        pane.session = Some(session);
+                    }
+                }
+            }
+            if let Some(session) = &pane.session {
+                session.set_seen(seen);
+                let focused = seen && self.attended && focus == Some(*id);
+                if focused != std::mem::replace(&mut pane.focused, focused) {
+                    let told = session.emulator().focus(focused);
+                    session.send(&told);
+                }
+            }
+            pane.bell &= !seen;
+        }
+        if !self.hand.drags() && self.layout != self.remembered {
+            self.remembered = self.layout.clone();
+            self.requests.push(Request::Remember);
+        }
+        std::mem::take(&mut self.requests)
+    }
+}
+
+impl Pane {
+    pub(super) fn new(machine: Machine) -> Pane {
+        Pane {
+            machine,
+            session: None,
+            bell: false,
+            focused: false,
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        let state = self.session.as_ref().map(Session::state);
+        state.unwrap_or(State::Waiting)
+    }
+
+    fn takes_keys(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::takes_keys)
+    }
+}
+
+/// What a pane's place leaves for its terminal: all but the title line.
+pub(super) fn content(place: Rect) -> Rect {
+    let title = place.height.min(1);
+    Rect {
+        y: place.y + title,
+        height: place.height - title,
+        ..place
+    }
+}
