@@ -9,8 +9,8 @@ use crate::tui::model::Model;
 use crate::tui::model::logs::OpenLog;
 use crate::tui::model::place::Tab;
 use crate::tui::model::toasts::{Kind, Toast};
-use crate::tui::observe;
 use crate::tui::popup;
+use crate::tui::task::Failure;
 use crate::tui::view;
 
 /// Opens the log of the machine whose screen is open.
@@ -28,7 +28,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     let name = machine.name.clone();
     let opened = (model.logs.open)(&id, false).and_then(|console| {
         let view = LogView::new(&name, console, false, model.logs.notify.clone());
-        view.map_err(|error| observe::failure(error.into()))
+        view.map_err(|error| Failure::from(&sistemo::error::Error::from(error)))
     });
     match opened {
         Ok(mut view) => {
@@ -161,7 +161,7 @@ fn reopen(model: &mut Model, previous: bool) {
     let console = (model.logs.open)(&open.machine, previous);
     let opened = console.and_then(|console| {
         let opened = open.view.open(console, previous, size);
-        opened.map_err(|error| observe::failure(error.into()))
+        opened.map_err(|error| Failure::from(&sistemo::error::Error::from(error)))
     });
     if let Err(failure) = opened {
         model.say(super::arrive::toast_of(failure));
