@@ -129,6 +129,10 @@ impl Found {
                     }
                 }
             }
+            "theme" => {
+                let hint = "it stands above all tables, at the beginning of the file".into();
+                return Err(Bad("theme is no setting of [console]".into(), hint));
+            }
             _ => return Err(unknown("setting", "console", key, &SETTINGS)),
         }
         Ok(())

@@ -14,7 +14,7 @@ use ratatui::widgets::Widget;
 use sistemo::machine::Machine;
 
 use super::text::harmless;
-use super::{status, tasks};
+use super::{looks, status, tasks};
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, Tab};
 
@@ -100,7 +100,7 @@ fn draw_title(model: &Model, machine: &Machine, area: Rect, buffer: &mut Buffer)
 
 fn draw_log(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     match &model.log {
-        Some(open) => open.view.draw(&model.log_look(), area, buffer),
+        Some(open) => open.view.draw(&looks::log(model), area, buffer),
         None => {
             let why = model.log_trouble.as_deref().unwrap_or("opening the boot log");
             let line = Line::styled(format!(" {}", harmless(why)), model.theme.style("text.dim"));

@@ -6,6 +6,7 @@ mod empty;
 mod first_run;
 mod header;
 mod layout;
+pub(crate) mod looks;
 pub(crate) mod spark;
 pub(crate) mod status;
 mod table;
@@ -18,6 +19,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
+use crate::tui::pane::{CursorPlace, Shape};
 
 pub(crate) use detail::{lines as detail_lines, parts as detail_parts, tab_at};
 pub(crate) use layout::{areas, view_at};
@@ -31,7 +33,7 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
     if model.place.first_run {
         first_run::draw(model, parts.body, buffer);
     } else if model.place.view == View::Panes {
-        cursor = model.workspace.draw(model.pane_look(), parts.body, buffer);
+        cursor = model.workspace.draw(parts.body, buffer, &looks::panes(model)).map(Cursor::of_guest);
     } else if model.place.detail.is_some() {
         cursor = detail::draw(model, parts.body, buffer).map(Cursor::bar);
     } else {
@@ -58,6 +60,17 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// The cursor of a guest.
+    fn of_guest(place: CursorPlace) -> Cursor {
+        use crossterm::cursor::SetCursorStyle;
+        let shape = match place.shape {
+            Shape::Block => SetCursorStyle::SteadyBlock,
+            Shape::Underline => SetCursorStyle::SteadyUnderScore,
+            Shape::Bar => SetCursorStyle::SteadyBar,
+        };
+        Cursor { at: place.at, shape }
+    }
+
     /// The cursor of a field in which one types.
     pub(crate) fn bar(at: Position) -> Cursor {
         Cursor {

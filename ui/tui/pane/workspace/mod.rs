@@ -149,6 +149,16 @@ impl Workspace {
         self.panes.is_empty()
     }
 
+    /// How many panes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// Whether a bell has rung that nobody saw.
+    pub(crate) fn has_alert(&self) -> bool {
+        self.panes.values().any(|pane| pane.bell)
+    }
+
     /// Names of the machines with shells that would end with the console, once for each shell.
     pub(crate) fn live_panes(&self) -> Vec<String> {
         let live = |pane: &&Pane| pane.state() == State::Live;

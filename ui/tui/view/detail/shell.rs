@@ -8,10 +8,11 @@ use sistemo::store::machines::Status;
 
 use crate::tui::action::Action;
 use crate::tui::model::Model;
+use crate::tui::view::looks;
 
 pub(super) fn draw(model: &Model, machine: &Machine, area: Rect, buffer: &mut Buffer) {
     let key = model.shown(Action::Shell);
-    if model.workspace.preview(&machine.id, model.pane_look(), area, buffer) {
+    if model.workspace.preview(&machine.id, &looks::panes(model), area, buffer) {
         return;
     }
     let says = match machine.status {
