@@ -21,6 +21,8 @@ mod remembered;
 mod run;
 mod screen;
 mod settings;
+#[cfg(test)]
+mod shots;
 mod task;
 mod terminal;
 mod theme;
