@@ -41,6 +41,7 @@ pub(crate) async fn run(engine: Engine) -> io::Result<ExitCode> {
     let mut model = Model::new(Start {
         size,
         settings: reading.settings,
+        config: engine.config().clone(),
         keymap: reading.keymap,
         themes,
         workspace,
