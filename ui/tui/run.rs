@@ -51,6 +51,7 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     let mut model = Model::new(Start {
         size: crossterm::terminal::size()?,
         settings: reading.settings,
+        config: engine.config().clone(),
         keymap: reading.keymap,
         themes,
         workspace,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crossterm::event::KeyEvent;
 
 use crate::tui::action::{self, Action, On, Spec};
+use crate::tui::pane;
 use crate::tui::theme::Glyphs;
 
 pub(crate) use key::{BadKey, EXAMPLES, Key, sequence, text_of, written};
@@ -118,6 +119,18 @@ impl Keymap {
         let own = self.in_places(places).filter(move |binding| binding.spec.action == action);
         own.map(|binding| binding.keys.as_slice())
             .filter(move |keys| self.find_keys(keys, places) == Found::Action(action))
+    }
+
+    /// The keys of the shells: those behind the prefix.
+    pub(crate) fn of_shells(&self, prefix: Key) -> pane::Keys {
+        let one = |binding: &Binding| match (binding.keys.as_slice(), binding.spec.action) {
+            ([key], Action::Pane(action)) => Some((key.event().into(), action)),
+            _ => None,
+        };
+        pane::Keys {
+            prefix: prefix.event().into(),
+            bound: self.in_places(&[On::PANES]).filter_map(one).collect(),
+        }
     }
 
     /// The first of them as a bar shows it.

@@ -18,6 +18,7 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Position;
+use sistemo::config::Config;
 
 use crate::tui::action::{Action, On};
 use crate::tui::keymap::Keymap;
@@ -49,6 +50,8 @@ pub(crate) struct Model {
     pub(crate) size: (u16, u16),
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
+    /// The engine's settings: what new machines are given unless their user says otherwise.
+    pub(crate) config: Config,
     pub(crate) keymap: Keymap,
     pub(crate) theme: Theme,
     pub(crate) world: World,

@@ -1,5 +1,7 @@
 //! The model as it is at the beginning, and what of it is remembered at the end.
 
+use sistemo::config::Config;
+
 use super::list::Lists;
 use super::logs::Logs;
 use super::place::{Place, View};
@@ -16,6 +18,7 @@ pub(crate) struct Start {
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
     pub(crate) settings: Settings,
+    pub(crate) config: Config,
     pub(crate) keymap: Keymap,
     pub(crate) themes: Themes,
     pub(crate) workspace: Workspace,
@@ -38,6 +41,7 @@ impl Model {
             clock: Clock::now(),
             mouse: start.settings.mouse,
             settings: start.settings,
+            config: start.config,
             keymap: start.keymap,
             theme,
             themes: start.themes,

@@ -1,5 +1,15 @@
 //! What lies over the screen: forms, questions, menus, help, the palette.
 
+pub(crate) mod confirm;
+pub(crate) mod dialog;
+mod doing;
+pub(crate) mod field;
+pub(crate) mod form;
+mod messages;
+mod quitting;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Debug;
 
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -53,4 +63,15 @@ pub(crate) enum Step {
     Preview(String),
     /// Go to a thing: a view and the name of what is to be selected in it.
     Go(crate::tui::model::place::View, String),
+}
+
+/// What an action that is not done at once does to things of the view that is open, given by their identifiers: opens a
+/// form, asks, or begins tasks. Or why not.
+pub(crate) fn for_action(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step>, String> {
+    doing::steps(action, targets, model)
+}
+
+/// The question before the program ends, when something would end with it.
+pub(crate) fn on_quitting(model: &Model) -> Option<Box<dyn Popup>> {
+    quitting::question(model)
 }

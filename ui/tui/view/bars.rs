@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::tui::action::{Action, On, available, spec_of, specs};
 use crate::tui::keymap::{Found, Key, text_of, text_of_events};
 use crate::tui::model::Model;
-use crate::tui::pane::PaneAction;
+use crate::tui::pane::{COPY_KEYS, PATIENCE, PaneAction, Typing};
 
 /// A part of the bar: a key and what it does. One of a popup has no action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +38,14 @@ fn mode(model: &Model) -> Mode {
         return Mode { word: "OPEN".into(), scope: "bar.mode" };
     }
     if model.contexts().contains(&On::PANES) {
-        let word = match model.workspace.pending_prefix() {
-            true => format!("{}{}", model.settings.prefix.text(glyphs), glyphs.ellipsis),
-            false => "SHELL".into(),
+        let word = match model.workspace.typing() {
+            Typing::Guest => "SHELL".into(),
+            Typing::Broadcast => "ALL SHELLS".into(),
+            Typing::Nobody => "NO SHELL".into(),
+            Typing::Prefix => format!("{}{}", model.settings.prefix.text(glyphs), glyphs.ellipsis),
+            Typing::Copy => "COPY".into(),
+            Typing::Resize => "RESIZE".into(),
+            Typing::Asked => "ASKED".into(),
         };
         return Mode { word, scope: "bar.mode.pane" };
     }
@@ -60,20 +65,8 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
         return (keys.iter().map(|(key, text)| spot(key, text)).collect(), Vec::new());
     }
     let here = model.contexts();
-    if here.contains(&On::PANES) && !model.workspace.pending_prefix() {
-        let prefix = model.settings.prefix.text(glyphs);
-        let behind = |action: PaneAction| {
-            let action = Action::Pane(action);
-            let key = model.keymap.text(action, &here, glyphs)?;
-            let text = spec_of(action)?.short;
-            Some(Spot { key: format!("{prefix} {key}"), text: text.into(), action: Some(action) })
-        };
-        let mut all: Vec<Spot> = model.workspace.keys().iter().map(|(key, text)| spot(key, text)).collect();
-        if all.is_empty() {
-            let often = [PaneAction::Detach, PaneAction::SplitRight, PaneAction::CopyMode, PaneAction::Zoom];
-            all = often.into_iter().filter_map(behind).collect();
-        }
-        return (all, behind(PaneAction::Help).into_iter().collect());
+    if here.contains(&On::PANES) {
+        return in_shells(model, &here);
     }
     if let Found::Prefix(next) = model.keymap.find(&model.pending, &here)
         && !model.pending.is_empty()
@@ -103,6 +96,36 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
         }
     }
     (spots, last)
+}
+
+/// The same in the shells, where keys are the guest's but for those behind the prefix.
+fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
+    let glyphs = model.theme.glyphs();
+    let prefix = model.settings.prefix.text(glyphs);
+    let spot = |(key, text): &(&str, &str)| Spot { key: (*key).into(), text: (*text).into(), action: None };
+    let behind = |action: PaneAction| {
+        let action = Action::Pane(action);
+        let key = model.keymap.text(action, here, glyphs)?;
+        let key = match model.workspace.typing() {
+            Typing::Prefix => key,
+            _ => format!("{prefix} {key}"),
+        };
+        let text = spec_of(action)?.short;
+        Some(Spot { key, text: text.into(), action: Some(action) })
+    };
+    let keys: &[(&str, &str)] = match model.workspace.typing() {
+        Typing::Guest | Typing::Broadcast | Typing::Prefix => {
+            use PaneAction::{CopyMode, Detach, NewTab, SplitBelow, SplitRight, Zoom};
+            let often = [Detach, SplitRight, SplitBelow, CopyMode, Zoom, NewTab];
+            let spots = often.into_iter().filter_map(behind).collect();
+            return (spots, behind(PaneAction::Help).into_iter().collect());
+        }
+        Typing::Copy => &COPY_KEYS,
+        Typing::Nobody => &[("Enter", "begin a shell"), ("s", "start"), ("x", "close"), ("Esc", "back")],
+        Typing::Resize => &[("h j k l", "move the border"), ("Enter", "done")],
+        Typing::Asked => &[("Enter", "go ahead"), ("Esc", "leave it")],
+    };
+    (keys.iter().map(spot).collect(), Vec::new())
 }
 
 /// The parts of the bar, each with its place. None is cut.
@@ -173,8 +196,12 @@ pub(crate) fn whichkey(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
     let glyphs = model.theme.glyphs();
     let here = model.contexts();
+    // Who knows the key behind the prefix is not to be disturbed.
+    let has_waited = |since| model.clock.instant >= since + PATIENCE;
     let (typed, keys) = match here.contains(&On::PANES) {
-        true if model.workspace.pending_prefix() => (model.settings.prefix.text(glyphs), Vec::new()),
+        true if model.workspace.pending_prefix().is_some_and(has_waited) => {
+            (model.settings.prefix.text(glyphs), Vec::new())
+        }
         false if !model.pending.is_empty() => (text_of_events(&model.pending, glyphs), model.pending.clone()),
         _ => return,
     };
