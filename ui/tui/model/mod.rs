@@ -84,7 +84,7 @@ pub(crate) struct Model {
 
 impl Model {
     /// The places whose keys count here, the narrowest first.
-    pub(crate) fn contexts(&self) -> Vec<On> {
+    pub(crate) fn contexts(&self) -> &'static [On] {
         On::here(&self.place)
     }
 
@@ -149,7 +149,7 @@ impl Model {
     /// The key of an action, as a user reads it; the palette's where it has none.
     pub(crate) fn shown(&self, action: Action) -> String {
         let glyphs = self.theme.glyphs();
-        let key = |action| self.keymap.text(action, &self.contexts(), glyphs);
+        let key = |action| self.keymap.text(action, self.contexts(), glyphs);
         key(action).or_else(|| key(Action::Palette)).unwrap_or_default()
     }
 }

@@ -169,9 +169,8 @@ fn reopen(model: &mut Model, previous: bool) {
 }
 
 /// Saves the log that is open, as its user said.
-pub(super) fn save(model: &mut Model, path: std::path::PathBuf, replace: bool) -> Vec<Effect> {
+pub(super) fn save(model: &mut Model, path: std::path::PathBuf, replace: bool) {
     if let Some(open) = &mut model.log {
         open.view.save(path, replace);
     }
-    Vec::new()
 }
