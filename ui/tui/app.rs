@@ -243,7 +243,7 @@ impl App {
 
     fn remember(&mut self) {
         let remembered = self.model.to_remember();
-        if let Err(error) = remembered.save(self.engine.paths().data_dir()) {
+        if let Err(error) = remembered.write(self.engine.paths().data_dir()) {
             let says = format!("what the console looks like could not be remembered: {error}");
             let _ = self.send.send(Message::Remarks(vec![says]));
         }
