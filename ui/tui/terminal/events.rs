@@ -130,7 +130,7 @@ impl Events {
 }
 
 /// Leaves out of a burst what a later event of it makes void: sizes, and ways of the mouse. Of the wheel it keeps some.
-pub(crate) fn coalesce(inputs: Vec<Input>) -> Vec<Input> {
+pub(super) fn coalesce(inputs: Vec<Input>) -> Vec<Input> {
     let mut kept: Vec<Input> = Vec::with_capacity(inputs.len());
     let mut turns = 0;
     for input in inputs {

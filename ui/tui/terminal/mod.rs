@@ -29,7 +29,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Once;
 
 pub(crate) use clipboard::{Clipboard, Copied};
-pub(crate) use events::{Events, Input, coalesce};
+pub(crate) use events::{Events, Input};
 pub(crate) use output::{Output, is_gone};
 pub(crate) use sequences::Options;
 

@@ -2,7 +2,8 @@
 
 use crossterm::event::{Event, KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-use super::super::{Input, coalesce};
+use crate::tui::terminal::Input;
+use crate::tui::terminal::events::coalesce;
 
 fn mouse(kind: MouseEventKind, column: u16) -> Input {
     let modifiers = KeyModifiers::NONE;

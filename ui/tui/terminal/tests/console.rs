@@ -35,14 +35,7 @@ pub(super) struct Console {
 impl Console {
     /// Starts this test program in a role, as the leader of a session on a terminal of 80 by 24.
     pub(super) fn start(role: &str) -> Console {
-        // Close-on-exec from the beginning: other tests start programs at the same time.
-        let user = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-        grantpt(&user).unwrap();
-        unlockpt(&user).unwrap();
-        let path = ptsname_r(&user).unwrap();
-        let mut options = File::options();
-        let program = options.read(true).write(true).custom_flags(libc::O_NOCTTY);
-        let program = program.open(path).unwrap();
+        let (user, program) = pair();
         set_size(&user, 80, 24);
         let before = tcgetattr(&program).unwrap();
         let side = || Stdio::from(program.try_clone().unwrap());
@@ -176,6 +169,18 @@ impl Console {
     pub(super) fn is_as_before(&self) -> bool {
         tcgetattr(&self.program).unwrap() == self.before
     }
+}
+
+/// A terminal: the side of whoever sits before it, and the program's.
+pub(in crate::tui::terminal) fn pair() -> (PtyMaster, File) {
+    // Close-on-exec from the beginning: other tests start programs at the same time.
+    let user = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let path = ptsname_r(&user).unwrap();
+    let mut options = File::options();
+    let program = options.read(true).write(true).custom_flags(libc::O_NOCTTY);
+    (user, program.open(path).unwrap())
 }
 
 fn set_size(user: &PtyMaster, columns: u16, rows: u16) {

@@ -1,7 +1,7 @@
 //! The terminal is given back: a program on a real terminal, which is this test program again in another role.
 
 mod bursts;
-mod console;
+pub(super) mod console;
 mod roles;
 
 use std::os::unix::process::ExitStatusExt;
@@ -228,6 +228,29 @@ fn keys_sizes_and_pastes_come_as_they_are() {
     console.reads("[FocusGained]");
     console.resize(61, 17);
     console.reads("[61x17]");
+    console.types("q");
+    console.ends();
+}
+
+#[test]
+fn a_terminal_tells_its_background_before_it_is_taken() {
+    let mut console = Console::start("ask first");
+    console.reads("\x1b]11;?\x07\x1b[c");
+    console.types("\x1b]11;rgb:fdfd/f6f6/e3e3\x07\x1b[?62;22c");
+    console.reads("Known(Light)");
+    console.reads("READY");
+    console.types("q");
+    console.ends();
+}
+
+#[test]
+fn a_terminal_that_takes_its_time_is_heard_later() {
+    let mut console = Console::start("ask first");
+    console.reads("Late");
+    console.reads("READY");
+    console.types("\x1b]11;rgb:0000/0000/0000\x07\x1b[?62;22cx");
+    console.reads("[background 00 00 00]");
+    console.reads("[x]");
     console.types("q");
     console.ends();
 }

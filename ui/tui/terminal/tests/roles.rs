@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use nix::libc;
@@ -13,6 +14,7 @@ use nix::unistd::{Pid, getpgrp, tcsetpgrp};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Events, Guard, Input, Options, Output};
+use crate::tui::theme::{Background, background};
 
 /// The variable that names the role.
 const ROLE: &str = "SISTEMO_TERMINAL_ROLE";
@@ -46,6 +48,7 @@ fn plays_its_role() {
         match role.as_str() {
             "shell" => shell(),
             "listen" => listen().await,
+            "ask first" => ask_first().await,
             "panic" => panics(),
             "panic in a thread" => panics_in_a_thread().await,
             "watch, deaf to hang-ups" => {
@@ -73,33 +76,52 @@ fn draw(text: &str) {
 /// Shows what comes, and does what single keys say.
 async fn watch() {
     let guard = enter();
-    let mut events = Events::new(&guard).unwrap();
-    let mut mouse = true;
+    let events = Events::new(&guard).unwrap();
     draw("READY");
-    while let Some(input) = events.next().await {
-        let key = match &input {
-            Input::Event(Event::Key(key)) if key.modifiers.is_empty() => key.code,
-            _ => KeyCode::Null,
-        };
-        match key {
-            KeyCode::Char('q') => break,
-            KeyCode::Char('s') => guard.suspend().unwrap(),
-            KeyCode::Char('m') => {
-                mouse = !mouse;
-                guard.set_mouse(mouse).unwrap();
-                draw(if mouse { "[mouse on]" } else { "[mouse off]" });
+    watch_on(guard, events).await;
+}
+
+async fn watch_on(guard: Guard, mut events: Events) {
+    let mut mouse = true;
+    'all: while let Some(input) = events.next().await {
+        for input in events.with_ready(input) {
+            let key = match &input {
+                Input::Event(Event::Key(key)) if key.modifiers.is_empty() => key.code,
+                _ => KeyCode::Null,
+            };
+            match key {
+                KeyCode::Char('q') => break 'all,
+                KeyCode::Char('s') => guard.suspend().unwrap(),
+                KeyCode::Char('m') => {
+                    mouse = !mouse;
+                    guard.set_mouse(mouse).unwrap();
+                    draw(if mouse { "[mouse on]" } else { "[mouse off]" });
+                }
+                KeyCode::Char('t') => {
+                    guard.set_title("we\u{1b}b\u{9b}\u{7}[2J").unwrap();
+                    draw("[title]");
+                }
+                KeyCode::Char('b') => events.ask_background().unwrap(),
+                _ => draw(&shown(&input)),
             }
-            KeyCode::Char('t') => {
-                guard.set_title("we\u{1b}b\u{9b}\u{7}[2J").unwrap();
-                draw("[title]");
-            }
-            KeyCode::Char('b') => events.ask_background().unwrap(),
-            _ => draw(&shown(&input)),
         }
     }
     drop(guard);
     // Nobody reads it where the terminal is gone.
     let _ = writeln!(std::io::stdout(), "end of role");
+}
+
+/// Asks for the background before it takes the terminal, as the console does.
+async fn ask_first() {
+    let background = background(Duration::from_millis(100));
+    println!("{background:?}");
+    let guard = enter();
+    let mut events = Events::new(&guard).unwrap();
+    if background == Background::Late {
+        events.expect_background();
+    }
+    draw("READY");
+    watch_on(guard, events).await;
 }
 
 fn shown(input: &Input) -> String {
@@ -170,8 +192,8 @@ fn shell() {
             Ok(())
         });
     }
-    let job = job.spawn().unwrap();
-    let job = Pid::from_raw(i32::try_from(job.id()).unwrap());
+    let mut child = job.spawn().unwrap();
+    let job = Pid::from_raw(i32::try_from(child.id()).unwrap());
     loop {
         let status = waitpid(job, Some(WaitPidFlag::WUNTRACED)).unwrap();
         tcsetpgrp(&terminal, getpgrp()).unwrap();
@@ -181,6 +203,8 @@ fn shell() {
         };
         let WaitStatus::Stopped(_, signal) = status else {
             println!("shell: ended, {mine}");
+            // Which the library does not know.
+            let _ = child.wait();
             return;
         };
         println!("shell: stopped by {signal}, {mine}");
