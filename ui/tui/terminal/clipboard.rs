@@ -8,8 +8,8 @@ use crossterm::clipboard::CopyToClipboard;
 
 use super::output;
 
-/// The most that is sent through a terminal, encoded: 100,000 bytes less what surrounds it is what the shortest of the
-/// known buffers take of it, by hterm's reckoning, which k9s and others go by.
+/// The most that is sent through a terminal, in encoded bytes. k9s has this limit; hterm's osc52.sh, from which others
+/// took the number, means the text before it is encoded, in a sequence of 100,000 bytes. The lower is safe with both.
 const MOST: usize = 74_994;
 
 /// What became of a text.
