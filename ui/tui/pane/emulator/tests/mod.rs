@@ -75,7 +75,12 @@ pub(super) fn snapshot(emulator: &mut Emulator, look: &Look) -> String {
         text += &format!("│{}│\n", row_text(&buffer, y));
     }
     match emulator.cursor() {
-        Some(Cursor { column, line, shape, blinks }) => {
+        Some(Cursor {
+            column,
+            line,
+            shape,
+            blinks,
+        }) => {
             let blinks = if blinks { ", blinking" } else { "" };
             text += &format!("cursor {line}:{column} {shape:?}{blinks}\n");
         }
