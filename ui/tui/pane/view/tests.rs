@@ -98,7 +98,7 @@ async fn more_tabs_than_fit() {
     let line = |bench: &Bench| text(&bench.draw().0).lines().next().unwrap().to_owned();
     assert_eq!(
         line(&bench),
-        "  1 web  2 web  3 web  4 web  5 web  6 web  7 web  8 web  ›"
+        "  1 web  2 web  3 web  4 web  5 web  6 web  7 web  8 web   ›"
     );
     bench.press("<ctrl-]>9");
     assert_eq!(
