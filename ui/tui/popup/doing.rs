@@ -4,7 +4,10 @@ use sistemo::machine::Machine;
 use sistemo::store::machines::Status;
 use sistemo::volume::Volume;
 
+use super::help::Help;
+use super::menu::Menu;
 use super::messages::Messages;
+use super::themes::Themes;
 use super::{Step, confirm, form};
 use crate::tui::action::Action;
 use crate::tui::model::Model;
@@ -16,6 +19,9 @@ use crate::tui::task::{Task, Thing};
 pub(super) fn steps(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step>, String> {
     match action {
         Action::Messages => return Ok(vec![Step::Open(Box::new(Messages::default()))]),
+        Action::Help => return Ok(open(Box::new(Help::default()))),
+        Action::Menu => return Ok(open(Box::new(Menu::default()))),
+        Action::Theme => return Ok(open(Box::new(Themes::new(model)))),
         Action::Undo => return undo(model),
         Action::Setup => return Ok(asked(vec![Task::Setup], model)),
         Action::Deploy if model.place.view == View::Machines => {

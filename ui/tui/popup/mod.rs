@@ -5,10 +5,14 @@ pub(crate) mod dialog;
 mod doing;
 pub(crate) mod field;
 pub(crate) mod form;
+mod help;
+mod menu;
 mod messages;
 mod quitting;
+mod rows;
 #[cfg(test)]
 mod tests;
+mod themes;
 
 use std::fmt::Debug;
 
