@@ -7,7 +7,7 @@ use crate::tui::log::LogAction;
 use crate::tui::model::place::{Place, Tab, View};
 use crate::tui::pane::PaneAction;
 
-pub(crate) use available::available;
+pub(crate) use available::{available, of_machine};
 pub(crate) use table::{spec_of, specs};
 
 /// Something that a user can do.

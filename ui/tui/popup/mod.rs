@@ -8,6 +8,7 @@ pub(crate) mod form;
 mod help;
 mod menu;
 mod messages;
+mod palette;
 mod quitting;
 mod rows;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use ratatui::layout::{Position, Rect};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
+use crate::tui::model::place::View;
 use crate::tui::model::toasts::Toast;
 use crate::tui::task::Task;
 
@@ -60,13 +62,17 @@ pub(crate) enum Step {
     /// Open another on top of it, or in its place when it was closed before.
     Open(Box<dyn Popup>),
     Act(Action),
+    /// Select a thing, by its identifier, and do something with it alone.
+    ActOn(View, String, Action),
     Do(Task),
     Effect(Effect),
     Say(Toast),
     /// Show a theme, without writing it down.
     Preview(String),
     /// Go to a thing: a view and the name of what is to be selected in it.
-    Go(crate::tui::model::place::View, String),
+    Go(View, String),
+    /// Note a line of the palette, to offer it again.
+    Note(String),
 }
 
 /// What an action that is not done at once does to things of the view that is open, given by their identifiers: opens a
