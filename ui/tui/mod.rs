@@ -19,7 +19,6 @@ mod pane;
 mod popup;
 mod remembered;
 mod run;
-mod screen;
 mod settings;
 #[cfg(test)]
 mod shots;

@@ -169,7 +169,7 @@ impl LogView {
             let state = self.pages.source().state();
             let stamp = |end: u64| {
                 let time = state.time_of(end.saturating_sub(1))?;
-                let time = self.zone.to_zoned(time);
+                let time = self.zone.to_datetime(time);
                 Some(time.strftime(format).to_string())
             };
             let stamps = self.window.lines.iter().map(|line| match line.left_out {

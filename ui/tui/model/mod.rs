@@ -33,7 +33,7 @@ pub(crate) use start::Start;
 use host::Host;
 use list::Lists;
 use logs::{Logs, OpenLog};
-use place::{Place, View};
+use place::{Place, Tab, View};
 use samples::Samples;
 use tasks::Tasks;
 use themes::Themes;
@@ -85,7 +85,19 @@ pub(crate) struct Model {
 impl Model {
     /// The places whose keys count here, the narrowest first.
     pub(crate) fn contexts(&self) -> Vec<On> {
-        On::here(&self.place)
+        if self.place.first_run {
+            return vec![On::FIRST_RUN, On::ANYWHERE];
+        }
+        match (&self.place.detail, self.place.view) {
+            (Some(detail), _) if detail.tab == Tab::Log => vec![On::LOG, On::DETAIL],
+            (Some(_), _) => vec![On::DETAIL],
+            (None, View::Machines) => vec![On::MACHINES],
+            (None, View::Volumes) => vec![On::VOLUMES],
+            (None, View::Images) => vec![On::IMAGES],
+            (None, View::Networks) => vec![On::NETWORKS],
+            (None, View::History) => vec![On::HISTORY],
+            (None, View::Panes) => vec![On::PANES],
+        }
     }
 
     /// The identifiers of what an action is about: the machine whose screen is open, else what is marked, in the order in

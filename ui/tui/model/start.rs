@@ -67,7 +67,7 @@ impl Model {
             remembered: start.remembered,
         };
         if let Some(wrong) = wrong {
-            model.say(Toast::new(Kind::Warning, wrong.to_string()).hint(wrong.hint()));
+            model.say(Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string())));
         }
         model
     }
@@ -76,7 +76,7 @@ impl Model {
     pub(crate) fn show_theme(&mut self, setting: &str) {
         match self.themes.load(setting) {
             Ok(theme) => self.theme = theme,
-            Err(wrong) => self.say(Toast::new(Kind::Warning, wrong.to_string()).hint(wrong.hint())),
+            Err(wrong) => self.say(Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string()))),
         }
     }
 
