@@ -116,7 +116,7 @@ impl Popup for Menu {
             _ => {}
         }
         // The keys of what it shows do what they do outside.
-        let Found::Action(action) = model.keymap.find(&[key], &model.contexts()) else {
+        let Found::Action(action) = model.keymap.find(&[key], model.contexts()) else {
             return Vec::new();
         };
         match entries.iter().position(|entry| entry.action == action) {
