@@ -100,7 +100,7 @@ pub(crate) fn lines(model: &Model) -> u16 {
 }
 
 /// Draws them, one a line. The last line tells how many more there are.
-pub(super) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }

@@ -30,7 +30,7 @@ pub(crate) fn sign(kind: Kind, glyphs: &Glyphs) -> (&'static str, &'static str, 
 }
 
 /// Draws those that are shown, the newest on top.
-pub(super) fn draw(model: &Model, body: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, body: Rect, buffer: &mut Buffer) {
     let mut y = body.y.saturating_add(1);
     let all: Vec<&Toast> = model.toasts.shown().collect();
     for toast in all.into_iter().rev() {
