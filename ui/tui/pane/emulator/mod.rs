@@ -167,7 +167,14 @@ impl Emulator {
         let column = u16::try_from(point.column.0).unwrap_or(column);
         let line = u16::try_from(point.line).unwrap_or(line);
         let mode = *self.screen.term.mode();
-        mouse::decide(&mut self.held, event, column, line, mode, self.screen.x10_mouse)
+        mouse::decide(
+            &mut self.held,
+            event,
+            column,
+            line,
+            mode,
+            self.screen.x10_mouse,
+        )
     }
 
     /// Says whether the pane has the focus; the bytes are for a guest that wants to know (mode 1004).
@@ -220,7 +227,11 @@ impl Emulator {
 
     /// How many lines there are above the screen.
     pub(crate) fn history_len(&self) -> usize {
-        let attic = if self.screen.is_alternate() { 0 } else { self.attic.rows() };
+        let attic = if self.screen.is_alternate() {
+            0
+        } else {
+            self.attic.rows()
+        };
         self.history_at_hand() + attic
     }
 
@@ -314,7 +325,8 @@ impl Emulator {
     /// Puts all lines that were packed away back into the grid.
     fn bring_back(&mut self) {
         if !self.attic.is_empty() && !self.screen.is_alternate() {
-            self.attic.give_back(self.screen.term.grid_mut(), self.scrollback);
+            self.attic
+                .give_back(self.screen.term.grid_mut(), self.scrollback);
         }
     }
 
@@ -322,7 +334,10 @@ impl Emulator {
     #[cfg(test)]
     fn text_of(&self, line: i32) -> String {
         let last = Column(self.columns() - 1);
-        let (start, end) = (Point::new(Line(line), Column(0)), Point::new(Line(line), last));
+        let (start, end) = (
+            Point::new(Line(line), Column(0)),
+            Point::new(Line(line), last),
+        );
         self.screen.term.bounds_to_string(start, end)
     }
 }
