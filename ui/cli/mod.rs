@@ -2,25 +2,25 @@
 
 mod attend;
 mod complete;
-mod config;
+pub(crate) mod config;
 mod daemon;
 mod doctor;
 mod each;
 mod history;
-mod image;
+pub(crate) mod image;
 mod log;
-mod machine;
-mod network;
+pub(crate) mod machine;
+pub(crate) mod network;
 mod output;
 mod progress;
 mod quickstart;
-mod report;
+pub(crate) mod report;
 mod service;
 pub(crate) mod setup;
 mod shell;
 mod terminal;
-mod usage;
-mod volume;
+pub(crate) mod usage;
+pub(crate) mod volume;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,13 +48,13 @@ use report::Failure;
     after_help = "First steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
     sistemo machine ssh debian\n  sistemo machine delete debian"
 )]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
 
     /// Where everything is kept [default: /var/lib/sistemo for root]
     #[arg(long, global = true, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
 
     /// How results are written
     #[arg(
@@ -65,11 +65,11 @@ struct Cli {
         default_value_t,
         value_name = "FORMAT"
     )]
-    output: Format,
+    pub(crate) output: Format,
 }
 
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Set this computer up, then deploy a first machine
     Quickstart(quickstart::Quickstart),
     /// Bring what this computer lacks: hypervisor, kernel, tools, keys
@@ -154,7 +154,7 @@ impl Context {
 }
 
 /// All commands, for whoever needs to know them.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 

@@ -23,7 +23,7 @@ use super::{Context, terminal};
 pub(crate) struct Setup {
     /// Do not ask
     #[arg(short, long)]
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Failure> {

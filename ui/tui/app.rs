@@ -2,13 +2,14 @@
 //! changed. Nothing ticks while nothing moves.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
-use futures_util::{FutureExt, Stream, StreamExt};
+use crossterm::queue;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::Terminal;
-use ratatui::backend::Backend;
+use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use sistemo::engine::Engine;
 use tokio::sync::{mpsc, watch};
@@ -18,10 +19,10 @@ use crate::tui::effect::Effect;
 use crate::tui::message::Message;
 use crate::tui::model::Model;
 use crate::tui::observe::Attention;
-use crate::tui::screen::Screen;
-use crate::tui::task::{self, TaskId};
+use crate::tui::task::{self, Task, TaskId};
+use crate::tui::terminal::{Clipboard, Copied, Events, Guard, Input, Output};
 use crate::tui::update::update;
-use crate::tui::{saved, view};
+use crate::tui::view;
 
 /// The least time between two frames: more often than this nobody sees.
 const FRAME: Duration = Duration::from_millis(10);
@@ -35,9 +36,17 @@ pub(crate) struct App {
     send: mpsc::UnboundedSender<Message>,
     receive: mpsc::UnboundedReceiver<Message>,
     attention: watch::Sender<Attention>,
+    clipboard: Clipboard,
     /// What takes each task back.
     cancels: HashMap<TaskId, CancellationToken>,
     tasks: tokio::task::JoinSet<()>,
+}
+
+/// The user's terminal.
+pub(crate) struct Tty {
+    pub(crate) guard: Guard,
+    pub(crate) events: Events,
+    pub(crate) terminal: Terminal<CrosstermBackend<Output>>,
 }
 
 /// Whether the loop goes on.
@@ -61,96 +70,133 @@ impl App {
             send,
             receive,
             attention,
+            clipboard: Clipboard::new(&|name| std::env::var(name).ok()),
             cancels: HashMap::new(),
             tasks: tokio::task::JoinSet::new(),
         }
     }
 
     /// Runs until the user ends it, or the terminal is gone.
-    pub(crate) async fn run<B: Backend<Error = io::Error>>(
-        &mut self,
-        screen: &mut dyn Screen,
-        terminal: &mut Terminal<B>,
-        events: &mut (impl Stream<Item = io::Result<Event>> + Unpin),
-    ) -> io::Result<()> {
-        let mut drawn = Instant::now() - FRAME;
+    pub(crate) async fn run(&mut self, tty: &mut Tty, end: &CancellationToken) -> io::Result<()> {
+        // What is there already belongs to the first frame.
+        let ready = self.ready(None);
         let mut is_owed = true;
+        if self.take(ready, tty, &mut is_owed)? == Flow::End {
+            return Ok(());
+        }
+        self.draw(tty)?;
+        let mut drawn = Instant::now();
+        is_owed = false;
         loop {
             if is_owed && drawn.elapsed() >= FRAME {
-                self.draw(screen, terminal)?;
+                self.draw(tty)?;
                 drawn = Instant::now();
                 is_owed = false;
             }
             let next_frame = is_owed.then(|| drawn + FRAME);
             let deadline = self.model.deadline().into_iter().chain(next_frame).min();
-            let message = tokio::select! {
-                event = events.next() => match event {
-                    Some(event) => message_of(event?),
-                    // The terminal is gone.
-                    None => Some(Message::Ended),
-                },
-                message = self.receive.recv() => message,
-                () = until(deadline) => Some(Message::Time),
-            };
-            let mut messages: Vec<Message> = message.into_iter().collect();
-            // All that is ready is taken before anything is drawn.
-            while let Ok(message) = self.receive.try_recv() {
-                messages.push(message);
-            }
-            while let Some(Some(event)) = events.next().now_or_never() {
-                messages.extend(message_of(event?));
-            }
-            for message in coalesced(messages) {
-                // A deadline that is only a frame's changes nothing.
-                let is_time = matches!(message, Message::Time);
-                self.model.clock.tick();
-                let effects = update(&mut self.model, message);
-                is_owed |= !is_time || self.model.moves();
-                for effect in effects {
-                    if self.carry_out(effect, screen, terminal)? == Flow::End {
-                        self.farewell().await;
-                        return Ok(());
+            let messages = tokio::select! {
+                input = tty.events.next() => match input {
+                    Some(input) => {
+                        let inputs = tty.events.with_ready(input);
+                        let mut messages: Vec<Message> = inputs.into_iter().map(message_of).collect();
+                        messages.extend(self.ready(None));
+                        messages
                     }
-                }
+                    // The terminal is gone.
+                    None => vec![Message::Ended],
+                },
+                message = self.receive.recv() => self.ready(message),
+                () = until(deadline) => vec![Message::Time],
+                () = end.cancelled() => vec![Message::Ended],
+            };
+            if self.take(messages, tty, &mut is_owed)? == Flow::End {
+                return Ok(());
             }
         }
     }
 
-    fn draw<B: Backend<Error = io::Error>>(
-        &mut self,
-        screen: &mut dyn Screen,
-        terminal: &mut Terminal<B>,
-    ) -> io::Result<()> {
+    /// A message and all that are ready behind it; of those that make others void, the last.
+    fn ready(&mut self, first: Option<Message>) -> Vec<Message> {
+        let mut messages: Vec<Message> = first.into_iter().collect();
+        while let Ok(message) = self.receive.try_recv() {
+            let is_void = match (messages.last(), &message) {
+                (Some(Message::Panes), Message::Panes) | (Some(Message::Log), Message::Log) => true,
+                (Some(Message::World(Ok(_))), Message::World(Ok(_))) => true,
+                _ => false,
+            };
+            if is_void {
+                messages.pop();
+            }
+            messages.push(message);
+        }
+        messages
+    }
+
+    /// Takes messages in and does what the model then wants.
+    fn take(&mut self, messages: Vec<Message>, tty: &mut Tty, is_owed: &mut bool) -> io::Result<Flow> {
+        for message in messages {
+            let is_time = matches!(message, Message::Time);
+            self.model.clock.tick();
+            let before = self.model.toasts.shown().count();
+            let effects = update(&mut self.model, message);
+            // A deadline may have been that of a frame only.
+            let goes = self.model.toasts.shown().count() != before;
+            *is_owed |= !is_time || goes || self.model.moves() || self.model.workspace.pending_prefix().is_some();
+            for effect in effects {
+                if self.carry_out(effect, tty)? == Flow::End {
+                    return Ok(Flow::End);
+                }
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn draw(&mut self, tty: &mut Tty) -> io::Result<()> {
         self.model.clock.tick();
-        screen.begin_frame()?;
+        // So that no half of a frame is seen; terminals that do not know the mode overlook it.
+        queue!(tty.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let mut cursor = None;
-        terminal.draw(|frame| {
+        tty.terminal.draw(|frame| {
             let area = frame.area();
             cursor = view::draw(&self.model, area, frame.buffer_mut());
             if let Some(cursor) = cursor {
                 frame.set_cursor_position(cursor.at);
             }
         })?;
-        screen.end_frame(cursor.map(|cursor| cursor.shape))
+        let backend = tty.terminal.backend_mut();
+        if let Some(cursor) = cursor {
+            queue!(backend, cursor.shape)?;
+        }
+        queue!(backend, EndSynchronizedUpdate)?;
+        Write::flush(backend)
     }
 
     /// Does what the model wants.
-    fn carry_out<B: Backend<Error = io::Error>>(
-        &mut self,
-        effect: Effect,
-        screen: &mut dyn Screen,
-        terminal: &mut Terminal<B>,
-    ) -> io::Result<Flow> {
+    fn carry_out(&mut self, effect: Effect, tty: &mut Tty) -> io::Result<Flow> {
         match effect {
             Effect::Quit => return Ok(Flow::End),
-            Effect::Suspend => {
-                screen.suspend()?;
-                self.redraw(terminal)?;
+            // What is to be drawn anew afterwards is told by an event.
+            Effect::Suspend => tty.guard.suspend()?,
+            Effect::Redraw => {
+                // `Terminal::clear` would ask the terminal where its cursor is, and one that does not answer would end
+                // the program.
+                let (columns, rows) = crossterm::terminal::size()?;
+                self.model.size = (columns, rows);
+                tty.terminal.resize(Rect::new(0, 0, columns, rows))?;
             }
-            Effect::Redraw => self.redraw(terminal)?,
-            Effect::Mouse(wanted) => screen.set_mouse(wanted)?,
-            Effect::Copy(text) => screen.copy(&text)?,
-            Effect::Bell => screen.bell()?,
+            Effect::Mouse(wanted) => tty.guard.set_mouse(wanted)?,
+            Effect::Copy(text) => {
+                if self.clipboard.copy(&text)? == Copied::TooLong {
+                    let says = "that is too long for the terminal's clipboard".to_string();
+                    let _ = self.send.send(Message::Remarks(vec![says]));
+                }
+            }
+            Effect::Bell => {
+                let backend = tty.terminal.backend_mut();
+                backend.write_all(b"\x07")?;
+                Write::flush(backend)?;
+            }
             Effect::Begin(id, task) => self.begin(id, task),
             Effect::Cancel(id) => {
                 if let Some(cancel) = self.cancels.get(&id) {
@@ -160,20 +206,17 @@ impl App {
             Effect::Look => self.attention.send_modify(|attention| attention.asked += 1),
             Effect::Attend(seen) => self.attention.send_modify(|attention| attention.seen = seen),
             Effect::Remember => self.remember(),
-            Effect::SetTheme(name) => self.set_theme(&name),
+            Effect::SetTheme(name) => {
+                if let Err(error) = self.engine.config().set("theme", Some(&name)) {
+                    let error = sistemo::error::Error::from(error);
+                    let _ = self.send.send(Message::Remarks(vec![error.report()]));
+                }
+            }
         }
         Ok(Flow::On)
     }
 
-    /// Has the next frame be drawn whole: `Terminal::clear` would ask the terminal where its cursor is, and a terminal that
-    /// does not answer would end the program.
-    fn redraw<B: Backend<Error = io::Error>>(&mut self, terminal: &mut Terminal<B>) -> io::Result<()> {
-        let size = terminal.size()?;
-        self.model.size = (size.width, size.height);
-        terminal.resize(Rect::new(0, 0, size.width, size.height))
-    }
-
-    fn begin(&mut self, id: TaskId, task: task::Task) {
+    fn begin(&mut self, id: TaskId, task: Task) {
         let cancel = CancellationToken::new();
         self.cancels.retain(|_, cancel| !cancel.is_cancelled());
         self.cancels.insert(id, cancel.clone());
@@ -186,59 +229,39 @@ impl App {
         });
     }
 
-    /// Takes back what is being done and waits for it.
-    async fn farewell(&mut self) {
+    /// Takes back what is being done and waits for it, once the terminal is the user's again.
+    pub(crate) async fn farewell(mut self) {
         for cancel in self.cancels.values() {
             cancel.cancel();
         }
-        self.model.workspace.end();
+        drop(self.model);
         let over = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(FAREWELL, over).await;
+        if tokio::time::timeout(FAREWELL, over).await.is_err() {
+            tracing::warn!("what was being done did not end in time; the next command puts it right");
+        }
     }
 
     fn remember(&mut self) {
-        let remembered = saved::of(&self.model);
+        let remembered = self.model.to_remember();
         if let Err(error) = remembered.write(self.engine.paths().data_dir()) {
-            let _ = self.send.send(Message::Remarks(vec![error.to_string()]));
-        }
-    }
-
-    fn set_theme(&mut self, name: &str) {
-        let changed = self.engine.config().set("theme", name);
-        if let Err(error) = changed {
-            let _ = self.send.send(Message::Remarks(vec![sistemo::error::Error::from(error).report()]));
+            let says = format!("what the console looks like could not be remembered: {error}");
+            let _ = self.send.send(Message::Remarks(vec![says]));
         }
     }
 }
 
-/// What an event of the terminal is to the model.
-fn message_of(event: Event) -> Option<Message> {
-    Some(match event {
-        Event::Key(key) => Message::Key(key),
-        Event::Mouse(event) => Message::Mouse(event),
-        Event::Paste(text) => Message::Paste(text),
-        Event::Resize(columns, rows) => Message::Resize(columns, rows),
-        Event::FocusGained => Message::Focus(true),
-        Event::FocusLost => Message::Focus(false),
-    })
-}
-
-/// Of several sizes in a row only the last counts, and of several notes that something is new only one.
-fn coalesced(messages: Vec<Message>) -> Vec<Message> {
-    let mut kept: Vec<Message> = Vec::with_capacity(messages.len());
-    for message in messages {
-        let same = match (kept.last(), &message) {
-            (Some(Message::Resize(..)), Message::Resize(..)) => true,
-            (Some(Message::Panes), Message::Panes) | (Some(Message::Log), Message::Log) => true,
-            (Some(Message::World(Ok(_))), Message::World(Ok(_))) => true,
-            _ => false,
-        };
-        if same {
-            kept.pop();
-        }
-        kept.push(message);
+/// What something that comes from the terminal is to the model.
+fn message_of(input: Input) -> Message {
+    match input {
+        Input::Event(Event::Key(key)) => Message::Key(key),
+        Input::Event(Event::Mouse(event)) => Message::Mouse(event),
+        Input::Event(Event::Paste(text)) => Message::Paste(text),
+        Input::Event(Event::Resize(columns, rows)) => Message::Resize(columns, rows),
+        Input::Event(Event::FocusGained) => Message::Focus(true),
+        Input::Event(Event::FocusLost) => Message::Focus(false),
+        Input::Resumed => Message::Continued,
+        Input::Background(color) => Message::Background(color),
     }
-    kept
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -33,8 +33,10 @@ pub(crate) enum Message {
     Log,
     /// A deadline that the model asked for has come.
     Time,
-    /// The program was suspended and is back.
+    /// The program was suspended and is back, or the terminal has to be drawn anew for another reason.
     Continued,
+    /// The terminal's background: red, green, blue.
+    Background([u8; 3]),
     /// The user, or the system, wants the program to end.
     Ended,
 }

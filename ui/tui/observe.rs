@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sistemo::engine::Engine;
-use sistemo::error::{Error, Result};
+use sistemo::error::Result;
 use sistemo::event::Progress;
 use sistemo::host::setup::{self, Facts};
 use sistemo::vmm;
@@ -49,7 +49,7 @@ async fn look(engine: Engine, mut attention: watch::Receiver<Attention>, send: m
         let reader = engine.clone();
         let read = tokio::task::spawn_blocking(move || read(&reader)).await;
         let Ok(read) = read else { return };
-        if send.send(Message::World(read.map_err(failure))).is_err() {
+        if send.send(Message::World(read.map_err(|error| Failure::from(&error)))).is_err() {
             return;
         }
         tokio::time::sleep(PAUSE).await;
@@ -211,15 +211,6 @@ fn disk(path: &Path) -> Option<(ByteSize, ByteSize)> {
     let stat = nix::sys::statvfs::statvfs(path).ok()?;
     let bytes = |blocks: u64| ByteSize::bytes(blocks * stat.fragment_size());
     Some((bytes(stat.blocks()), bytes(stat.blocks_available())))
-}
-
-/// A failure of the engine as it is shown.
-pub(crate) fn failure(error: Error) -> Failure {
-    Failure {
-        message: error.report(),
-        hint: error.hint(),
-        detail: error.detail(),
-    }
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Remembered {
     }
 
     /// Writes it down whole or not at all. Only its user can read it: lines of the palette may hold anything.
-    pub(crate) fn save(&self, data_dir: &Path) -> std::io::Result<()> {
+    pub(crate) fn write(&self, data_dir: &Path) -> std::io::Result<()> {
         // Temporary files are their user's alone, and stay so.
         let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
         serde_json::to_writer_pretty(&mut file, self)?;
@@ -104,7 +104,7 @@ mod tests {
         remembered.panes = serde_json::json!({ "tabs": [1, 2] });
         remembered.log.wrap = true;
         remembered.note("machine stop web");
-        remembered.save(dir.path()).unwrap();
+        remembered.write(dir.path()).unwrap();
         assert_eq!(Remembered::load(dir.path()), (remembered, None));
         let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -11,28 +11,12 @@ use crate::tui::model::place::View;
 const STOPPED_FOR_VOLUMES: &str = "volumes are attached and detached while it is off";
 const STOPPED_FOR_GROWING: &str = "disks grow while it is off";
 
-/// What an action is about: the marked things, or else the selected one, by their identifiers.
-pub(crate) fn targets(model: &Model) -> Vec<String> {
-    if model.place.view == View::Machines
-        && let Some(detail) = &model.place.detail
-    {
-        return vec![detail.id.clone()];
-    }
-    let Some(list) = model.lists.get(model.place.view) else {
-        return Vec::new();
-    };
-    match list.marked.is_empty() {
-        true => list.selected.iter().cloned().collect(),
-        false => list.marked.iter().cloned().collect(),
-    }
-}
-
 /// Whether an action can be done here and now, with what is marked or selected; in words why not.
 pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
     if model.place.first_run && !is_for_first_run(action) {
         return Err("this computer is not set up yet".into());
     }
-    let here = On::here(&model.place);
+    let here = model.contexts();
     if let Some(spec) = spec_of(action)
         && spec.on != On::ANYWHERE
         && !here.iter().any(|place| spec.on.meets(*place))
@@ -46,15 +30,15 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
             Err("nothing has been done yet".into())
         }
         Action::Prune if model.world.images.is_empty() => Err("there are no images".into()),
-        Action::Rename | Action::Expose if targets(model).len() > 1 => {
-            Err(format!("one at a time: {} are marked", targets(model).len()))
+        Action::Rename | Action::Expose if model.targets().len() > 1 => {
+            Err(format!("one at a time: {} are marked", model.targets().len()))
         }
         _ => match model.place.view {
             View::Machines => of_machines(action, model),
             View::Volumes => of_volumes(action, model),
             View::Images => of_images(action, model),
             View::Networks => of_networks(action, model),
-            View::History => needs_one(action, &targets(model)),
+            View::History => needs_one(action, &model.targets()),
             View::Panes => Ok(()),
         },
     }
@@ -97,7 +81,7 @@ fn of_machines(action: Action, model: &Model) -> Result<(), String> {
         Attach, BootLog, Delete, Detach, Expose, ForceStop, Rename, Resize, Restart, Shell, ShellBeside,
         Start, Stop, Unexpose,
     };
-    let targets = targets(model);
+    let targets = model.targets();
     let is_about_one = matches!(
         action,
         Attach | BootLog | Delete | Detach | Expose | ForceStop | Rename | Resize | Restart | Shell
@@ -152,7 +136,7 @@ fn is_free(volume: &Volume) -> bool {
 }
 
 fn of_volumes(action: Action, model: &Model) -> Result<(), String> {
-    let targets = targets(model);
+    let targets = model.targets();
     let is_about_one = matches!(
         action,
         Action::Resize | Action::Attach | Action::Detach | Action::Delete | Action::Rename
@@ -195,12 +179,12 @@ fn of_volume(action: Action, volume: &Volume, model: &Model) -> Result<(), Strin
 fn of_images(action: Action, model: &Model) -> Result<(), String> {
     match action {
         Action::Rename => Err("an image is named when it is pulled or built".into()),
-        _ => needs_one(action, &targets(model)),
+        _ => needs_one(action, &model.targets()),
     }
 }
 
 fn of_networks(action: Action, model: &Model) -> Result<(), String> {
-    let targets = targets(model);
+    let targets = model.targets();
     match action {
         Action::Rename => Err("a network keeps its name".into()),
         Action::Delete if !targets.is_empty() => any(&targets, |name| {

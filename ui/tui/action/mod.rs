@@ -3,13 +3,10 @@
 mod available;
 mod table;
 
-use std::ops::BitOr;
-
 use crate::tui::log::LogAction;
-use crate::tui::model::place::{Place, Tab, View};
 use crate::tui::pane::PaneAction;
 
-pub(crate) use available::{available, targets};
+pub(crate) use available::available;
 pub(crate) use table::{spec_of, specs};
 
 /// Something that a user can do.
@@ -129,28 +126,6 @@ impl On {
         self.0 & other.0 != 0
     }
 
-    /// Whether it has no place that the other has not.
-    pub(crate) fn is_within(self, other: On) -> bool {
-        self.0 & other.0 == self.0
-    }
-
-    /// The places whose keys count where the user is, the narrowest first.
-    pub(crate) fn here(place: &Place) -> &'static [On] {
-        if place.first_run {
-            return &[On::FIRST_RUN];
-        }
-        match (place.view, &place.detail) {
-            (View::Panes, _) => &[On::PANES],
-            (View::Machines, Some(detail)) if detail.tab == Tab::Log => &[On::LOG, On::DETAIL],
-            (View::Machines, Some(_)) => &[On::DETAIL],
-            (View::Machines, None) => &[On::MACHINES],
-            (View::Volumes, _) => &[On::VOLUMES],
-            (View::Images, _) => &[On::IMAGES],
-            (View::Networks, _) => &[On::NETWORKS],
-            (View::History, _) => &[On::HISTORY],
-        }
-    }
-
     /// Where the first of its places is, in words.
     pub(crate) fn in_words(self) -> &'static str {
         let words = [
@@ -166,14 +141,6 @@ impl On {
         ];
         let at = usize::try_from(self.0.trailing_zeros()).unwrap_or_default();
         words.get(at).copied().unwrap_or("anywhere")
-    }
-}
-
-impl BitOr for On {
-    type Output = On;
-
-    fn bitor(self, other: On) -> On {
-        self.or(other)
     }
 }
 

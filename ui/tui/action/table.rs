@@ -3,17 +3,16 @@
 use std::sync::LazyLock;
 
 use super::{Action, On, Spec};
-use crate::tui::log::LOG_ACTIONS;
-use crate::tui::pane::PANE_ACTIONS;
+use crate::tui::{log, pane};
 
 /// All of them: those of the screens, of the boot log and of the shells.
 pub(crate) fn specs() -> &'static [Spec] {
     static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         let mut all = OWN.to_vec();
-        for (at, (action, id, title, short, keys)) in LOG_ACTIONS.iter().enumerate() {
+        for (at, (action, id, title, short, keys)) in log::ACTIONS.iter().enumerate() {
             all.push(spec(Action::Log(*action), id, title, short, keys, On::LOG, weight(at)));
         }
-        for (at, (action, id, title, short, keys)) in PANE_ACTIONS.iter().enumerate() {
+        for (at, (action, id, title, short, keys)) in pane::ACTIONS.iter().enumerate() {
             all.push(spec(Action::Pane(*action), id, title, short, keys, On::PANES, weight(at)));
         }
         all
@@ -55,6 +54,8 @@ const fn spec(
 const ANY: On = On::ANYWHERE;
 const LISTS: On = On::LISTS;
 const DETAIL: On = On::DETAIL;
+/// Lists, and what is opened from them.
+const SCREENS: On = On::LISTS.or(On::DETAIL);
 const MACHINES: On = On::OF_MACHINES;
 /// Machines, where the keys of the boot log do not go first.
 const THINGS: On = On::MACHINES
@@ -94,18 +95,18 @@ const OWN: &[Spec] = &[
     spec(Action::Sort, "sort", "Sort by the next column", "sort", &["o"], LISTS, 10),
     spec(Action::SortReverse, "sort.reverse", "Sort the other way round", "reverse", &["O"], LISTS, 0),
     spec(Action::Menu, "menu", "Show what can be done with it", "menu", &["m"], THINGS, 50),
-    spec(Action::Copy, "copy", "Copy the name", "copy", &["y"], LISTS | DETAIL, 0),
-    spec(Action::CopyCommand, "copy.command", "Copy the command that does the last action", "copy command", &["Y"], LISTS | DETAIL, 0),
+    spec(Action::Copy, "copy", "Copy the name", "copy", &["y"], SCREENS, 0),
+    spec(Action::CopyCommand, "copy.command", "Copy the command that does the last action", "copy command", &["Y"], SCREENS, 0),
     spec(Action::Undo, "undo", "Undo the last action", "undo", &["U"], ANY, 0),
     spec(Action::Cancel, "cancel", "Cancel what is being done", "cancel", &["ctrl-x"], ANY, 0),
-    spec(Action::Up, "up", "Up", "up", &["k", "up"], LISTS | DETAIL, 0),
-    spec(Action::Down, "down", "Down", "down", &["j", "down"], LISTS | DETAIL, 0),
-    spec(Action::HalfUp, "up.half", "Half a page up", "", &["ctrl-u"], LISTS | DETAIL, 0),
-    spec(Action::HalfDown, "down.half", "Half a page down", "", &["ctrl-d"], LISTS | DETAIL, 0),
-    spec(Action::PageUp, "up.page", "A page up", "", &["ctrl-b", "pageup"], LISTS | DETAIL, 0),
-    spec(Action::PageDown, "down.page", "A page down", "", &["ctrl-f", "pagedown"], LISTS | DETAIL, 0),
-    spec(Action::Top, "top", "To the first", "", &["g g", "home"], LISTS | DETAIL, 0),
-    spec(Action::Bottom, "bottom", "To the last", "", &["G", "end"], LISTS | DETAIL, 0),
+    spec(Action::Up, "up", "Up", "up", &["k", "up"], SCREENS, 0),
+    spec(Action::Down, "down", "Down", "down", &["j", "down"], SCREENS, 0),
+    spec(Action::HalfUp, "up.half", "Half a page up", "", &["ctrl-u"], SCREENS, 0),
+    spec(Action::HalfDown, "down.half", "Half a page down", "", &["ctrl-d"], SCREENS, 0),
+    spec(Action::PageUp, "up.page", "A page up", "", &["ctrl-b", "pageup"], SCREENS, 0),
+    spec(Action::PageDown, "down.page", "A page down", "", &["ctrl-f", "pagedown"], SCREENS, 0),
+    spec(Action::Top, "top", "To the first", "", &["g g", "home"], SCREENS, 0),
+    spec(Action::Bottom, "bottom", "To the last", "", &["G", "end"], SCREENS, 0),
     spec(Action::Left, "left", "The tab before", "", &["h", "left", "["], DETAIL, 0),
     spec(Action::Right, "right", "The next tab", "tabs", &["l", "right", "]"], DETAIL, 60),
     spec(Action::Back, "back", "Back", "back", &["esc", "-", "backspace"], ANY, 65),

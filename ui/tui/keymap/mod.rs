@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crossterm::event::KeyEvent;
 
 use crate::tui::action::{self, Action, On, Spec};
+use crate::tui::pane;
 use crate::tui::theme::Glyphs;
 
 pub(crate) use key::{BadKey, EXAMPLES, Key, sequence, text_of, written};
@@ -71,7 +72,7 @@ impl Keymap {
             };
             all.push((spec, keys));
         }
-        let places = On::PLACES.iter().map(|place| bindings(*place, &all));
+        let places = On::PLACES.iter().map(|place| bindings(*place, &all, overrides));
         let places = places.collect::<Result<_, _>>()?;
         Ok(Keymap { places })
     }
@@ -120,6 +121,18 @@ impl Keymap {
             .filter(move |keys| self.find_keys(keys, places) == Found::Action(action))
     }
 
+    /// The keys of the shells: those behind the prefix.
+    pub(crate) fn of_shells(&self, prefix: Key) -> pane::Keys {
+        let one = |binding: &Binding| match (binding.keys.as_slice(), binding.spec.action) {
+            ([key], Action::Pane(action)) => Some((key.event().into(), action)),
+            _ => None,
+        };
+        pane::Keys {
+            prefix: prefix.event().into(),
+            bound: self.in_places(&[On::PANES]).filter_map(one).collect(),
+        }
+    }
+
     /// The first of them as a bar shows it.
     pub(crate) fn text(&self, action: Action, places: &[On], glyphs: &Glyphs) -> Option<String> {
         let keys = self.keys_of(action, places).next()?;
@@ -147,37 +160,43 @@ fn in_table(text: &str, prefix: Key) -> Option<Vec<Key>> {
     }
 }
 
-/// What keys do in one place. Of two actions with the same keys, or with keys that the other's begin with, the one counts
-/// that can be done in fewer places; two that can be done in as many are in each other's way.
-fn bindings(place: On, all: &[(&'static Spec, Vec<Vec<Key>>)]) -> Result<Vec<Binding>, Conflict> {
+/// How narrow the places of an action are. Keys of the boot log go before those of machines, and what can be done in
+/// certain places before what can be done anywhere.
+fn narrowness(spec: &Spec) -> u8 {
+    match spec.on {
+        On::LOG => 2,
+        On::ANYWHERE => 0,
+        _ => 1,
+    }
+}
+
+/// What keys do in one place. Of two actions with the same keys, or with keys that the other's begin with, the narrower
+/// one counts; two that are as narrow are in each other's way, and so is what the settings want anywhere.
+fn bindings(
+    place: On,
+    all: &[(&'static Spec, Vec<Vec<Key>>)],
+    overrides: &Overrides,
+) -> Result<Vec<Binding>, Conflict> {
+    let mut by_narrowness: Vec<_> = all.iter().filter(|(spec, _)| spec.on.meets(place)).collect();
+    by_narrowness.sort_by_key(|(spec, _)| std::cmp::Reverse(narrowness(spec)));
     let mut found: Vec<Binding> = Vec::new();
-    for (spec, sequences) in all.iter().filter(|(spec, _)| spec.on.meets(place)) {
-        'sequences: for keys in sequences.iter().filter(|keys| !keys.is_empty()) {
-            let mut wider = Vec::new();
-            for (at, known) in found.iter().enumerate() {
-                if !known.keys.starts_with(keys) && !keys.starts_with(&known.keys) {
-                    continue;
-                }
-                if known.spec.id == spec.id {
-                    continue 'sequences;
-                }
-                match (known.spec.on.is_within(spec.on), spec.on.is_within(known.spec.on)) {
-                    (true, false) => continue 'sequences,
-                    (false, true) => wider.push(at),
-                    _ => {
-                        return Err(Conflict {
-                            written: written(keys),
-                            one: known.spec.id,
-                            other: spec.id,
-                            place: place.in_words(),
-                        });
-                    }
-                }
+    for (spec, sequences) in by_narrowness {
+        for keys in sequences.iter().filter(|keys| !keys.is_empty()) {
+            let known = found.iter().find(|known| known.keys.starts_with(keys) || keys.starts_with(&known.keys));
+            let Some(known) = known else {
+                found.push(Binding { keys: keys.clone(), spec });
+                continue;
+            };
+            let is_hidden = narrowness(known.spec) > narrowness(spec);
+            let is_wanted = narrowness(spec) == 0 && overrides.contains_key(spec.id);
+            if known.spec.id != spec.id && (!is_hidden || is_wanted) {
+                return Err(Conflict {
+                    written: written(if known.keys.len() < keys.len() { &known.keys } else { keys }),
+                    one: known.spec.id,
+                    other: spec.id,
+                    place: place.in_words(),
+                });
             }
-            for at in wider.into_iter().rev() {
-                found.remove(at);
-            }
-            found.push(Binding { keys: keys.clone(), spec });
         }
     }
     Ok(found)

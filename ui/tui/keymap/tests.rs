@@ -1,9 +1,8 @@
 //! What keys lead to.
 
 use super::*;
-use crate::tui::model::place::{Detail, Place, Tab, View};
-use crate::tui::theme::Depth;
-use crate::tui::theme::Theme;
+use crate::tui::model::place::Tab;
+use crate::tui::theme::{Depth, Theme};
 
 fn events(text: &str) -> Vec<KeyEvent> {
     sequence(text).unwrap().into_iter().map(Key::event).collect()
@@ -46,20 +45,19 @@ fn keys_lead_to_actions_where_these_can_be_done() {
 
 #[test]
 fn the_narrower_place_counts() {
-    let place = |tab| Place {
-        view: View::Machines,
-        detail: Some(Detail { tab, ..Detail::default() }),
-        ..Place::default()
+    let here = |tab| match tab {
+        Tab::Log => &[On::LOG, On::DETAIL][..],
+        _ => &[On::DETAIL][..],
     };
     let keymap = Keymap::default();
-    let find = |keys, tab| keymap.find(&events(keys), On::here(&place(tab)));
+    let find = |keys, tab| keymap.find(&events(keys), here(tab));
     // In the boot log f follows it, and elsewhere nothing has that key.
     assert!(matches!(find("G", Tab::Log), Found::Action(Action::Log(_))));
     assert_eq!(find("G", Tab::Overview), Found::Action(Action::Bottom));
     // What the log has no key for goes to the machine's screen.
     assert_eq!(find("]", Tab::Log), Found::Action(Action::Right));
     assert_eq!(find("u", Tab::Log), Found::Action(Action::Start));
-    let text = |action, tab| keymap.text(action, On::here(&place(tab)), glyphs());
+    let text = |action, tab| keymap.text(action, here(tab), glyphs());
     assert_eq!(text(Action::Expose, Tab::Overview).as_deref(), Some("e"));
     // The log has that key itself.
     assert_eq!(text(Action::Expose, Tab::Log), None);
@@ -96,10 +94,10 @@ fn the_prefix_is_the_key_of_the_shells() {
 
 #[test]
 fn two_actions_with_one_key_in_one_place_are_told_by_name() {
-    let conflict = |overrides| with(overrides).unwrap_err().to_string();
+    let conflict = |overrides| with(overrides).map(|_| ()).unwrap_err().to_string();
     assert_eq!(
         conflict(&[("machine.stop", &["d"])]),
-        "d is the key of machine.stop and of machine.deploy in the list of machines"
+        "d is the key of machine.deploy and of machine.stop in the list of machines"
     );
     // Nobody could get to the longer one.
     assert_eq!(
@@ -112,8 +110,13 @@ fn two_actions_with_one_key_in_one_place_are_told_by_name() {
     );
     // In different places the same key may do different things.
     assert!(with(&[("image.pull", &["d"])]).is_ok());
-    // Where an action can be done in fewer places, it counts.
+    // Where an action can be done in certain places, it counts before what can be done anywhere …
     let keymap = with(&[("machine.deploy", &["q"])]).unwrap();
     assert_eq!(keymap.find(&events("q"), &[On::MACHINES]), Found::Action(Action::Deploy));
     assert_eq!(keymap.find(&events("q"), &[On::VOLUMES]), Found::Action(Action::Quit));
+    // … unless that is what the settings want.
+    assert_eq!(
+        conflict(&[("quit", &["d"])]),
+        "d is the key of machine.deploy and of quit in the list of machines"
+    );
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use ratatui::style::Style;
+use sistemo::machine::Console;
 
 use super::chunk::{Chunk, Line};
 use super::colours;
@@ -275,6 +276,11 @@ impl Pages {
             Step::To(line) => Some(line),
             Step::End | Step::Unknown(_) => None,
         }
+    }
+
+    /// Looks at the log again whenever it may have grown. To be called on the runtime.
+    pub fn watch(&mut self, console: Console) {
+        self.source.watch(console);
     }
 
     /// Has the worker look for the next line of a kind before it does anything else.

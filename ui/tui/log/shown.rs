@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ratatui::style::Style;
+use sistemo::value::ByteSize;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -23,8 +24,8 @@ pub(super) struct Shown {
     pub text: String,
     /// Where in the text which of the guest's styles begins.
     pub styles: Vec<(usize, Style)>,
-    /// How many bytes of the line are not drawn.
-    pub left_out: usize,
+    /// Where in the text it is said how much of the line is not drawn, if something is not.
+    pub rest: usize,
     is_ascii: bool,
 }
 
@@ -58,14 +59,17 @@ impl Shown {
             shown.styles.push((shown.text.len(), *style));
             shown.add(&bytes[*at..end]);
         }
-        let left_out = match shown.text.len() > LONGEST {
-            true => {
-                shown.text.truncate(shown.text.floor_char_boundary(LONGEST));
-                bytes.len().saturating_sub(LONGEST)
-            }
-            false => 0,
-        };
-        shown.left_out = left_out + (line_length - line.len());
+        let mut left_out = line_length - line.len();
+        if shown.text.len() > LONGEST {
+            let length = shown.text.floor_char_boundary(LONGEST);
+            left_out += shown.text.len() - length;
+            shown.text.truncate(length);
+        }
+        shown.rest = shown.text.len();
+        if left_out > 0 {
+            let left_out = ByteSize::bytes(left_out as u64);
+            shown.text += &format!(" [{left_out} more]");
+        }
         shown.is_ascii = shown.text.is_ascii();
         shown
     }
@@ -140,6 +144,17 @@ impl Shown {
     pub fn column(&self, at: usize) -> usize {
         self.text.get(..at).map_or(0, UnicodeWidthStr::width)
     }
+}
+
+/// A line's text for a file or the clipboard: all of it, with its tabs.
+pub(super) fn plain(line: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(line.len());
+    strip::text(line, &mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    let harmless = text.chars();
+    harmless
+        .filter(|letter| *letter == '\t' || is_harmless(*letter))
+        .collect()
 }
 
 /// Whether a character does no more than stand where it is: no control character, and none that turns the direction of
@@ -220,12 +235,10 @@ mod tests {
     #[test]
     fn a_line_is_drawn_as_far_as_anybody_reads() {
         let shown = shown(&"x".repeat(90_000));
-        assert_eq!(shown.text.len(), LONGEST);
-        assert_eq!(shown.left_out, 90_000 - LONGEST);
+        assert_eq!(shown.rest, LONGEST);
+        assert_eq!(&shown.text[LONGEST..], " [79.9 KiB more]");
         let shown = super::Shown::new("ä".repeat(5000).as_bytes(), Style::new());
-        assert_eq!(
-            (shown.text.len(), shown.left_out),
-            (LONGEST, 10_000 - LONGEST)
-        );
+        assert_eq!(&shown.text[shown.rest..], " [1.8 KiB more]");
+        assert_eq!(plain(b"a\x1b[31m\tb\x07\xff"), "a\tb\u{fffd}");
     }
 }

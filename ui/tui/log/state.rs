@@ -210,10 +210,24 @@ impl State {
 
     /// Looks for something else from now on.
     pub fn look_for(&mut self, patterns: Patterns) {
-        let lines = std::mem::take(&mut self.lines);
+        let is_same = |old: &Option<Arc<Pattern>>, new: &Option<Arc<Pattern>>| match (old, new) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        let same_filter = is_same(&self.patterns.filter, &patterns.filter);
+        let same_search = is_same(&self.patterns.search, &patterns.search);
+        self.version += 1;
+        self.wanted = None;
         self.patterns = patterns;
-        self.reset();
-        self.lines = lines;
+        let fresh = || Census::new(self.shape);
+        if !same_filter {
+            self.shown = self.patterns.filter.as_ref().map(|_| fresh());
+            self.errors = None;
+        }
+        // What is found is found among what is shown.
+        if !same_filter || !same_search {
+            self.found = self.patterns.search.as_ref().map(|_| fresh());
+        }
     }
 
     /// Begins to count lines of a kind if they are not counted yet.

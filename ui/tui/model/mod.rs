@@ -3,9 +3,12 @@
 
 pub(crate) mod host;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod place;
 pub(crate) mod samples;
+mod start;
 pub(crate) mod tasks;
+pub(crate) mod themes;
 pub(crate) mod toasts;
 pub(crate) mod world;
 
@@ -15,19 +18,25 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Position;
+use sistemo::config::Config;
 
 use crate::tui::action::{Action, On};
 use crate::tui::keymap::Keymap;
 use crate::tui::list::identity;
 use crate::tui::pane::{PATIENCE, Workspace};
 use crate::tui::popup::Popup;
+use crate::tui::remembered::Remembered;
 use crate::tui::settings::Settings;
 use crate::tui::theme::Theme;
+pub(crate) use start::Start;
+
 use host::Host;
 use list::Lists;
+use logs::{Logs, OpenLog};
 use place::{Place, Tab, View};
 use samples::Samples;
 use tasks::Tasks;
+use themes::Themes;
 use toasts::{Toast, Toasts};
 use world::World;
 
@@ -41,6 +50,8 @@ pub(crate) struct Model {
     pub(crate) size: (u16, u16),
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
+    /// The engine's settings: what new machines are given unless their user says otherwise.
+    pub(crate) config: Config,
     pub(crate) keymap: Keymap,
     pub(crate) theme: Theme,
     pub(crate) world: World,
@@ -65,6 +76,10 @@ pub(crate) struct Model {
     /// The boot log that is open, and why one could not be opened.
     pub(crate) log: Option<OpenLog>,
     pub(crate) log_trouble: Option<String>,
+    pub(crate) logs: Logs,
+    pub(crate) themes: Themes,
+    /// What is remembered from one time to the next; what the model itself holds is put into it when it is written.
+    pub(crate) remembered: Remembered,
 }
 
 impl Model {
@@ -85,8 +100,8 @@ impl Model {
         }
     }
 
-    /// The identifiers of what an action is about: the machine whose screen is open, else what is marked, else what is
-    /// selected.
+    /// The identifiers of what an action is about: the machine whose screen is open, else what is marked, in the order in
+    /// which it stands, else what is selected.
     pub(crate) fn targets(&self) -> Vec<String> {
         if let Some(detail) = &self.place.detail {
             return vec![detail.id.clone()];
@@ -97,7 +112,6 @@ impl Model {
         if list.marked.is_empty() {
             return list.selected.iter().cloned().collect();
         }
-        // In the order in which they stand.
         let ids = list.rows.iter().filter_map(|row| identity(self, self.place.view, *row));
         ids.filter(|id| list.marked.contains(id)).collect()
     }

@@ -129,6 +129,10 @@ impl Found {
                     }
                 }
             }
+            "theme" => {
+                let hint = "it stands above all tables, at the beginning of the file".into();
+                return Err(Bad("theme is no setting of [console]".into(), hint));
+            }
             _ => return Err(unknown("setting", "console", key, &SETTINGS)),
         }
         Ok(())
@@ -261,6 +265,11 @@ fn keys(name: &str, item: &Item) -> Result<(&'static str, Vec<Vec<Key>>), Bad> {
     for text in given {
         let sequence = keymap::sequence(text);
         let sequence = sequence.map_err(|bad| Bad(format!("{bad}, so it cannot do {id}"), keymap::EXAMPLES.into()))?;
+        let is_behind_prefix = id.starts_with("pane.");
+        if is_behind_prefix && sequence.len() > 1 {
+            let what = format!("{id} is to be done by {} keys in a row", sequence.len());
+            return Err(Bad(what, "in the shells one key behind the prefix does something".into()));
+        }
         if !sequence.is_empty() {
             keys.push(sequence);
         }

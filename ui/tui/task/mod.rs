@@ -142,6 +142,11 @@ impl From<&sistemo::error::Error> for Failure {
 }
 
 impl Task {
+    /// Starting a machine.
+    pub(crate) fn start(machine: &sistemo::machine::Machine) -> Task {
+        Task::Start(machine.into())
+    }
+
     /// The identifier, or else the name, of the thing that it is about, when that is there already.
     pub(crate) fn target(&self) -> Option<&str> {
         match self {

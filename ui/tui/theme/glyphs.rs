@@ -55,6 +55,16 @@ impl Glyphs {
         }
     }
 
+    /// Signs of Unicode, whatever the terminal says.
+    pub(crate) fn unicode() -> &'static Glyphs {
+        &UNICODE
+    }
+
+    /// Signs that every terminal has.
+    pub(crate) fn ascii() -> &'static Glyphs {
+        &ASCII
+    }
+
     /// The sign of a state by its name (`running`); of one that is not known, a question mark.
     pub(crate) fn state(&self, name: &str) -> &'static str {
         match name {

@@ -77,6 +77,22 @@ impl Theme {
         })
     }
 
+    /// A theme without any styles.
+    pub(crate) fn plain(depth: Depth) -> Theme {
+        Theme {
+            name: String::new(),
+            kind: Kind::Dark,
+            depth,
+            glyphs: &glyphs::UNICODE,
+            styles: HashMap::new(),
+            guest: GuestColors {
+                foreground: Color::Reset,
+                background: Color::Reset,
+                ansi: [Color::Reset; 16],
+            },
+        }
+    }
+
     /// The same theme, drawn with other signs.
     pub(crate) fn with_glyphs(self, glyphs: &'static Glyphs) -> Theme {
         Theme { glyphs, ..self }

@@ -85,10 +85,10 @@ pub(super) fn task(model: &mut Model, id: TaskId, news: News) -> Vec<Effect> {
         return Vec::new();
     };
     match outcome {
-        Outcome::Well { says, made } => {
+        Outcome::Well { says, made, hint: next, .. } => {
             let undo = model.tasks.undo.is_some();
             let key = model.shown(crate::tui::action::Action::Undo);
-            let hint = undo.then(|| format!("{key} undoes it"));
+            let hint = next.or(undo.then(|| format!("{key} undoes it")));
             model.say(Toast::new(Kind::Good, says).hint(hint));
             if let (Some(made), Some(view)) = (made, made_in(&ended.task)) {
                 model.lists.of(view).awaited = Some(made);

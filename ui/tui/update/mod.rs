@@ -18,7 +18,8 @@ use crate::tui::list;
 use crate::tui::message::Message;
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
-use crate::tui::model::toasts::{Kind, Toast};
+use crate::tui::model::toasts::{self, Toast};
+use crate::tui::theme::Kind;
 use crate::tui::view;
 
 /// Changes the model by what happened, and says what is to be done.
@@ -41,7 +42,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Task(id, news) => arrive::task(model, id, news),
         Message::Remarks(remarks) => {
             for remark in remarks {
-                model.say(Toast::new(Kind::Warning, remark));
+                model.say(Toast::new(toasts::Kind::Warning, remark));
             }
             Vec::new()
         }
@@ -49,6 +50,12 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Log => log::news(model),
         Message::Time => Vec::new(),
         Message::Continued => vec![Effect::Redraw],
+        Message::Background(color) => {
+            model.themes.background = Kind::of_background(color);
+            let setting = model.settings.theme.clone();
+            model.show_theme(&setting);
+            Vec::new()
+        }
         Message::Ended => vec![Effect::Remember, Effect::Quit],
     };
     let mut effects = effects;

@@ -1,6 +1,6 @@
 //! What popups and forms want done.
 
-use super::act;
+use super::{act, log, panes};
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, View};
@@ -25,10 +25,18 @@ pub(super) fn all(model: &mut Model, steps: Vec<Step>) -> Vec<Effect> {
             Step::Open(popup) => model.popups.push(popup),
             Step::Act(action) => effects.extend(act::act(model, action)),
             Step::Do(task) => effects.extend(begin(model, task)),
-            Step::Effect(effect) => effects.push(effect),
+            Step::Effect(effect) => {
+                if let Effect::SetTheme(name) = &effect {
+                    model.settings.theme = name.clone();
+                    model.show_theme(name);
+                }
+                effects.push(effect);
+            }
             Step::Say(toast) => model.say(toast),
             Step::Preview(name) => model.show_theme(&name),
             Step::Go(view, name) => go(model, view, &name),
+            Step::Shell(id, place) => effects.extend(panes::open_at(model, &id, place)),
+            Step::SaveLog { path, replace } => log::save(model, path, replace),
         }
     }
     effects

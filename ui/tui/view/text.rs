@@ -81,8 +81,8 @@ pub(crate) fn when(at: &str, clock: &Clock) -> String {
     let Ok(then) = at.parse::<Timestamp>() else {
         return "-".into();
     };
-    let then = then.to_zoned(clock.zone.clone());
-    let now = clock.now.to_zoned(clock.zone.clone());
+    let then = then.to_zoned_datetime(clock.zone.clone());
+    let now = clock.now.to_zoned_datetime(clock.zone.clone());
     match then.date() == now.date() {
         true => then.strftime("%H:%M:%S").to_string(),
         false => then.strftime("%Y-%m-%d %H:%M").to_string(),

@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use super::field::{Field, Values};
 use crate::tui::model::Model;
-use crate::tui::popup::Step;
 use crate::tui::task::Task;
 
 /// A form's own part.
@@ -39,11 +38,6 @@ pub(super) trait Content: Debug {
     fn notes(&self, values: Values<'_>, model: &Model) -> Vec<String> {
         let _ = (values, model);
         Vec::new()
-    }
-
-    /// What is done with it.
-    fn steps(&self, task: Task) -> Vec<Step> {
-        vec![Step::Close, Step::Do(task)]
     }
 }
 

@@ -14,8 +14,7 @@ use super::rename::{NAME_HINT, name, taken};
 use super::volume::size;
 use super::{Form, ports};
 use crate::tui::model::Model;
-use crate::tui::model::place::View;
-use crate::tui::popup::{Popup, Step};
+use crate::tui::popup::Popup;
 use crate::tui::task::{Task, typed};
 
 /// What parts the things of a list: typed with either between them.
@@ -195,10 +194,6 @@ impl Content for Deploy {
             reading.task = Some(Task::Deploy(Box::new(request)));
         }
         reading
-    }
-
-    fn steps(&self, task: Task) -> Vec<Step> {
-        vec![Step::Close, Step::Go(View::Machines, String::new()), Step::Do(task)]
     }
 }
 

@@ -90,9 +90,9 @@ pub(super) fn reference(text: &str, model: &Model) -> Result<String, String> {
 #[derive(Debug)]
 struct Pull;
 
-pub(crate) fn pull(image: Option<&str>, model: &Model) -> Box<dyn Popup> {
+pub(crate) fn pull(model: &Model) -> Box<dyn Popup> {
     let hint = "a recipe (debian:trixie), a container image (nginx) or a URL";
-    let fields = vec![field::text("image", "Image", hint).with(image.unwrap_or_default())];
+    let fields = vec![field::text("image", "Image", hint)];
     Form::new(Pull, fields, model)
 }
 

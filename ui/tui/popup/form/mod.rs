@@ -159,7 +159,7 @@ impl Form {
         });
         self.is_tried = true;
         match (wrong, self.reading.task.clone()) {
-            (None, Some(task)) => self.content.steps(task),
+            (None, Some(task)) => vec![Step::Close, Step::Do(task)],
             (wrong, _) => {
                 self.focus = Focus::Field(wrong.or(shown.first().copied()).unwrap_or(0));
                 Vec::new()
