@@ -22,6 +22,7 @@ mod terminal;
 pub(crate) mod usage;
 pub(crate) mod volume;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -153,6 +154,23 @@ impl Context {
     }
 }
 
+/// Whether whoever calls the program by its name alone is somebody at a terminal.
+fn is_for_console() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Runs the full-screen console.
+async fn console(context: &Context) -> Result<ExitCode, Failure> {
+    let engine = context.untended()?;
+    match Box::pin(crate::tui::run(engine, context.cancel.clone())).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::Refused {
+            message: format!("the console cannot use this terminal: {error}"),
+            hint: "the commands work everywhere: sistemo --help".into(),
+        }),
+    }
+}
+
 /// All commands, for whoever needs to know them.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
@@ -184,7 +202,11 @@ pub(crate) fn main() -> ExitCode {
         return report::failure(&failure, cli.output);
     }
     terminal::survive_file_limits();
-    let mut runtime = match cli.command.as_ref().is_some_and(Command::has_much_to_do) {
+    let has_much_to_do = match &cli.command {
+        Some(command) => command.has_much_to_do(),
+        None => is_for_console(),
+    };
+    let mut runtime = match has_much_to_do {
         true => tokio::runtime::Builder::new_multi_thread(),
         // What waits for one thing at a time gains nothing from threads but the way between them.
         false => tokio::runtime::Builder::new_current_thread(),
@@ -219,6 +241,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         cancel: terminal::cancel_on_signals(&endings),
     };
     match cli.command {
+        None if is_for_console() => console(&context).await,
         None => {
             let _ = Cli::command().print_help();
             Ok(ExitCode::SUCCESS)

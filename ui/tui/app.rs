@@ -221,11 +221,13 @@ impl App {
         self.cancels.retain(|_, cancel| !cancel.is_cancelled());
         self.cancels.insert(id, cancel.clone());
         let (engine, send) = (self.engine.clone(), self.send.clone());
-        self.tasks.spawn(async move {
+        let runtime = tokio::runtime::Handle::current();
+        // The engine works on disks in between, which would hold up whatever else a thread of the runtime has to do.
+        self.tasks.spawn_blocking(move || {
             let tell = move |id, news| {
                 let _ = send.send(Message::Task(id, news));
             };
-            task::run(engine, id, task, cancel, tell).await;
+            runtime.block_on(task::run(engine, id, task, cancel, tell));
         });
     }
 

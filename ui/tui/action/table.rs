@@ -9,7 +9,7 @@ use crate::tui::{log, pane};
 pub(crate) fn specs() -> &'static [Spec] {
     static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         let mut all = OWN.to_vec();
-        for (at, (action, id, title, short, keys)) in log::ACTIONS.iter().enumerate() {
+        for (at, (action, id, title, short, keys)) in log::LOG_ACTIONS.iter().enumerate() {
             all.push(spec(Action::Log(*action), id, title, short, keys, On::LOG, weight(at)));
         }
         for (at, (action, id, title, short, keys)) in pane::ACTIONS.iter().enumerate() {

@@ -102,6 +102,15 @@ impl LogView {
         }
     }
 
+    /// Whether long lines are wrapped, and whether it is shown when lines were written.
+    pub(crate) fn modes(&self) -> (bool, bool) {
+        (self.wraps, self.times)
+    }
+
+    pub(crate) fn set_modes(&mut self, wraps: bool, times: bool) {
+        (self.wraps, self.times) = (wraps, times);
+    }
+
     /// Shows another log of the same machine in the same way.
     pub(crate) fn open(
         &mut self,
@@ -354,5 +363,11 @@ impl LogView {
         if self.seek.take().is_some() {
             self.pages.want(None);
         }
+    }
+}
+
+impl std::fmt::Debug for LogView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogView").field("name", &self.name).finish_non_exhaustive()
     }
 }

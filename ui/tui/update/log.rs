@@ -1,7 +1,7 @@
 //! The boot log's part: what it gets, and what it asks for.
 
-use crossterm::event::{KeyEvent, MouseEvent};
-use ratatui::layout::Rect;
+use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Rect, Size};
 
 use crate::tui::effect::Effect;
 use crate::tui::log::{LogAction, LogRequest, LogView};
@@ -12,6 +12,9 @@ use crate::tui::model::toasts::{Kind, Toast};
 use crate::tui::popup;
 use crate::tui::task::Failure;
 use crate::tui::view;
+
+/// Rows that a notch of the wheel moves.
+const NOTCH: isize = 3;
 
 /// Opens the log of the machine whose screen is open.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
@@ -32,7 +35,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     });
     match opened {
         Ok(mut view) => {
-            view.set(model.log_settings);
+            let log = model.remembered.log;
+            view.set_modes(log.wrap, log.timestamps);
             model.log = Some(OpenLog { machine: id, view });
             model.log_trouble = None;
         }
@@ -56,7 +60,8 @@ pub(super) fn act(model: &mut Model, action: LogAction) -> Vec<Effect> {
         return Vec::new();
     };
     let requests = open.view.act(action, size);
-    model.log_settings = open.view.settings();
+    let (wrap, timestamps) = open.view.modes();
+    model.remembered.log = crate::tui::remembered::Log { wrap, timestamps };
     answer(model, requests)
 }
 
@@ -64,30 +69,34 @@ pub(super) fn act(model: &mut Model, action: LogAction) -> Vec<Effect> {
 pub(super) fn input(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     let size = size(model);
     let open = shown(model)?;
-    if !open.view.is_typing() {
+    if !open.view.has_input() {
         return None;
     }
-    let requests = open.view.key(key, size);
+    let requests = open.view.input_key(key, size);
     Some(answer(model, requests))
 }
 
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     let size = size(model);
-    match shown(model) {
-        Some(open) => {
-            open.view.paste(text, size);
-        }
-        None => {}
+    if let Some(open) = shown(model) {
+        open.view.paste(text, size);
     }
     Vec::new()
 }
 
 pub(super) fn mouse(model: &mut Model, event: MouseEvent, area: Rect) -> Vec<Effect> {
-    let Some(open) = shown(model) else {
-        return Vec::new();
-    };
-    let requests = open.view.mouse(event, area);
-    answer(model, requests)
+    let size = area.as_size();
+    let row = event.row.saturating_sub(area.y);
+    if let Some(open) = shown(model) {
+        match event.kind {
+            MouseEventKind::ScrollUp => open.view.wheel(-NOTCH, size),
+            MouseEventKind::ScrollDown => open.view.wheel(NOTCH, size),
+            MouseEventKind::Down(MouseButton::Left) => open.view.click(row, false, size),
+            MouseEventKind::Drag(MouseButton::Left) => open.view.click(row, true, size),
+            _ => {}
+        }
+    }
+    Vec::new()
 }
 
 /// Lets go of a search, a mark or the like; whether there was one.
@@ -127,11 +136,11 @@ fn shown(model: &mut Model) -> Option<&mut OpenLog> {
 }
 
 /// The columns and rows that it has.
-fn size(model: &Model) -> (u16, u16) {
+fn size(model: &Model) -> Size {
     let (columns, rows) = model.size;
     let body = view::areas(model, Rect::new(0, 0, columns, rows)).body;
     let (_, _, inner) = view::detail_parts(body);
-    (inner.width, inner.height)
+    inner.as_size()
 }
 
 fn answer(model: &mut Model, requests: Vec<LogRequest>) -> Vec<Effect> {

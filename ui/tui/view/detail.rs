@@ -100,7 +100,10 @@ fn draw_title(model: &Model, machine: &Machine, area: Rect, buffer: &mut Buffer)
 
 fn draw_log(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     match &model.log {
-        Some(open) => open.view.draw(&looks::log(model), area, buffer),
+        Some(open) => {
+            open.view.draw(area, buffer, &looks::log(model));
+            open.view.cursor_place(area)
+        }
         None => {
             let why = model.log_trouble.as_deref().unwrap_or("opening the boot log");
             let line = Line::styled(format!(" {}", harmless(why)), model.theme.style("text.dim"));
