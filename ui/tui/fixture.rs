@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_trait::async_trait;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use sistemo::config::Config;
+use sistemo::engine::{Engine, Programs};
 use sistemo::guest::words::Restart;
 use sistemo::image::{Image, ImageConfig};
 use sistemo::machine::{Machine, Network, Port};
@@ -18,27 +18,26 @@ use sistemo::volume::Volume;
 
 use crate::tui::keymap::Keymap;
 use crate::tui::model::world::World;
-use crate::tui::model::{Clock, Logs, Model, Start, Themes};
-use crate::tui::pane::{Broken, Ends, Exit, Transport, Workspace};
+use crate::tui::model::logs::Logs;
+use crate::tui::model::themes::Themes;
+use crate::tui::model::{Clock, Model, Start};
+use crate::tui::pane::Workspace;
 use crate::tui::popup::Popup;
 use crate::tui::remembered::Remembered;
 use crate::tui::settings::Settings;
 use crate::tui::task::Failure;
 use crate::tui::theme::{Depth, Glyphs, Kind};
 
-/// Leads to no machine.
-struct Nowhere;
-
-#[async_trait]
-impl Transport for Nowhere {
-    async fn shell(&self, _machine: &str, _ends: Ends) -> Result<Exit, Broken> {
-        std::future::pending().await
-    }
-}
-
 /// A model of a screen of that size, with [`world`].
 pub(crate) fn model(columns: u16, rows: u16) -> Model {
+    // Of no use but for its settings: the folder is gone at once.
     let folder = tempfile::tempdir().unwrap();
+    let config = Config::load(Some(folder.path().into()), &|_| None).unwrap();
+    let programs = Programs {
+        guest: "/nowhere/sistemo-guest".into(),
+        own: "/nowhere/sistemo".into(),
+    };
+    let engine = Engine::open(config, programs).unwrap();
     let failure = || Failure {
         message: "there is no log".into(),
         hint: None,
@@ -47,7 +46,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
     let mut model = Model::new(Start {
         size: (columns, rows),
         settings: Settings::default(),
-        config: Config::load(Some(folder.path().into()), &|_| None).unwrap(),
+        config: engine.config().clone(),
         keymap: Keymap::default(),
         themes: Themes {
             depth: Depth::True,
@@ -55,7 +54,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
             folders: Vec::new(),
             background: Kind::Dark,
         },
-        workspace: Workspace::new(Arc::new(Nowhere), Arc::new(|| {}), 100),
+        workspace: Workspace::new(Arc::new(engine.machines().clone()), Arc::new(|| {}), 100),
         remembered: Remembered::default(),
         logs: Logs {
             open: Arc::new(move |_, _| Err(failure())),

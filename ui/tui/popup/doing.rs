@@ -187,7 +187,13 @@ fn volumes(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step
     };
     match action {
         Action::Create => Ok(open(form::create_volume(model))),
-        Action::Deploy => Ok(open(form::deploy(None, Some(&one(&volumes)?.name), model))),
+        Action::Deploy => match volumes.as_slice() {
+            [volume] if volume.role == "root" && volume.machine.is_none() => {
+                Ok(open(form::deploy(None, Some(&volume.name), model)))
+            }
+            [volume, ..] => Err(format!("{} is no disk that a machine could boot from", volume.name)),
+            [] => Ok(open(form::deploy(None, None, model))),
+        },
         Action::Resize => Ok(open(form::resize_volume(one(&volumes)?, model)?)),
         Action::Rename => {
             let volume = one(&volumes)?;
@@ -216,7 +222,10 @@ fn images(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step>
         Action::Pull => Ok(open(form::pull(model))),
         Action::Build => Ok(open(form::build(model))),
         Action::Prune => Ok(open(form::prune(model))),
-        Action::Deploy => Ok(open(form::deploy(Some(&one(&images)?.name), None, model))),
+        Action::Deploy => {
+            let image = images.first().map(|image| image.name.as_str());
+            Ok(open(form::deploy(image, None, model)))
+        }
         Action::Delete => {
             let task = |image: &&sistemo::image::Image| Ok(Task::DeleteImage((*image).into()));
             each(&images, |image| image.name.as_str(), task, model)

@@ -46,13 +46,11 @@ impl Quitting {
         [Button::new("Stay"), Button::danger("Quit")]
     }
 
-    fn parts(&self, model: &Model, area: Rect) -> (Rect, Vec<String>, Rect) {
+    fn parts(&self, area: Rect) -> (Rect, Vec<String>, Rect) {
         let width = usize::from(dialog::inside(dialog::centred(area, WIDTH, area.height)).width);
         let room = usize::from(area.height.saturating_sub(4));
-        let ellipsis = model.theme.glyphs().ellipsis;
-        let lines = dialog::listed(&self.says, room.max(1));
-        let lines: Vec<String> =
-            lines.iter().flat_map(|line| dialog::wrapped_in(&harmless(line), width, 2, ellipsis)).collect();
+        let says: Vec<String> = self.says.iter().map(|line| harmless(line).into_owned()).collect();
+        let lines = dialog::listed(&says, width, room.max(1));
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let frame = dialog::centred(area, WIDTH, height);
         let inside = dialog::inside(frame);
@@ -87,7 +85,7 @@ impl Popup for Quitting {
         if event.kind != MouseEventKind::Down(MouseButton::Left) {
             return Vec::new();
         }
-        let (_, _, line) = self.parts(model, Rect::new(0, 0, model.size.0, model.size.1));
+        let (_, _, line) = self.parts(Rect::new(0, 0, model.size.0, model.size.1));
         match dialog::button_at(line, &Quitting::buttons(), Position::new(event.column, event.row)) {
             Some(0) => vec![Step::Close],
             Some(_) => quit(),
@@ -100,7 +98,7 @@ impl Popup for Quitting {
     }
 
     fn draw(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-        let (frame, lines, buttons) = self.parts(model, area);
+        let (frame, lines, buttons) = self.parts(area);
         let inside = dialog::frame(model, frame, "Quit?", buffer);
         for (line, y) in lines.into_iter().zip(inside.y..buttons.y) {
             let place = Rect { y, height: 1, ..inside };

@@ -11,10 +11,8 @@ use super::Task;
 impl Task {
     /// The command, quoted for a shell. Values of variables are left out: the command takes them from the environment.
     pub(crate) fn command_line(&self) -> String {
-        let words = self.words();
-        let words = ["sistemo"].into_iter().chain(words.iter().map(String::as_str));
-        // Only a zero byte cannot be quoted, and no program has one in its arguments.
-        shlex::try_join(words).unwrap_or_default()
+        let words: Vec<String> = self.words().iter().map(|word| quoted(word)).collect();
+        format!("sistemo {}", words.join(" "))
     }
 
     fn words(&self) -> Vec<String> {
@@ -92,6 +90,16 @@ impl Task {
             }
         }
     }
+}
+
+/// A word as a shell wants it (POSIX.1-2017, XCU 2.2): in quotes when it needs them.
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:,@%+=".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.into();
+    }
+    // Only a zero byte cannot be quoted, and no program has one in its arguments.
+    shlex::try_quote(word).map(Into::into).unwrap_or_default()
 }
 
 fn line(command: &str, arguments: &[&str]) -> Vec<String> {

@@ -144,7 +144,7 @@ impl Question {
         ]
     }
 
-    fn parts(&self, model: &Model, area: Rect) -> Parts {
+    fn parts(&self, area: Rect) -> Parts {
         let columns = dialog::inside(dialog::centred(area, WIDTH, area.height)).width;
         let columns = usize::from(columns);
         let asking = &self.asking;
@@ -155,13 +155,8 @@ impl Question {
         let around = 2 + extra + 1;
         let room = usize::from(area.height.saturating_sub(around));
         let room_for_things = room.saturating_sub(says.len()).max(1);
-        let ellipsis = model.theme.glyphs().ellipsis;
         let indented = columns.saturating_sub(2);
-        let things: Vec<String> = dialog::listed(&asking.things, room_for_things)
-            .iter()
-            .flat_map(|thing| dialog::wrapped_in(thing, indented, 2, ellipsis))
-            .take(room_for_things)
-            .collect();
+        let things = dialog::listed(&asking.things, indented, room_for_things);
         let text = u16::try_from(says.len() + things.len()).unwrap_or(u16::MAX);
         let blank = u16::from(text.saturating_add(around) < area.height);
         let height = text.saturating_add(around + blank);
@@ -234,7 +229,7 @@ impl Popup for Question {
             return Vec::new();
         }
         let at = Position::new(event.column, event.row);
-        let parts = self.parts(model, Rect::new(0, 0, model.size.0, model.size.1));
+        let parts = self.parts(Rect::new(0, 0, model.size.0, model.size.1));
         match dialog::button_at(parts.buttons, &self.buttons(), at) {
             Some(0) => return vec![Step::Close],
             Some(_) => return self.go(),
@@ -253,7 +248,7 @@ impl Popup for Question {
     }
 
     fn draw(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-        let parts = self.parts(model, area);
+        let parts = self.parts(area);
         let (theme, glyphs) = (&model.theme, model.theme.glyphs());
         dialog::frame(model, parts.frame, &self.asking.title, buffer);
         let says = parts.says.iter().map(|line| Line::styled(line.clone(), theme.style("popup")));

@@ -7,7 +7,7 @@ use sistemo::volume::Volume;
 
 use crate::tui::model::Model;
 use crate::tui::model::world::World;
-use crate::tui::popup::dialog::in_words;
+use crate::tui::popup::dialog::{in_words, kept};
 use crate::tui::task::{Task, Thing};
 
 /// What an empty file system takes of the host's disk: at most so much, and a 64th of its size.
@@ -161,9 +161,9 @@ fn data(machine: &Machine) -> impl Iterator<Item = &str> {
 
 /// `web-root (2 GiB, 340 MiB used)`.
 fn sized(volume: &Volume) -> String {
-    let size = ByteSize::bytes(volume.size_bytes);
+    let size = kept(ByteSize::bytes(volume.size_bytes));
     match volume.used_bytes {
-        Some(used) => format!("{} ({size}, {} used)", volume.name, ByteSize::bytes(used)),
+        Some(used) => format!("{} ({size}, {} used)", volume.name, kept(ByteSize::bytes(used))),
         None => format!("{} ({size})", volume.name),
     }
 }
@@ -211,7 +211,7 @@ fn delete_image(thing: &Thing, world: &World) -> Asking {
     let known = world.image(thing.key());
     let mut says = Vec::new();
     if let Some(image) = known {
-        says.push(format!("{} of this computer's disk become free.", image.used));
+        says.push(format!("{} of this computer's disk become free.", kept(image.used)));
         if image.names.len() > 1 {
             let names: Vec<&str> = image.names.iter().map(String::as_str).collect();
             says.push(format!("All its names go: {}.", in_words(&names, 4)));

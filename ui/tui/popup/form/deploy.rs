@@ -22,20 +22,24 @@ const PARTS: &[char] = &[',', ' '];
 const RESTARTS: [Restart; 3] = [Restart::No, Restart::OnFailure, Restart::Always];
 
 #[derive(Debug)]
-struct Deploy;
+struct Deploy {
+    /// Whether there are disks to choose from.
+    has_roots: bool,
+}
 
-/// The form, with an image filled in when one is given.
+/// The form, with an image or a disk filled in when one is given.
 pub(crate) fn deploy(image: Option<&str>, volume: Option<&str>, model: &Model) -> Box<dyn Popup> {
     let mut sources = vec![Choice::new("image", "an image")];
     let roots: Vec<Choice> = roots(model).map(|root| Choice::new(&root.name, &root.name)).collect();
-    if !roots.is_empty() {
+    let has_roots = !roots.is_empty();
+    if has_roots {
         sources.push(Choice::new("volume", "a disk that was kept"));
     }
     let networks = model.world.networks.iter();
     let networks: Vec<Choice> = networks
         .map(|network| Choice::new(&network.name, format!("{} ({})", network.name, network.subnet)))
         .collect();
-    let mut restarts = vec![Choice::new("", "as fits: applications when they fail, else no")];
+    let mut restarts = vec![Choice::new("", "when an application fails")];
     let says = |restart: Restart| match restart {
         Restart::No => "no",
         Restart::OnFailure => "when it fails",
@@ -58,7 +62,11 @@ pub(crate) fn deploy(image: Option<&str>, volume: Option<&str>, model: &Model) -
         field::list("env", "Variables", "for applications: KEY=VALUE, or KEY to take it from here; quoted as in a shell", &[' ']),
         field::text("command", "Command", "what runs instead of the image's own; quoted as in a shell"),
     ];
-    Form::new(Deploy, fields, model)
+    let first = match (image, volume) {
+        (None, None) => "image",
+        _ => "name",
+    };
+    Form::at(first, Deploy { has_roots }, fields, model)
 }
 
 /// Disks that a machine could boot from.
@@ -106,6 +114,7 @@ impl Content for Deploy {
 
     fn shows(&self, key: &str, values: Values<'_>) -> bool {
         match key {
+            "from" => self.has_roots,
             "image" | "storage" => !from_volume(values),
             "volume" => from_volume(values),
             _ => true,
@@ -119,7 +128,7 @@ impl Content for Deploy {
             "vcpus" => config.default_vcpus.to_string(),
             "memory" => typed(config.default_memory),
             "storage" => typed(config.default_storage),
-            "image" => "debian, nginx, a file or a URL".into(),
+            "image" => "debian or nginx".into(),
             _ => return None,
         })
     }

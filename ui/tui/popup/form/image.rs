@@ -11,6 +11,7 @@ use super::field::{self, Choice, Values};
 use super::Form;
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
+use crate::tui::popup::dialog::listed;
 use crate::tui::task::Task;
 
 pub(super) const IMAGE_HINT: &str = "a recipe (debian:trixie), a container image (nginx), a file or a URL";
@@ -55,7 +56,6 @@ fn files(piece: &str) -> Vec<String> {
             let end = if entry.path().is_dir() { "/" } else { "" };
             is_offered.then(|| format!("{folder}{name}{end}"))
         })
-        .filter(|path| path != piece)
         .collect();
     files.sort();
     files.truncate(FILES);
@@ -237,7 +237,7 @@ impl Content for Prune {
         let word = if images.len() == 1 { "image goes" } else { "images go" };
         let mut notes = vec![format!("{} {word}, {} become free:", images.len(), ByteSize::bytes(bytes))];
         let lines: Vec<String> = images.iter().map(|image| format!("{}, {}", image.name, image.used)).collect();
-        notes.extend(crate::tui::popup::dialog::listed(&lines, 6));
+        notes.extend(listed(&lines, usize::MAX, 6));
         let kept = model.world.volumes.iter().any(|volume| volume.role == "root" && volume.machine.is_none());
         notes.extend(kept.then(|| "Those that a kept disk was made of stay.".into()));
         notes

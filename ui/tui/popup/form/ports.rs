@@ -3,7 +3,7 @@
 use sistemo::machine::Machine;
 use sistemo::value::{PortMapping, Protocol};
 
-use super::content::{Content, Reading};
+use super::content::{Content, Reading, beginning};
 use super::field::{self, Choice, Values};
 use super::Form;
 use crate::tui::model::Model;
@@ -34,8 +34,7 @@ impl Content for Expose {
     fn offers(&self, _key: &str, piece: &str, _values: Values<'_>, model: &Model) -> Vec<String> {
         let machine = model.world.machine(self.machine.key());
         let offers: Vec<String> = machine.map(suggested).unwrap_or_default();
-        let begins = |offer: &String| offer.starts_with(piece) && offer != piece;
-        offers.into_iter().filter(begins).collect()
+        beginning(piece, offers.iter().map(String::as_str))
     }
 
     fn read(&self, values: Values<'_>, model: &Model) -> Reading {

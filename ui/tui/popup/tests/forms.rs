@@ -132,8 +132,8 @@ fn images_are_pulled_built_and_removed() {
     );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
-    let built = does(form::build(&model), &model, &format!("{path}<tab>Other<tab>mine"));
-    assert_eq!(built, [format!("sistemo image build --file Other --name mine {path}")]);
+    let built = does(form::build(&model), &model, &format!("{path}<tab><tab>Other<tab>mine"));
+    assert_eq!(built, [format!("sistemo image build --file Other --name mine {path}/")]);
     assert!(refuses(form::build(&model), &model, "node<tab>No No").contains("small letters"));
     let mut prune = form::prune(&model);
     assert!(drawn(&*prune, &model).contains("No image goes."));
@@ -150,7 +150,7 @@ fn files_of_a_half_typed_path_are_offered() {
         std::fs::write(folder.path().join(name), "").unwrap();
     }
     let path = folder.path().display().to_string();
-    let done = does(form::pull(&model), &model, &format!("{path}/d<ctrl-n><ctrl-n><tab>"));
+    let done = does(form::pull(&model), &model, &format!("{path}/d<ctrl-n><tab>"));
     assert_eq!(done, [format!("sistemo image pull {path}/disk.tar")]);
 }
 
