@@ -125,7 +125,7 @@ impl Command {
 }
 
 /// What every command is given.
-struct Context {
+pub(crate) struct Context {
     format: Format,
     data_dir: Option<PathBuf>,
     cancel: CancellationToken,

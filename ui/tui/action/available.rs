@@ -98,7 +98,8 @@ fn of_machines(action: Action, model: &Model) -> Result<(), String> {
     any(&machines, |machine| of_machine(action, machine, model))
 }
 
-fn of_machine(action: Action, machine: &Machine, model: &Model) -> Result<(), String> {
+/// Whether it can be done with this machine; in words why not.
+pub(crate) fn of_machine(action: Action, machine: &Machine, model: &Model) -> Result<(), String> {
     use Action::{Attach, Delete, Detach, ForceStop, Resize, Restart, Shell, ShellBeside, Start, Stop, Unexpose};
     let Machine { name, status, .. } = machine;
     let is = || Err(format!("{name} is {status}"));

@@ -4,9 +4,10 @@ mod available;
 mod table;
 
 use crate::tui::log::LogAction;
+use crate::tui::model::place::{Place, Tab, View};
 use crate::tui::pane::PaneAction;
 
-pub(crate) use available::available;
+pub(crate) use available::{available, of_machine};
 pub(crate) use table::{spec_of, specs};
 
 /// Something that a user can do.
@@ -124,6 +125,23 @@ impl On {
     /// Whether the two have a place in common.
     pub(crate) fn meets(self, other: On) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The places whose keys count where the user is, the narrowest first.
+    pub(crate) fn here(place: &Place) -> &'static [On] {
+        if place.first_run {
+            return &[On::FIRST_RUN];
+        }
+        match (place.view, &place.detail) {
+            (View::Panes, _) => &[On::PANES],
+            (View::Machines, Some(detail)) if detail.tab == Tab::Log => &[On::LOG, On::DETAIL],
+            (View::Machines, Some(_)) => &[On::DETAIL],
+            (View::Machines, None) => &[On::MACHINES],
+            (View::Volumes, _) => &[On::VOLUMES],
+            (View::Images, _) => &[On::IMAGES],
+            (View::Networks, _) => &[On::NETWORKS],
+            (View::History, _) => &[On::HISTORY],
+        }
     }
 
     /// Where the first of its places is, in words.

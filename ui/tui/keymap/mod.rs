@@ -10,7 +10,7 @@ use crate::tui::action::{self, Action, On, Spec};
 use crate::tui::pane;
 use crate::tui::theme::Glyphs;
 
-pub(crate) use key::{BadKey, EXAMPLES, Key, sequence, text_of, written};
+pub(crate) use key::{EXAMPLES, Key, sequence, text_of, written};
 
 /// The word that stands in the table for the key that leaves a guest.
 const PREFIX: &str = "prefix";

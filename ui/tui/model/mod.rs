@@ -33,7 +33,7 @@ pub(crate) use start::Start;
 use host::Host;
 use list::Lists;
 use logs::{Logs, OpenLog};
-use place::{Place, Tab, View};
+use place::{Place, View};
 use samples::Samples;
 use tasks::Tasks;
 use themes::Themes;
@@ -84,20 +84,8 @@ pub(crate) struct Model {
 
 impl Model {
     /// The places whose keys count here, the narrowest first.
-    pub(crate) fn contexts(&self) -> Vec<On> {
-        if self.place.first_run {
-            return vec![On::FIRST_RUN, On::ANYWHERE];
-        }
-        match (&self.place.detail, self.place.view) {
-            (Some(detail), _) if detail.tab == Tab::Log => vec![On::LOG, On::DETAIL],
-            (Some(_), _) => vec![On::DETAIL],
-            (None, View::Machines) => vec![On::MACHINES],
-            (None, View::Volumes) => vec![On::VOLUMES],
-            (None, View::Images) => vec![On::IMAGES],
-            (None, View::Networks) => vec![On::NETWORKS],
-            (None, View::History) => vec![On::HISTORY],
-            (None, View::Panes) => vec![On::PANES],
-        }
+    pub(crate) fn contexts(&self) -> &'static [On] {
+        On::here(&self.place)
     }
 
     /// The identifiers of what an action is about: the machine whose screen is open, else what is marked, in the order in
@@ -161,7 +149,7 @@ impl Model {
     /// The key of an action, as a user reads it; the palette's where it has none.
     pub(crate) fn shown(&self, action: Action) -> String {
         let glyphs = self.theme.glyphs();
-        let key = |action| self.keymap.text(action, &self.contexts(), glyphs);
+        let key = |action| self.keymap.text(action, self.contexts(), glyphs);
         key(action).or_else(|| key(Action::Palette)).unwrap_or_default()
     }
 }

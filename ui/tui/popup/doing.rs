@@ -7,6 +7,7 @@ use sistemo::volume::Volume;
 use super::help::Help;
 use super::menu::Menu;
 use super::messages::Messages;
+use super::palette::Palette;
 use super::themes::Themes;
 use super::{Step, confirm, form};
 use crate::tui::action::Action;
@@ -21,6 +22,7 @@ pub(super) fn steps(action: Action, targets: &[String], model: &Model) -> Result
         Action::Messages => return Ok(vec![Step::Open(Box::new(Messages::default()))]),
         Action::Help => return Ok(open(Box::new(Help::default()))),
         Action::Menu => return Ok(open(Box::new(Menu::default()))),
+        Action::Palette => return Ok(open(Box::new(Palette::new(model)))),
         Action::Theme => return Ok(open(Box::new(Themes::new(model)))),
         Action::Undo => return undo(model),
         Action::Setup => return Ok(asked(vec![Task::Setup], model)),

@@ -55,7 +55,7 @@ fn sections(model: &Model) -> Vec<Section> {
     let mut section = |title: String, is_in: &dyn Fn(&Spec) -> bool| {
         let mut entries = Vec::new();
         for spec in specs().iter().filter(|spec| is_in(spec)) {
-            let keys = model.keymap.texts(spec.action, &here, glyphs);
+            let keys = model.keymap.texts(spec.action, here, glyphs);
             if keys.is_empty() || told.contains(&spec.id) {
                 continue;
             }
@@ -66,7 +66,7 @@ fn sections(model: &Model) -> Vec<Section> {
             sections.push(Section { title, entries });
         }
     };
-    for place in &here {
+    for place in here {
         if *place == On::ANYWHERE {
             continue;
         }

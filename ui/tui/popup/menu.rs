@@ -48,7 +48,7 @@ fn entries(model: &Model) -> Vec<Entry> {
     let entry = |spec: &crate::tui::action::Spec| Entry {
         action: spec.action,
         title: spec.title,
-        keys: model.keymap.text(spec.action, &here, model.theme.glyphs()).unwrap_or_default(),
+        keys: model.keymap.text(spec.action, here, model.theme.glyphs()).unwrap_or_default(),
         why_not: available(spec.action, model).err(),
     };
     own.map(entry).collect()
@@ -116,7 +116,7 @@ impl Popup for Menu {
             _ => {}
         }
         // The keys of what it shows do what they do outside.
-        let Found::Action(action) = model.keymap.find(&[key], &model.contexts()) else {
+        let Found::Action(action) = model.keymap.find(&[key], model.contexts()) else {
             return Vec::new();
         };
         match entries.iter().position(|entry| entry.action == action) {

@@ -11,6 +11,7 @@ mod help;
 mod line;
 mod menu;
 mod messages;
+mod palette;
 mod quitting;
 mod rows;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use ratatui::layout::{Position, Rect};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
+use crate::tui::model::place::View;
 use crate::tui::model::toasts::Toast;
 use crate::tui::pane::Place;
 use crate::tui::task::Task;
@@ -66,6 +68,8 @@ pub(crate) enum Step {
     /// Open another on top of it, or in its place when it was closed before.
     Open(Box<dyn Popup>),
     Act(Action),
+    /// Select a thing, by its identifier, and do something with it alone.
+    ActOn(View, String, Action),
     Do(Task),
     Effect(Effect),
     Say(Toast),
@@ -76,7 +80,9 @@ pub(crate) enum Step {
     /// Save the boot log that is open to a file, over one that is there if so said.
     SaveLog { path: PathBuf, replace: bool },
     /// Go to a thing: a view and the name of what is to be selected in it.
-    Go(crate::tui::model::place::View, String),
+    Go(View, String),
+    /// Note a line of the palette, to offer it again.
+    Note(String),
 }
 
 /// What an action that is not done at once does to things of the view that is open, given by their identifiers: opens a

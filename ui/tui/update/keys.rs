@@ -35,7 +35,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 /// Looks a key up, behind those that were typed before it.
 pub(super) fn in_keymap(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.pending.push(key);
-    match model.keymap.find(&model.pending, &model.contexts()) {
+    match model.keymap.find(&model.pending, model.contexts()) {
         Found::Action(action) => {
             model.pending.clear();
             act::act(model, action)

@@ -24,6 +24,10 @@ pub(super) fn all(model: &mut Model, steps: Vec<Step>) -> Vec<Effect> {
             Step::Close => {}
             Step::Open(popup) => model.popups.push(popup),
             Step::Act(action) => effects.extend(act::act(model, action)),
+            Step::ActOn(view, id, action) => {
+                select(model, view, id);
+                effects.extend(act::act(model, action));
+            }
             Step::Do(task) => effects.extend(begin(model, task)),
             Step::Effect(effect) => {
                 if let Effect::SetTheme(name) = &effect {
@@ -35,6 +39,10 @@ pub(super) fn all(model: &mut Model, steps: Vec<Step>) -> Vec<Effect> {
             Step::Say(toast) => model.say(toast),
             Step::Preview(name) => model.show_theme(&name),
             Step::Go(view, name) => go(model, view, &name),
+            Step::Note(line) => {
+                model.remembered.note(&line);
+                effects.push(Effect::Remember);
+            }
             Step::Shell(id, place) => effects.extend(panes::open_at(model, &id, place)),
             Step::SaveLog { path, replace } => log::save(model, path, replace),
         }
@@ -68,6 +76,14 @@ pub(super) fn go(model: &mut Model, view: View, name: &str) {
     list.filter.text.clear();
     list.input = None;
     list.awaited = Some(name.into());
+}
+
+/// Selects a thing, and nothing else.
+fn select(model: &mut Model, view: View, id: String) {
+    go(model, view, &id);
+    let list = model.lists.of(view);
+    list.marked.clear();
+    list.selected = Some(id);
 }
 
 /// Opens a machine's own screen.

@@ -66,9 +66,9 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
     }
     let here = model.contexts();
     if here.contains(&On::PANES) {
-        return in_shells(model, &here);
+        return in_shells(model, here);
     }
-    if let Found::Prefix(next) = model.keymap.find(&model.pending, &here)
+    if let Found::Prefix(next) = model.keymap.find(&model.pending, here)
         && !model.pending.is_empty()
     {
         let follow = |(key, action): &(Key, Option<Action>)| Spot {
@@ -84,7 +84,7 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
     let mut spots = Vec::new();
     let mut last = Vec::new();
     for spec in all {
-        let Some(key) = model.keymap.text(spec.action, &here, glyphs) else {
+        let Some(key) = model.keymap.text(spec.action, here, glyphs) else {
             continue;
         };
         let spot = Spot { key, text: spec.short.into(), action: Some(spec.action) };
@@ -205,7 +205,7 @@ pub(crate) fn whichkey(model: &Model, area: Rect, buffer: &mut Buffer) {
         false if !model.pending.is_empty() => (text_of_events(&model.pending, glyphs), model.pending.clone()),
         _ => return,
     };
-    let Found::Prefix(next) = model.keymap.find(&keys, &here) else {
+    let Found::Prefix(next) = model.keymap.find(&keys, here) else {
         return;
     };
     // All keys of one action in one entry, and actions in the order of the table.
