@@ -17,9 +17,9 @@ use sistemo::value::{ByteSize, Protocol};
 use sistemo::volume::Volume;
 
 use crate::tui::keymap::Keymap;
-use crate::tui::model::world::World;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
+use crate::tui::model::world::World;
 use crate::tui::model::{Clock, Model, Start};
 use crate::tui::pane::Workspace;
 use crate::tui::popup::Popup;
@@ -82,12 +82,17 @@ pub(crate) fn world() -> World {
         machine_port: 80,
         protocol: Protocol::Tcp,
     }];
-    web.volumes.push(volume("photos", 10, 3 << 30, Some(("web", "/mnt/photos"))));
-    web.volumes.push(volume("music", 20, 1 << 30, Some(("web", "/srv/music"))));
+    web.volumes
+        .push(volume("photos", 10, 3 << 30, Some(("web", "/mnt/photos"))));
+    web.volumes
+        .push(volume("music", 20, 1 << 30, Some(("web", "/srv/music"))));
     let db = machine("db", Status::Stopped);
     let broken = machine("broken", Status::Failed);
     let machines = vec![broken, db, web];
-    let mut volumes: Vec<Volume> = machines.iter().flat_map(|machine| machine.volumes.clone()).collect();
+    let mut volumes: Vec<Volume> = machines
+        .iter()
+        .flat_map(|machine| machine.volumes.clone())
+        .collect();
     volumes.push(volume("data", 5, 4 << 20, None));
     volumes.push(volume("backup", 100, 40 << 30, None));
     let mut kept = volume("old-root", 2, 300 << 20, None);
@@ -112,7 +117,10 @@ pub(crate) fn world() -> World {
 
 /// A machine with a root volume.
 pub(crate) fn machine(name: &str, status: Status) -> Machine {
-    let runs = matches!(status, Status::Running | Status::Starting | Status::Stopping);
+    let runs = matches!(
+        status,
+        Status::Running | Status::Starting | Status::Stopping
+    );
     let mut root = volume(&format!("{name}-root"), 2, 340 << 20, Some((name, "/")));
     root.role = "root".into();
     Machine {
@@ -153,7 +161,12 @@ pub(crate) fn volume(name: &str, size: u64, used: u64, owner: Option<(&str, &str
         id: format!("{name}-id"),
         name: name.into(),
         role: "data".into(),
-        status: if owner.is_some() { "attached" } else { "available" }.into(),
+        status: if owner.is_some() {
+            "attached"
+        } else {
+            "available"
+        }
+        .into(),
         size_bytes: size << 30,
         used_bytes: Some(used),
         path: format!("/nowhere/{name}.ext4").into(),
@@ -202,7 +215,9 @@ pub(crate) fn typed(text: &str) -> Vec<KeyEvent> {
             let event: KeyEvent = combination.into();
             // As crossterm tells of it.
             keys.push(match (event.code, event.modifiers) {
-                (KeyCode::Tab, KeyModifiers::SHIFT) => KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT),
+                (KeyCode::Tab, KeyModifiers::SHIFT) => {
+                    KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT)
+                }
                 _ => event,
             });
             rest = more;

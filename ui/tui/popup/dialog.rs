@@ -118,7 +118,9 @@ pub(crate) fn draw_buttons(
 
 /// The button at a place.
 pub(crate) fn button_at(line: Rect, buttons: &[Button], at: Position) -> Option<usize> {
-    spots(line, buttons).iter().position(|spot| spot.contains(at))
+    spots(line, buttons)
+        .iter()
+        .position(|spot| spot.contains(at))
 }
 
 /// Text in lines of at most so many columns, broken between words; a word that is longer than a line is broken where
@@ -146,7 +148,10 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
         lines.push(line);
     }
-    lines.into_iter().map(|line| line.replace(NO_BREAK, " ")).collect()
+    lines
+        .into_iter()
+        .map(|line| line.replace(NO_BREAK, " "))
+        .collect()
 }
 
 /// A blank at which no line is broken.
@@ -203,7 +208,11 @@ pub(crate) fn in_words(names: &[&str], most: usize) -> String {
         [one] => (*one).into(),
         _ if names.len() > most => {
             let shown = most.saturating_sub(1).max(1);
-            format!("{} and {} more", names[..shown].join(", "), names.len() - shown)
+            format!(
+                "{} and {} more",
+                names[..shown].join(", "),
+                names.len() - shown
+            )
         }
         [before @ .., last] => format!("{} and {last}", before.join(", ")),
     }
@@ -217,12 +226,21 @@ mod tests {
     fn text_is_broken_between_words_if_it_can_be() {
         assert_eq!(wrapped("the disk stays", 9), ["the disk", "stays"]);
         assert_eq!(wrapped("a\nb", 9), ["a", "b"]);
-        assert_eq!(wrapped("sha256:0123456789 is", 8), ["sha256:0", "12345678", "9 is"]);
+        assert_eq!(
+            wrapped("sha256:0123456789 is", 8),
+            ["sha256:0", "12345678", "9 is"]
+        );
         assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
         assert_eq!(wrapped("", 4), [""]);
-        assert_eq!(wrapped_in("one two three four", 7, 2, "…"), ["one two", "three …"]);
+        assert_eq!(
+            wrapped_in("one two three four", 7, 2, "…"),
+            ["one two", "three …"]
+        );
         assert_eq!(wrapped_in("a path or another", 9, 1, "…"), ["a path …"]);
-        assert_eq!(wrapped(&format!("web ({} in use)", kept("2 GiB")), 8), ["web", "(2 GiB", "in use)"]);
+        assert_eq!(
+            wrapped(&format!("web ({} in use)", kept("2 GiB")), 8),
+            ["web", "(2 GiB", "in use)"]
+        );
     }
 
     #[test]
@@ -243,7 +261,10 @@ mod tests {
         let buttons = [Button::new("Cancel"), Button::danger("Delete")];
         let line = Rect::new(0, 5, 30, 1);
         let at = |x| button_at(line, &buttons, Position::new(x, 5));
-        assert_eq!((at(8), at(9), at(18), at(19), at(20), at(29)), (None, Some(0), Some(0), None, Some(1), Some(1)));
+        assert_eq!(
+            (at(8), at(9), at(18), at(19), at(20), at(29)),
+            (None, Some(0), Some(0), None, Some(1), Some(1))
+        );
         assert_eq!(button_at(line, &buttons, Position::new(20, 4)), None);
     }
 }

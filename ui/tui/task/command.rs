@@ -34,13 +34,17 @@ impl Task {
                 words.extend(keep_storage.then(|| "--preserve-storage".into()));
                 words
             }
-            Task::Rename { machine, new } => line("machine rename", &[machine.name(), new.as_str()]),
-            Task::Expose { machine, port } => {
-                line("machine expose", &[machine.name(), "--port", &mapping(port)])
+            Task::Rename { machine, new } => {
+                line("machine rename", &[machine.name(), new.as_str()])
             }
-            Task::Unexpose { machine, port } => {
-                line("machine unexpose", &[machine.name(), "--port", &mapping(port)])
-            }
+            Task::Expose { machine, port } => line(
+                "machine expose",
+                &[machine.name(), "--port", &mapping(port)],
+            ),
+            Task::Unexpose { machine, port } => line(
+                "machine unexpose",
+                &[machine.name(), "--port", &mapping(port)],
+            ),
             Task::Attach {
                 machine,
                 attachment,
@@ -77,7 +81,11 @@ impl Task {
             }
             Task::BuildDockerfile { folder, file, name } => {
                 let mut words = line("image build", &[]);
-                option(&mut words, "--file", file.as_ref().map(|path| path.display()));
+                option(
+                    &mut words,
+                    "--file",
+                    file.as_ref().map(|path| path.display()),
+                );
                 option(&mut words, "--name", name.as_ref());
                 words.push(as_path(folder));
                 words
@@ -184,7 +192,9 @@ fn placed(attachment: &Attachment) -> String {
 fn as_path(folder: &Path) -> String {
     let text = folder.display().to_string();
     let told = matches!(text.as_str(), "." | "..")
-        || ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+        || ["/", "./", "../", "~/"]
+            .iter()
+            .any(|start| text.starts_with(start));
     match told {
         true => text,
         false => format!("./{text}"),

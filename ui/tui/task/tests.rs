@@ -72,10 +72,16 @@ async fn a_volume_is_made_grows_is_renamed_and_goes() {
     };
     let (steps, outcome) = does(&engine, create.clone()).await;
     assert_eq!(steps, ["making the volume data"]);
-    let Outcome::Well { says, made, undo, .. } = outcome else {
+    let Outcome::Well {
+        says, made, undo, ..
+    } = outcome
+    else {
         panic!("{outcome:?}");
     };
-    assert_eq!((says.as_str(), made.as_deref()), ("data created", Some("data")));
+    assert_eq!(
+        (says.as_str(), made.as_deref()),
+        ("data created", Some("data"))
+    );
     let undo = *undo.unwrap();
     let volume = engine.machines().volume("data").unwrap();
     assert_eq!(undo, Task::DeleteVolume(Thing::new(&volume.id, "data")));
@@ -83,9 +89,18 @@ async fn a_volume_is_made_grows_is_renamed_and_goes() {
     let refused = failure(&engine, create).await;
     assert!(refused.message.contains("data"), "{refused:?}");
     let data = Thing::from(&volume);
-    let grow = Task::ResizeVolume { volume: data.clone(), size: ByteSize::mib(80) };
-    assert_eq!(well(&engine, grow).await, ("data has 80 MiB now".into(), None));
-    let rename = Task::RenameVolume { volume: data.clone(), new: "kept".parse().unwrap() };
+    let grow = Task::ResizeVolume {
+        volume: data.clone(),
+        size: ByteSize::mib(80),
+    };
+    assert_eq!(
+        well(&engine, grow).await,
+        ("data has 80 MiB now".into(), None)
+    );
+    let rename = Task::RenameVolume {
+        volume: data.clone(),
+        new: "kept".parse().unwrap(),
+    };
     let (says, back) = well(&engine, rename).await;
     assert_eq!(says, "data is kept now");
     // Its identifier stays, so that what takes it back finds it.
@@ -117,15 +132,24 @@ async fn what_fails_says_why_and_the_way_out() {
     let engine = engine(folder.path());
     for task in [
         Task::Start("nothing".into()),
-        Task::Stop { machine: "nothing".into(), force: true },
-        Task::Detach { machine: "nothing".into(), volume: "nothing".into() },
+        Task::Stop {
+            machine: "nothing".into(),
+            force: true,
+        },
+        Task::Detach {
+            machine: "nothing".into(),
+            volume: "nothing".into(),
+        },
         Task::DeleteImage("nothing".into()),
     ] {
         let failure = failure(&engine, task.clone()).await;
         assert!(failure.message.contains("nothing"), "{failure:?}");
         assert!(failure.hint.is_some(), "{failure:?}");
     }
-    assert_eq!(well(&engine, Task::Prune { all: true }).await.0, "there was nothing to remove");
+    assert_eq!(
+        well(&engine, Task::Prune { all: true }).await.0,
+        "there was nothing to remove"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +159,10 @@ async fn one_that_is_taken_back_has_neither_failed_nor_been_done() {
     let cancel = CancellationToken::new();
     cancel.cancel();
     let (send, receive) = std::sync::mpsc::channel();
-    let task = Task::CreateVolume { name: None, size: ByteSize::gib(1) };
+    let task = Task::CreateVolume {
+        name: None,
+        size: ByteSize::gib(1),
+    };
     let told = move |_, news| {
         let _ = send.send(news);
     };
@@ -163,27 +190,76 @@ fn everything() -> Vec<Task> {
             },
             ..Request::default()
         })),
-        Task::Deploy(Box::new(Request { volume: Some("old-root".into()), ..Request::default() })),
+        Task::Deploy(Box::new(Request {
+            volume: Some("old-root".into()),
+            ..Request::default()
+        })),
         Task::Start(web()),
-        Task::Stop { machine: web(), force: false },
-        Task::Stop { machine: web(), force: true },
+        Task::Stop {
+            machine: web(),
+            force: false,
+        },
+        Task::Stop {
+            machine: web(),
+            force: true,
+        },
         Task::Restart(web()),
-        Task::Delete { machine: web(), keep_storage: true },
-        Task::Rename { machine: web(), new: "shop".parse().unwrap() },
-        Task::Expose { machine: web(), port: port() },
-        Task::Unexpose { machine: web(), port: "53:53/udp".parse().unwrap() },
-        Task::Attach { machine: web(), attachment: "data:/srv/my data".parse().unwrap() },
-        Task::Detach { machine: web(), volume: data() },
-        Task::CreateVolume { name: Some("data".parse().unwrap()), size: ByteSize::gib(10) },
-        Task::CreateVolume { name: None, size: ByteSize::bytes(70_000_000) },
-        Task::ResizeVolume { volume: data(), size: ByteSize::gib(20) },
-        Task::RenameVolume { volume: data(), new: "photos".parse().unwrap() },
+        Task::Delete {
+            machine: web(),
+            keep_storage: true,
+        },
+        Task::Rename {
+            machine: web(),
+            new: "shop".parse().unwrap(),
+        },
+        Task::Expose {
+            machine: web(),
+            port: port(),
+        },
+        Task::Unexpose {
+            machine: web(),
+            port: "53:53/udp".parse().unwrap(),
+        },
+        Task::Attach {
+            machine: web(),
+            attachment: "data:/srv/my data".parse().unwrap(),
+        },
+        Task::Detach {
+            machine: web(),
+            volume: data(),
+        },
+        Task::CreateVolume {
+            name: Some("data".parse().unwrap()),
+            size: ByteSize::gib(10),
+        },
+        Task::CreateVolume {
+            name: None,
+            size: ByteSize::bytes(70_000_000),
+        },
+        Task::ResizeVolume {
+            volume: data(),
+            size: ByteSize::gib(20),
+        },
+        Task::RenameVolume {
+            volume: data(),
+            new: "photos".parse().unwrap(),
+        },
         Task::DeleteVolume(data()),
-        Task::CreateNetwork { name: "lab".parse().unwrap(), subnet: Some("10.77.0.0/24".parse().unwrap()) },
+        Task::CreateNetwork {
+            name: "lab".parse().unwrap(),
+            subnet: Some("10.77.0.0/24".parse().unwrap()),
+        },
         Task::DeleteNetwork("lab".into()),
         Task::Pull("nginx:1.29".into()),
-        Task::Build { reference: "debian".into(), name: Some("mine".into()) },
-        Task::BuildDockerfile { folder: "app".into(), file: Some("app/Other".into()), name: None },
+        Task::Build {
+            reference: "debian".into(),
+            name: Some("mine".into()),
+        },
+        Task::BuildDockerfile {
+            folder: "app".into(),
+            file: Some("app/Other".into()),
+            name: None,
+        },
         Task::DeleteImage(Thing::new("sha256:11", "nginx")),
         Task::Prune { all: true },
     ]
@@ -193,7 +269,14 @@ fn everything() -> Vec<Task> {
 fn every_task_has_a_title_an_order_and_a_command() {
     let lines: Vec<String> = everything()
         .iter()
-        .map(|task| format!("{}\n  {}\n  $ {}", task.title(), task.order(), task.command_line()))
+        .map(|task| {
+            format!(
+                "{}\n  {}\n  $ {}",
+                task.title(),
+                task.order(),
+                task.command_line()
+            )
+        })
         .collect();
     let text = lines.join("\n");
     assert!(!text.contains("secret"));

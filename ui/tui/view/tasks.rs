@@ -58,7 +58,10 @@ pub(crate) fn short(running: &Running, model: &Model) -> Vec<Part> {
 pub(crate) fn long(running: &Running, model: &Model) -> Vec<Part> {
     let separator = model.theme.glyphs().separator;
     let mut parts = vec![sign(running, model), part(" ", "text")];
-    parts.push(part(harmless(&running.task.title()).into_owned(), "text.strong"));
+    parts.push(part(
+        harmless(&running.task.title()).into_owned(),
+        "text.strong",
+    ));
     if running.is_cancelled || !running.step.is_empty() {
         parts.push(part(format!(" {separator} {}", step(running)), "text"));
     }
@@ -107,7 +110,11 @@ pub(crate) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
     let all = loose(model);
     let shown = usize::from(area.height);
     for (number, y) in (area.y..area.bottom()).enumerate() {
-        let place = Rect { y, height: 1, ..area };
+        let place = Rect {
+            y,
+            height: 1,
+            ..area
+        };
         buffer.set_style(place, model.theme.style("text"));
         let more = all.len().saturating_sub(shown);
         let end = match number {
@@ -128,7 +135,11 @@ fn draw(model: &Model, running: &Running, end: &str, place: Rect, buffer: &mut B
     let mut parts = long(running, model);
     let ellipsis = model.theme.glyphs().ellipsis;
     let over = wide(&parts).saturating_sub(width);
-    if over > 0 && let Some(at) = parts.iter().position(|part| part.scope == "text" && part.text.width() > 1) {
+    if over > 0
+        && let Some(at) = parts
+            .iter()
+            .position(|part| part.scope == "text" && part.text.width() > 1)
+    {
         let room = parts[at].text.width().saturating_sub(over);
         match room {
             0..8 => drop(parts.remove(at)),
@@ -146,12 +157,20 @@ fn draw(model: &Model, running: &Running, end: &str, place: Rect, buffer: &mut B
         parts.pop();
     }
     let over = wide(&parts).saturating_sub(width);
-    if over > 0 && let Some(title) = parts.get_mut(2) {
-        title.text = fitted(&title.text, title.text.width().saturating_sub(over), ellipsis);
+    if over > 0
+        && let Some(title) = parts.get_mut(2)
+    {
+        title.text = fitted(
+            &title.text,
+            title.text.width().saturating_sub(over),
+            ellipsis,
+        );
     }
     let end_room = if end.is_empty() { 0 } else { end.width() + 2 };
     let has_end = wide(&parts) + end_room <= width;
-    let spans = parts.into_iter().map(|part| Span::styled(part.text, model.theme.style(part.scope)));
+    let spans = parts
+        .into_iter()
+        .map(|part| Span::styled(part.text, model.theme.style(part.scope)));
     let line = Line::from_iter([Span::raw(" ")].into_iter().chain(spans));
     line.render(place, buffer);
     if has_end && !end.is_empty() {

@@ -16,7 +16,9 @@ mod ports;
 mod rename;
 mod volume;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use tui_input::backend::crossterm::EventHandler;
@@ -95,7 +97,10 @@ impl Form {
         fields: Fields,
         model: &Model,
     ) -> Box<dyn Popup> {
-        let at = fields.iter().position(|field| field.key == key).unwrap_or(0);
+        let at = fields
+            .iter()
+            .position(|field| field.key == key)
+            .unwrap_or(0);
         let mut form = Form::made(content, fields);
         form.focus = Focus::Field(at);
         form.refresh(model);
@@ -129,7 +134,10 @@ impl Form {
     fn step(&mut self, by: isize) {
         let fields = self.shown().into_iter().map(Focus::Field);
         let stops: Vec<Focus> = fields.chain([Focus::Go, Focus::Cancel]).collect();
-        let at = stops.iter().position(|stop| *stop == self.focus).unwrap_or(0) as isize;
+        let at = stops
+            .iter()
+            .position(|stop| *stop == self.focus)
+            .unwrap_or(0) as isize;
         self.focus = stops[(at + by).rem_euclid(stops.len() as isize) as usize];
         self.is_picked = false;
     }
@@ -207,7 +215,9 @@ impl Form {
 
     /// A key for the field with the focus, or none of the form's.
     fn key_in_field(&mut self, key: KeyEvent) {
-        let plain = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let plain = !key
+            .modifiers
+            .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         let Some(field) = self.focused_mut() else {
             match key.code {
                 KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l') => {
@@ -359,7 +369,9 @@ impl Popup for Form {
         {
             self.focus = Focus::Field(self.shown().first().copied().unwrap_or(0));
         }
-        let piece = self.focused().and_then(|field| Some((field.key, field.piece()?.to_owned())));
+        let piece = self
+            .focused()
+            .and_then(|field| Some((field.key, field.piece()?.to_owned())));
         self.offers.clear();
         self.is_whole = false;
         if let Some((key, piece)) = piece {
