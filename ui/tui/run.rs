@@ -36,8 +36,9 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     // Read while the terminal is asked for its colours.
     let reader = engine.clone();
     let world = tokio::task::spawn_blocking(move || observe::read(&reader));
-    let guard = Guard::enter(Options::detect(&environment, reading.settings.mouse))?;
+    // Asked before anything else reads the terminal.
     let (themes, background) = themes(&reading.settings);
+    let guard = Guard::enter(Options::detect(&environment, reading.settings.mouse))?;
     let mut events = Events::new(&guard)?;
     if background == Background::Late {
         events.expect_background();

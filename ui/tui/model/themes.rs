@@ -25,15 +25,9 @@ impl Themes {
 
     /// The same, or where there is none like it the default, and why.
     pub(crate) fn load_or_default(&self, setting: &str) -> (Theme, Option<ThemeError>) {
-        match self.load(setting) {
-            Ok(theme) => (theme, None),
-            Err(wrong) => {
-                let default = Choice::parse("auto");
-                let theme = Theme::load(default.name(self.background), self.depth, &[]);
-                // One without any styles, if even that failed.
-                let theme = theme.unwrap_or_else(|_| Theme::plain(self.depth));
-                (theme.with_glyphs(self.glyphs), Some(wrong))
-            }
-        }
+        let choice = Choice::parse(setting);
+        let name = choice.name(self.background);
+        let (theme, wrong) = Theme::load_or_default(name, self.depth, &self.folders);
+        (theme.with_glyphs(self.glyphs), wrong)
     }
 }

@@ -61,7 +61,10 @@ impl Answers {
         };
         // BEL, ST, or ST of which the two bytes came apart.
         let escaped = matches!(self.held.iter().rev().nth(1), Some(Event::Key(key)) if key.code == KeyCode::Esc);
-        if is(key, 'g', KeyModifiers::CONTROL) || is(key, '\\', KeyModifiers::ALT) || escaped && is(key, '\\', KeyModifiers::NONE) {
+        if is(key, 'g', KeyModifiers::CONTROL)
+            || is(key, '\\', KeyModifiers::ALT)
+            || escaped && is(key, '\\', KeyModifiers::NONE)
+        {
             let color = color(&self.text);
             let held = self.release();
             return match color {
@@ -73,7 +76,12 @@ impl Answers {
             };
         }
         match key.code {
-            KeyCode::Char(c) if !escaped && !key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL) => {
+            KeyCode::Char(c)
+                if !escaped
+                    && !key
+                        .modifiers
+                        .intersects(KeyModifiers::ALT | KeyModifiers::CONTROL) =>
+            {
                 self.text.push(c);
                 match self.may_become_one() {
                     true => Heard::Nothing,
@@ -99,7 +107,9 @@ fn is(key: KeyEvent, c: char, modifiers: KeyModifiers) -> bool {
 fn color(text: &str) -> Option<[u8; 3]> {
     let mut parts = text.strip_prefix(START)?.split('/');
     let mut part = || {
-        let digits = parts.next().filter(|digits| (1..=4).contains(&digits.len()))?;
+        let digits = parts
+            .next()
+            .filter(|digits| (1..=4).contains(&digits.len()))?;
         let value = u32::from_str_radix(digits, 16).ok()?;
         let most = (1_u32 << (4 * digits.len())) - 1;
         u8::try_from((value * 255 + most / 2) / most).ok()
@@ -123,7 +133,10 @@ mod tests {
     /// What crossterm makes of `ESC ] TEXT`.
     fn said(text: &str) -> Vec<Event> {
         let letters = text.chars().map(|c| key(c, KeyModifiers::NONE));
-        [key(']', KeyModifiers::ALT)].into_iter().chain(letters).collect()
+        [key(']', KeyModifiers::ALT)]
+            .into_iter()
+            .chain(letters)
+            .collect()
     }
 
     fn expecting() -> Answers {
@@ -154,7 +167,10 @@ mod tests {
         for end in [bell, terminator, apart] {
             let mut events = said("11;rgb:fdfd/f6f6/e3e3");
             events.extend(end);
-            assert_eq!(heard(&mut expecting(), events), (vec![], vec![[0xfd, 0xf6, 0xe3]]));
+            assert_eq!(
+                heard(&mut expecting(), events),
+                (vec![], vec![[0xfd, 0xf6, 0xe3]])
+            );
         }
     }
 
@@ -163,7 +179,14 @@ mod tests {
         assert_eq!(color("11;rgb:0/f/8"), Some([0, 255, 136]));
         assert_eq!(color("11;rgb:1c/1C/ff"), Some([0x1c, 0x1c, 0xff]));
         assert_eq!(color("11;rgb:0000/8080/ffff"), Some([0, 0x80, 255]));
-        for wrong in ["11;rgb:0/0", "11;rgb:0/0/0/0", "11;rgb://", "11;rgb:00000/0/0", "11;rgb:g/0/0", "10;rgb:0/0/0"] {
+        for wrong in [
+            "11;rgb:0/0",
+            "11;rgb:0/0/0/0",
+            "11;rgb://",
+            "11;rgb:00000/0/0",
+            "11;rgb:g/0/0",
+            "10;rgb:0/0/0",
+        ] {
             assert_eq!(color(wrong), None, "{wrong}");
         }
     }
@@ -174,9 +197,17 @@ mod tests {
             said("12"),
             said("11;rgb:11/22/33/"),
             said(""),
-            vec![key(']', KeyModifiers::ALT), Event::FocusLost, key('x', KeyModifiers::NONE)],
+            vec![
+                key(']', KeyModifiers::ALT),
+                Event::FocusLost,
+                key('x', KeyModifiers::NONE),
+            ],
             vec![key(']', KeyModifiers::ALT), escape(), escape()],
-            vec![key(']', KeyModifiers::ALT), escape(), key('x', KeyModifiers::NONE)],
+            vec![
+                key(']', KeyModifiers::ALT),
+                escape(),
+                key('x', KeyModifiers::NONE),
+            ],
             vec![key(']', KeyModifiers::ALT), key('g', KeyModifiers::CONTROL)],
             said("11;rgb:0000/0000/00000"),
         ];
@@ -189,7 +220,10 @@ mod tests {
     fn only_what_was_asked_for_is_an_answer() {
         let mut events = said("11;rgb:0/0/0");
         events.push(key('g', KeyModifiers::CONTROL));
-        assert_eq!(heard(&mut Answers::default(), events.clone()), (events.clone(), vec![]));
+        assert_eq!(
+            heard(&mut Answers::default(), events.clone()),
+            (events.clone(), vec![])
+        );
         let mut answers = expecting();
         assert_eq!(heard(&mut answers, events.clone()).1.len(), 1);
         assert_eq!(heard(&mut answers, events.clone()), (events, vec![]));

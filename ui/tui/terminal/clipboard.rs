@@ -8,8 +8,8 @@ use crossterm::clipboard::CopyToClipboard;
 
 use super::output;
 
-/// The most that is sent through a terminal, encoded: 100,000 bytes less what surrounds it is what the shortest of the
-/// known buffers take of it, by hterm's reckoning, which k9s and others go by.
+/// The most that is sent through a terminal, in encoded bytes. k9s has this limit; hterm's osc52.sh, from which others
+/// took the number, means the text before it is encoded, in a sequence of 100,000 bytes. The lower is safe with both.
 const MOST: usize = 74_994;
 
 /// What became of a text.
@@ -81,7 +81,10 @@ mod tests {
 
     #[test]
     fn a_text_is_encoded_and_one_that_is_too_long_is_not_cut() {
-        assert_eq!(through_terminal("hi\u{1b}").unwrap(), "\u{1b}]52;c;aGkb\u{1b}\\");
+        assert_eq!(
+            through_terminal("hi\u{1b}").unwrap(),
+            "\u{1b}]52;c;aGkb\u{1b}\\"
+        );
         let most = MOST / 4 * 3;
         assert!(through_terminal(&"x".repeat(most)).is_some());
         assert_eq!(through_terminal(&"x".repeat(most + 1)), None);
@@ -91,7 +94,8 @@ mod tests {
     fn a_desktop_is_used_where_the_user_sits_before_it() {
         let of = |variables: &[&str]| {
             let variables: Vec<String> = variables.iter().map(|name| (*name).into()).collect();
-            Clipboard::new(&move |key| variables.iter().any(|name| name == key).then(|| "x".into())).has_desktop
+            Clipboard::new(&move |key| variables.iter().any(|name| name == key).then(|| "x".into()))
+                .has_desktop
         };
         assert!(of(&["DISPLAY"]));
         assert!(of(&["WAYLAND_DISPLAY"]));

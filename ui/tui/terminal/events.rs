@@ -3,6 +3,7 @@
 //! crossterm's own stream hands over one event at a time through a thread, so that a burst cannot be seen as one, and spins
 //! for ever on a terminal that was hung up. Here a thread waits for the terminal itself and has crossterm only parse.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
 
 use super::answers::{Answers, Heard};
 use super::life::{self, Notice};
@@ -42,8 +44,10 @@ pub(crate) struct Events {
     incoming: Receiver<Input>,
     resized: Signal,
     answers: Answers,
+    /// Until when it is waited for the rest of what may be an answer.
+    patience: Option<Instant>,
     /// What is to be given before anything new.
-    ready: std::collections::VecDeque<Input>,
+    ready: VecDeque<Input>,
 }
 
 impl Events {
@@ -59,7 +63,8 @@ impl Events {
             incoming,
             resized,
             answers: Answers::default(),
-            ready: std::collections::VecDeque::new(),
+            patience: None,
+            ready: VecDeque::new(),
         })
     }
 
@@ -70,8 +75,8 @@ impl Events {
                 return Some(input);
             }
             let patience = match self.answers.is_holding() {
-                true => ANSWER,
-                false => Duration::MAX,
+                true => *self.patience.get_or_insert_with(|| Instant::now() + ANSWER),
+                false => Instant::now(),
             };
             tokio::select! {
                 biased;
@@ -80,7 +85,8 @@ impl Events {
                     return Some(Input::Event(Event::Resize(columns, rows)));
                 }
                 input = self.incoming.recv() => self.hear(input?),
-                () = tokio::time::sleep(patience), if self.answers.is_holding() => {
+                () = tokio::time::sleep_until(patience), if self.answers.is_holding() => {
+                    self.patience = None;
                     let held = self.answers.release();
                     self.ready.extend(held.into_iter().map(Input::Event));
                 }
@@ -114,6 +120,7 @@ impl Events {
             self.ready.push_back(input);
             return;
         };
+        self.patience = None;
         match self.answers.hear(event) {
             Heard::Nothing => {}
             Heard::Events(events) => self.ready.extend(events.into_iter().map(Input::Event)),
@@ -123,7 +130,7 @@ impl Events {
 }
 
 /// Leaves out of a burst what a later event of it makes void: sizes, and ways of the mouse. Of the wheel it keeps some.
-pub(crate) fn coalesce(inputs: Vec<Input>) -> Vec<Input> {
+pub(super) fn coalesce(inputs: Vec<Input>) -> Vec<Input> {
     let mut kept: Vec<Input> = Vec::with_capacity(inputs.len());
     let mut turns = 0;
     for input in inputs {
@@ -173,7 +180,11 @@ fn read(notices: &OwnedFd, sender: &Sender<Input>) {
             Err(Errno::EINTR) => continue,
             Err(_) => return,
         }
-        let happened = |at: usize| fds.get(at).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+        let happened = |at: usize| {
+            fds.get(at)
+                .and_then(PollFd::revents)
+                .unwrap_or(PollFlags::empty())
+        };
         if !happened(0).is_empty() {
             match next_notice(notices) {
                 Some(Notice::End) => return,

@@ -36,13 +36,14 @@ struct Terminal {
 
 /// What the reader of keys is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Notice {
     /// The terminal was taken again: everything is to be drawn.
-    Resumed = b'r' as isize,
+    Resumed = b'r',
     /// It was given back, for now or for good: keys are not ours.
-    GivenBack = b'g' as isize,
+    GivenBack = b'g',
     /// The program is to end.
-    End = b'e' as isize,
+    End = b'e',
 }
 
 impl Notice {
@@ -115,7 +116,8 @@ pub(super) fn take() {
     };
     loop {
         // SAFETY: as in `give_back`.
-        let set = unsafe { libc::tcsetattr(terminal.input, libc::TCSANOW, &raw const terminal.raw) };
+        let set =
+            unsafe { libc::tcsetattr(terminal.input, libc::TCSANOW, &raw const terminal.raw) };
         if set == 0 || errno() != libc::EINTR {
             break;
         }

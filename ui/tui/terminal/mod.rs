@@ -29,13 +29,13 @@ use std::os::fd::AsRawFd;
 use std::sync::Once;
 
 pub(crate) use clipboard::{Clipboard, Copied};
-pub(crate) use events::{Events, Input, coalesce};
+pub(crate) use events::{Events, Input};
 pub(crate) use output::{Output, is_gone};
 pub(crate) use sequences::Options;
 
 /// The terminal is ours while this lives.
 pub(crate) struct Guard {
-    signals: signals::Signals,
+    _signals: signals::Signals,
     /// Where keys come from, where that is not the standard input.
     _own: Option<File>,
 }
@@ -57,9 +57,12 @@ impl Guard {
             }
         };
         give_back_on_panic();
-        life::enter(input, output.as_raw_fd(), &options)?;
         let signals = signals::Signals::catch();
-        Ok(Guard { signals, _own: own })
+        life::enter(input, output.as_raw_fd(), &options)?;
+        Ok(Guard {
+            _signals: signals,
+            _own: own,
+        })
     }
 
     /// Has the mouse report to us, or leaves it to the terminal, which then selects text with it.
@@ -82,7 +85,6 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         life::leave();
-        self.signals.release();
     }
 }
 

@@ -76,5 +76,37 @@ fn await_room(fd: RawFd) {
 /// Whether an error of writing means that there is no terminal any more: the program ends, and has nobody to tell.
 pub(crate) fn is_gone(error: &io::Error) -> bool {
     let gone = [Errno::EIO, Errno::ENXIO, Errno::EBADF, Errno::ENODEV].map(|errno| errno as i32);
-    error.kind() == ErrorKind::BrokenPipe || error.raw_os_error().is_some_and(|code| gone.contains(&code))
+    error.kind() == ErrorKind::BrokenPipe
+        || error
+            .raw_os_error()
+            .is_some_and(|code| gone.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::os::fd::{AsFd, AsRawFd};
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use crate::tui::terminal::tests::console;
+
+    #[test]
+    fn a_terminal_that_is_gone_is_told_from_other_errors() {
+        let (user, program) = console::pair();
+        let fd = program.as_raw_fd();
+        assert!(send_while(fd, b"there", || true).is_ok());
+        assert!(send_while(fd, b"not ours", || false).is_ok());
+        drop(user);
+        // Other tests start programs, which hold what is open here for a moment. A hang-up is always told.
+        let mut fds = [PollFd::new(program.as_fd(), PollFlags::empty())];
+        poll(&mut fds, PollTimeout::NONE).unwrap();
+        let error = send_while(fd, b"gone", || true).unwrap_err();
+        assert!(is_gone(&error), "{error}");
+        assert!(!is_gone(&io::Error::from_raw_os_error(
+            Errno::ENOSPC as i32
+        )));
+        assert!(!is_gone(&io::Error::other("of another kind")));
+    }
 }

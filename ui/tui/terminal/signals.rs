@@ -26,7 +26,9 @@ impl Signals {
     pub(super) fn catch() -> Signals {
         let mut caught = Vec::new();
         for (signal, before) in ENDINGS.into_iter().zip(&BEFORE) {
-            let Some(action) = current(signal).filter(|action| action.sa_sigaction != libc::SIG_IGN) else {
+            let Some(action) =
+                current(signal).filter(|action| action.sa_sigaction != libc::SIG_IGN)
+            else {
                 continue;
             };
             before.store(Box::into_raw(Box::new(action)), Ordering::SeqCst);
@@ -34,7 +36,9 @@ impl Signals {
             caught.push((signal, action));
         }
         for (signal, handler) in [(libc::SIGTSTP, stop as Handler), (libc::SIGCONT, go_on)] {
-            let Some(action) = current(signal).filter(|action| action.sa_sigaction != libc::SIG_IGN) else {
+            let Some(action) =
+                current(signal).filter(|action| action.sa_sigaction != libc::SIG_IGN)
+            else {
                 continue;
             };
             install(signal, handler);
@@ -42,9 +46,11 @@ impl Signals {
         }
         Signals { caught }
     }
+}
 
+impl Drop for Signals {
     /// Puts back what was in place before.
-    pub(super) fn release(&mut self) {
+    fn drop(&mut self) {
         for (signal, action) in self.caught.drain(..) {
             // SAFETY: the action is one that was in place.
             unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
@@ -119,7 +125,8 @@ extern "C" fn end(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
                         let handler: Handler = std::mem::transmute(action.sa_sigaction);
                         handler(signal, info, context);
                     } else {
-                        let handler: extern "C" fn(c_int) = std::mem::transmute(action.sa_sigaction);
+                        let handler: extern "C" fn(c_int) =
+                            std::mem::transmute(action.sa_sigaction);
                         handler(signal);
                     }
                 }

@@ -5,10 +5,11 @@ mod choice;
 mod colour;
 mod depth;
 mod error;
-mod file;
+mod gather;
 mod glyphs;
 mod resolve;
 mod scope;
+mod sheet;
 mod sixteen;
 #[cfg(test)]
 mod tests;
@@ -66,7 +67,7 @@ impl Theme {
             Depth::None => (WITHOUT_COLOUR, &[][..]),
             _ => (name, dirs),
         };
-        let sheet = file::gather(name, dirs)?;
+        let sheet = gather::gather(name, dirs)?;
         Ok(Theme {
             name: name.into(),
             kind: sheet.kind,
@@ -77,12 +78,28 @@ impl Theme {
         })
     }
 
-    /// A theme without any styles.
-    pub(crate) fn plain(depth: Depth) -> Theme {
+    /// The theme of this name, or the default one and what is wrong with it: a theme keeps nobody out.
+    pub(crate) fn load_or_default(
+        name: &str,
+        depth: Depth,
+        dirs: &[PathBuf],
+    ) -> (Theme, Option<ThemeError>) {
+        match Theme::load(name, depth, dirs) {
+            Ok(theme) => (theme, None),
+            Err(error) => match Theme::load(DEFAULT, depth, &[]) {
+                Ok(theme) => (theme, Some(error)),
+                // The program's own are tested, so that this is for completeness only.
+                Err(_) => (Theme::plain(), Some(error)),
+            },
+        }
+    }
+
+    /// Without any styles.
+    fn plain() -> Theme {
         Theme {
-            name: String::new(),
+            name: WITHOUT_COLOUR.into(),
             kind: Kind::Dark,
-            depth,
+            depth: Depth::None,
             glyphs: &glyphs::UNICODE,
             styles: HashMap::new(),
             guest: GuestColors {
@@ -135,7 +152,7 @@ pub(crate) fn names(dirs: &[PathBuf]) -> Vec<String> {
         .iter()
         .map(|(name, _)| (*name).into())
         .collect();
-    let mut own: Vec<String> = dirs.iter().flat_map(|dir| file::names_in(dir)).collect();
+    let mut own: Vec<String> = dirs.iter().flat_map(|dir| gather::names_in(dir)).collect();
     own.sort();
     own.dedup();
     own.retain(|name| !names.contains(name));

@@ -6,8 +6,8 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::depth::Depth;
 use super::error::{ThemeError, did_you_mean};
-use super::file::{Draft, Paint, Sheet, Word};
 use super::scope::{self, DIM, FIELDS, SCOPES, SELECTIONS, SURFACES, TEXT};
+use super::sheet::{Draft, Paint, Sheet, Word};
 use super::sixteen::Sixteen;
 use super::{GuestColors, Kind, colour};
 

@@ -22,7 +22,8 @@ impl Sixteen {
                 .fg
                 .map(|color| self.ink(color, style.bg.or(self.text.bg))),
             bg: style.bg.map(ground),
-            underline_color: style.underline_color.map(|color| Depth::Sixteen.fit(color)),
+            // The sequence for it is taken for blinking by terminals that do not know it.
+            underline_color: None,
             ..style
         }
     }

@@ -77,7 +77,11 @@ impl Attic {
     /// Says how wide the grid is now.
     pub(super) fn set_columns(&mut self, columns: usize) {
         self.columns = columns;
-        self.rows = self.lines.iter().map(|line| rows(line.cells, columns)).sum();
+        self.rows = self
+            .lines
+            .iter()
+            .map(|line| rows(line.cells, columns))
+            .sum();
     }
 
     /// Forgets the oldest lines, until the rest takes no more than this many rows.
@@ -97,7 +101,9 @@ impl Attic {
         let last = first.max(-row(keep));
         let least = first.max(last - row(LONGEST / grid.columns())) + 1;
         let mut ends = (least..=last).rev();
-        let end = ends.find(|line| !is_wrapped(grid, *line - 1)).unwrap_or(last);
+        let end = ends
+            .find(|line| !is_wrapped(grid, *line - 1))
+            .unwrap_or(last);
         let mut draft = Draft::default();
         for line in first..end {
             draft.add(&grid[Line(line)][..]);
@@ -153,11 +159,15 @@ impl Draft {
     /// Adds the cells of a row of the grid.
     fn add(&mut self, row: &[Cell]) {
         let blank = Cell::default();
-        let wrapped = row.last().is_some_and(|cell| cell.flags.contains(Flags::WRAPLINE));
+        let wrapped = row
+            .last()
+            .is_some_and(|cell| cell.flags.contains(Flags::WRAPLINE));
         let end = if wrapped {
             row.len()
         } else {
-            row.iter().rposition(|cell| *cell != blank).map_or(0, |last| last + 1)
+            row.iter()
+                .rposition(|cell| *cell != blank)
+                .map_or(0, |last| last + 1)
         };
         let mut wide = false;
         for (at, cell) in row[..end].iter().enumerate() {
@@ -168,7 +178,9 @@ impl Draft {
                 continue;
             }
             wide = cell.flags.contains(Flags::WIDE_CHAR)
-                && row.get(at + 1).is_some_and(|next| next.flags.contains(Flags::WIDE_CHAR_SPACER));
+                && row
+                    .get(at + 1)
+                    .is_some_and(|next| next.flags.contains(Flags::WIDE_CHAR_SPACER));
             // Halves of wide characters, which programs leave behind by writing over the other half, are blank.
             let broken = !wide && cell.flags.intersects(LAYOUT.difference(Flags::WRAPLINE));
             self.text.push(if broken { ' ' } else { cell.c });
@@ -236,7 +248,9 @@ impl Kept {
             if at + width > columns {
                 let row = &mut grid[Line(0)];
                 if at < columns {
-                    row[Column(at)].flags.insert(Flags::LEADING_WIDE_CHAR_SPACER);
+                    row[Column(at)]
+                        .flags
+                        .insert(Flags::LEADING_WIDE_CHAR_SPACER);
                 }
                 row[Column(columns - 1)].flags.insert(Flags::WRAPLINE);
                 next_row(grid);
@@ -255,7 +269,9 @@ impl Kept {
             at += width;
         }
         if self.goes_on && at == columns {
-            grid[Line(0)][Column(columns - 1)].flags.insert(Flags::WRAPLINE);
+            grid[Line(0)][Column(columns - 1)]
+                .flags
+                .insert(Flags::WRAPLINE);
         }
         next_row(grid);
     }

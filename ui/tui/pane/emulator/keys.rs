@@ -80,7 +80,9 @@ fn character(c: char, modifiers: KeyModifiers, bytes: &mut Vec<u8>) {
         return;
     }
     escape_alt(modifiers, bytes);
-    let control = modifiers.contains(KeyModifiers::CONTROL).then(|| control(c));
+    let control = modifiers
+        .contains(KeyModifiers::CONTROL)
+        .then(|| control(c));
     match control.flatten() {
         Some(byte) => bytes.push(byte),
         None => {
@@ -168,7 +170,11 @@ fn function(code: KeyCode, modifiers: KeyModifiers, mode: TermMode, bytes: &mut 
         Form::Letter(letter) if modifiers > 1 => format!("\x1b[1;{modifiers}{}", letter as char),
         Form::Letter(letter) => {
             let application = mode.contains(TermMode::APP_CURSOR) || matches!(code, KeyCode::F(_));
-            format!("\x1b{}{}", if application { 'O' } else { '[' }, letter as char)
+            format!(
+                "\x1b{}{}",
+                if application { 'O' } else { '[' },
+                letter as char
+            )
         }
         Form::Number(number) if modifiers > 1 => format!("\x1b[{number};{modifiers}~"),
         Form::Number(number) => format!("\x1b[{number}~"),
@@ -178,7 +184,13 @@ fn function(code: KeyCode, modifiers: KeyModifiers, mode: TermMode, bytes: &mut 
 
 /// The parameter of modifiers: one more than the sum of Shift 1, Alt 2, Control 4, Meta 8.
 fn xterm_modifiers(modifiers: KeyModifiers) -> u8 {
-    let bit = |modifier, value| if modifiers.contains(modifier) { value } else { 0 };
+    let bit = |modifier, value| {
+        if modifiers.contains(modifier) {
+            value
+        } else {
+            0
+        }
+    };
     1 + bit(KeyModifiers::SHIFT, 1)
         + bit(KeyModifiers::ALT, 2)
         + bit(KeyModifiers::CONTROL, 4)

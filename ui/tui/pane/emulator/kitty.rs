@@ -89,8 +89,15 @@ fn character(key: &KeyEvent, c: char, mode: TermMode) -> Vec<u8> {
         key.modifiers |= KeyModifiers::SHIFT;
     }
     let mut upper = base.to_uppercase();
-    let shifted = upper.next().filter(|_| upper.next().is_none()).unwrap_or(base);
-    let typed = if key.modifiers.contains(KeyModifiers::SHIFT) { shifted } else { c };
+    let shifted = upper
+        .next()
+        .filter(|_| upper.next().is_none())
+        .unwrap_or(base);
+    let typed = if key.modifiers.contains(KeyModifiers::SHIFT) {
+        shifted
+    } else {
+        c
+    };
     sequence(&key, u32::from(base), Some(typed), mode)
 }
 
@@ -103,8 +110,8 @@ fn sequence(key: &KeyEvent, number: u32, typed: Option<char>, mode: TermMode) ->
     }
     let second = modifiers_and_event(key, mode);
     let plain = !key.modifiers.intersects(!KeyModifiers::SHIFT);
-    let text = typed
-        .filter(|_| plain && mode.contains(ALL | TEXT) && key.kind != KeyEventKind::Release);
+    let text =
+        typed.filter(|_| plain && mode.contains(ALL | TEXT) && key.kind != KeyEventKind::Release);
     match (second, text) {
         (None, None) => {}
         (Some(second), None) => bytes += &format!(";{second}"),
@@ -151,8 +158,16 @@ fn modifiers_and_event(key: &KeyEvent, mode: TermMode) -> Option<String> {
     }
     // The locks are only told to those that ask for everything: others would take a key for modified.
     if mode.contains(ALL) {
-        bits += if key.state.contains(KeyEventState::CAPS_LOCK) { 64 } else { 0 };
-        bits += if key.state.contains(KeyEventState::NUM_LOCK) { 128 } else { 0 };
+        bits += if key.state.contains(KeyEventState::CAPS_LOCK) {
+            64
+        } else {
+            0
+        };
+        bits += if key.state.contains(KeyEventState::NUM_LOCK) {
+            128
+        } else {
+            0
+        };
     }
     let event = match key.kind {
         _ if !mode.contains(EVENTS) => None,

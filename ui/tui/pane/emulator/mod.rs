@@ -33,6 +33,7 @@ pub(crate) use copy::Motion;
 pub(crate) use mouse::Mouse;
 pub(crate) use outbox::News;
 pub(crate) use paint::{Look, paint};
+pub(crate) use search::BadSearch;
 pub(crate) use select::Kind;
 
 /// How many bytes are parsed between two looks at how the history has grown.
@@ -96,7 +97,9 @@ impl Emulator {
     /// Does what the guest's output says.
     pub(crate) fn advance(&mut self, bytes: &[u8]) {
         for slice in bytes.chunks(SLICE) {
+            let (offset, history) = (self.scrolled_back(), self.history_at_hand());
             self.processor.advance(&mut self.screen, slice);
+            self.keep_view(offset, history);
             self.idle += slice.len();
             if std::mem::take(&mut self.screen.active) {
                 self.idle = 0;
@@ -126,7 +129,9 @@ impl Emulator {
 
     /// Shows what came during a synchronized update that has not ended.
     pub(crate) fn end_sync(&mut self) {
+        let (offset, history) = (self.scrolled_back(), self.history_at_hand());
         self.processor.stop_sync(&mut self.screen);
+        self.keep_view(offset, history);
         self.settle();
     }
 
@@ -167,7 +172,14 @@ impl Emulator {
         let column = u16::try_from(point.column.0).unwrap_or(column);
         let line = u16::try_from(point.line).unwrap_or(line);
         let mode = *self.screen.term.mode();
-        mouse::decide(&mut self.held, event, column, line, mode, self.screen.x10_mouse)
+        mouse::decide(
+            &mut self.held,
+            event,
+            column,
+            line,
+            mode,
+            self.screen.x10_mouse,
+        )
     }
 
     /// Says whether the pane has the focus; the bytes are for a guest that wants to know (mode 1004).
@@ -220,7 +232,11 @@ impl Emulator {
 
     /// How many lines there are above the screen.
     pub(crate) fn history_len(&self) -> usize {
-        let attic = if self.screen.is_alternate() { 0 } else { self.attic.rows() };
+        let attic = if self.screen.is_alternate() {
+            0
+        } else {
+            self.attic.rows()
+        };
         self.history_at_hand() + attic
     }
 
@@ -311,10 +327,34 @@ impl Emulator {
         }
     }
 
+    /// Keeps the view, and the match that a search is at, on what they were on, given how far the view was from the end and
+    /// how much history there was. alacritty's grid moves the view also when lines scroll within a region, which leaves
+    /// the history as it is, even to where there is none.
+    fn keep_view(&mut self, offset: usize, history: usize) {
+        let now = self.history_at_hand();
+        let grown = now.saturating_sub(history);
+        let most = if now < self.scrollback {
+            (offset + grown).min(now)
+        } else {
+            now
+        };
+        let over = self.scrolled_back().saturating_sub(most);
+        if over > 0 {
+            let down = i32::try_from(over).unwrap_or(i32::MAX);
+            self.screen
+                .term
+                .grid_mut()
+                .scroll_display(Scroll::Delta(-down));
+        }
+        let moved = self.scrolled_back().saturating_sub(offset);
+        self.follow(moved.max(grown));
+    }
+
     /// Puts all lines that were packed away back into the grid.
     fn bring_back(&mut self) {
         if !self.attic.is_empty() && !self.screen.is_alternate() {
-            self.attic.give_back(self.screen.term.grid_mut(), self.scrollback);
+            self.attic
+                .give_back(self.screen.term.grid_mut(), self.scrollback);
         }
     }
 
@@ -322,7 +362,10 @@ impl Emulator {
     #[cfg(test)]
     fn text_of(&self, line: i32) -> String {
         let last = Column(self.columns() - 1);
-        let (start, end) = (Point::new(Line(line), Column(0)), Point::new(Line(line), last));
+        let (start, end) = (
+            Point::new(Line(line), Column(0)),
+            Point::new(Line(line), last),
+        );
         self.screen.term.bounds_to_string(start, end)
     }
 }

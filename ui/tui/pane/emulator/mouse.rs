@@ -3,9 +3,7 @@
 //! xterm's ctlseqs, "Mouse Tracking": modes 9, 1000, 1002 and 1003, in the forms of X10, 1005 and 1006.
 
 use alacritty_terminal::term::TermMode;
-use crossterm::event::{
-    KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::keys;
 
@@ -108,7 +106,13 @@ fn encode(event: &MouseEvent, column: u16, line: u16, mode: TermMode, x10: bool)
         code = 3;
     }
     if !x10 || mode.intersects(TermMode::MOUSE_MODE) {
-        let bit = |modifier, bit| if event.modifiers.contains(modifier) { bit } else { 0 };
+        let bit = |modifier, bit| {
+            if event.modifiers.contains(modifier) {
+                bit
+            } else {
+                0
+            }
+        };
         code += bit(KeyModifiers::SHIFT, 4)
             + bit(KeyModifiers::ALT, 8)
             + bit(KeyModifiers::CONTROL, 16);

@@ -43,7 +43,10 @@ pub(crate) fn paint(emulator: &mut Emulator, look: &Look, area: Rect, buffer: &m
     let cursor = emulator.cursor().filter(|_| !look.focused);
     let term = &emulator.screen.term;
     let grid = term.grid();
-    let selection = term.selection.as_ref().and_then(|selection| selection.to_range(term));
+    let selection = term
+        .selection
+        .as_ref()
+        .and_then(|selection| selection.to_range(term));
     let mut found = found.iter().peekable();
     let mut inks = Inks::new(look, term.colors());
     let blank = inks.blank();
@@ -111,13 +114,16 @@ fn symbol(cell: &Cell, room: bool, draw: impl FnOnce(&str)) {
     let layout = Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER | Flags::HIDDEN;
     // Skin tones join the character before them in many terminals, and what follows moves.
     let tone = matches!(cell.c, '\u{1f3fb}'..='\u{1f3ff}');
-    if cell.c == ' ' || cell.c.is_control() || cell.flags.intersects(layout) || tone || wide != room {
+    if cell.c == ' ' || cell.c.is_control() || cell.flags.intersects(layout) || tone || wide != room
+    {
         return draw(" ");
     }
     let mut buffer = [0; 4];
     let base: &str = cell.c.encode_utf8(&mut buffer);
     let marks = cell.zerowidth().unwrap_or_default();
-    let marks = marks.iter().filter(|c| !text::is_invisible(**c) && !c.is_control());
+    let marks = marks
+        .iter()
+        .filter(|c| !text::is_invisible(**c) && !c.is_control());
     let mut marks = marks.peekable();
     if marks.peek().is_none() {
         return draw(base);
@@ -133,7 +139,11 @@ fn over(style: Style, top: Style) -> Style {
     let both = style.add_modifier.contains(Modifier::REVERSED)
         && top.add_modifier.contains(Modifier::REVERSED);
     let style = style.patch(top);
-    if both { style.remove_modifier(Modifier::REVERSED) } else { style }
+    if both {
+        style.remove_modifier(Modifier::REVERSED)
+    } else {
+        style
+    }
 }
 
 /// From a guest's colours to the user's terminal's.

@@ -76,7 +76,9 @@ impl Anchor {
     fn new(grid: &Grid<Cell>) -> Anchor {
         let top = grid.topmost_line();
         Anchor {
-            above: (0..grid.cursor.point.line.0).filter(|line| !wraps(grid, *line)).count(),
+            above: (0..grid.cursor.point.line.0)
+                .filter(|line| !wraps(grid, *line))
+                .count(),
             whole: top.0 == 0 || !wraps(grid, -1),
             room: blank_rows(grid) > 0,
         }
@@ -90,7 +92,10 @@ impl Anchor {
         let down = hidden.min(blank_rows(grid));
         if self.whole && down > 0 {
             // Taking blank rows away below and adding them again takes as many from the history.
-            term.resize(&Size { columns, lines: lines - down });
+            term.resize(&Size {
+                columns,
+                lines: lines - down,
+            });
             term.resize(&Size { columns, lines });
         }
         let up = usize::try_from(top).unwrap_or_default();
@@ -130,5 +135,8 @@ fn wraps(grid: &Grid<Cell>, line: i32) -> bool {
 /// How many rows at the end of the screen are blank and below the cursor.
 fn blank_rows(grid: &Grid<Cell>) -> usize {
     let below = grid.cursor.point.line.0 + 1..=grid.bottommost_line().0;
-    below.rev().take_while(|line| grid[Line(*line)].is_clear()).count()
+    below
+        .rev()
+        .take_while(|line| grid[Line(*line)].is_clear())
+        .count()
 }

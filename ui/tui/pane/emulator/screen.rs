@@ -11,8 +11,8 @@ use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Config, Term, TermMode};
 use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, Hyperlink, KeyboardModes,
-    KeyboardModesApplyBehavior, LineClearMode, Mode, PrivateMode, Rgb,
-    StandardCharset, TabulationClearMode,
+    KeyboardModesApplyBehavior, LineClearMode, Mode, PrivateMode, Rgb, StandardCharset,
+    TabulationClearMode,
 };
 use unicode_width::UnicodeWidthChar;
 
@@ -295,7 +295,9 @@ impl Handler for Screen {
         ];
         let mode = *self.term.mode();
         let set = flags.iter().enumerate();
-        let bits: u8 = set.map(|(at, flag)| u8::from(mode.contains(*flag)) << at).sum();
+        let bits: u8 = set
+            .map(|(at, flag)| u8::from(mode.contains(*flag)) << at)
+            .sum();
         self.outbox.reply(format!("\x1b[?{bits}u").as_bytes());
     }
 
@@ -313,4 +315,3 @@ impl Handler for Screen {
         self.term.pop_keyboard_modes(count);
     }
 }
-

@@ -11,7 +11,9 @@ const SCHEMES: [&str; 4] = ["http://", "https://", "ftp://", "mailto:"];
 
 /// A window's title: one line, capped.
 pub(super) fn title(title: &str) -> String {
-    let clean = title.chars().filter(|c| !c.is_control() && !is_invisible(*c));
+    let clean = title
+        .chars()
+        .filter(|c| !c.is_control() && !is_invisible(*c));
     clean.take(LONGEST_TITLE).collect()
 }
 

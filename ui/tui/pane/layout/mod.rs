@@ -79,9 +79,9 @@ impl Layout {
         self.current = at;
     }
 
-    /// Whether the focused pane can be split.
+    /// Whether the focused pane can be split. As long as the screen is not known it can.
     pub(crate) fn room(&self, axis: Axis, area: Rect) -> Result<(), NoRoom> {
-        let Some(tab) = self.tab() else {
+        let Some(tab) = self.tab().filter(|_| !area.is_empty()) else {
             return Ok(());
         };
         // A zoomed pane is split in its own place.

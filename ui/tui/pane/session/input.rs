@@ -14,8 +14,6 @@ const PIECE: usize = 16 << 10;
 const LIMIT: usize = 16 << 20;
 /// The same of what the terminal answers by itself: a guest may ask without ever listening.
 const ANSWERS: usize = 64 << 10;
-/// What Ctrl-C sends.
-const INTERRUPT: u8 = 0x03;
 /// How a bracketed paste ends (xterm's ctlseqs, "Bracketed Paste Mode").
 const PASTE_END: &[u8] = b"\x1b[201~";
 
@@ -76,18 +74,17 @@ impl Input {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues keys. Ctrl-C gives up pastes that are not through yet.
+    /// Queues keys.
     pub(super) fn typed(&self, bytes: &[u8]) {
+        self.queue().push(bytes, LIMIT);
+    }
+
+    /// Gives up pastes that are not through yet.
+    pub(super) fn cut_pastes(&self) {
         let mut queue = self.queue();
-        if bytes.contains(&INTERRUPT) {
-            queue
-                .parts
-                .iter_mut()
-                .filter(|part| part.paste)
-                .for_each(Part::cut);
-            queue.length = queue.parts.iter().map(|part| part.left().len()).sum();
-        }
-        queue.push(bytes, LIMIT);
+        let pastes = queue.parts.iter_mut().filter(|part| part.paste);
+        pastes.for_each(Part::cut);
+        queue.length = queue.parts.iter().map(|part| part.left().len()).sum();
     }
 
     /// Queues what the terminal answers to the guest's questions.

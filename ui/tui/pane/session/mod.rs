@@ -139,6 +139,11 @@ impl Session {
         }
     }
 
+    /// Gives up what is not through yet of what was pasted.
+    pub(crate) fn cut_pastes(&self) {
+        self.input.cut_pastes();
+    }
+
     /// Sends a paste, in pieces.
     pub(crate) fn paste(&self, bytes: Vec<u8>) -> Result<(), TooMuch> {
         match self.takes_keys() {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sistemo::guest::client::{self, Event, Exec, Exit, Io, Pty};
-use sistemo::machine::Machines;
+use sistemo::machine::{Machines, Session};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Size;
@@ -58,31 +58,36 @@ impl Transport for Machines {
                 lasting: known.is_some_and(is_lasting),
             }
         })?;
-        let (cols, rows) = *ends.size.borrow();
-        let variable = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let shell = Exec {
-            command: None,
-            env: ENVIRONMENT.map(variable).to_vec(),
-            pty: Some(Pty {
-                term: TERM.into(),
-                cols: cols.into(),
-                rows: rows.into(),
-            }),
-        };
-        // Whoever asked may have gone.
-        let _ = ends.entered.send(());
-        let io = Io {
-            stdin: ends.input,
-            stdout: ends.output,
-            stderr: tokio::io::sink(),
-        };
-        let exit = session.exec(shell, io, ends.events).await;
-        exit.map_err(|error| Broken {
-            message: error.to_string(),
-            hint: None,
-            lasting: is_lasting(&error),
-        })
+        shell_over(&session, ends).await
     }
+}
+
+/// Runs a shell over a connection.
+pub(super) async fn shell_over(session: &Session, ends: Ends) -> Result<Exit, Broken> {
+    let (cols, rows) = *ends.size.borrow();
+    let variable = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let shell = Exec {
+        command: None,
+        env: ENVIRONMENT.map(variable).to_vec(),
+        pty: Some(Pty {
+            term: TERM.into(),
+            cols: cols.into(),
+            rows: rows.into(),
+        }),
+    };
+    // Whoever asked may have gone.
+    let _ = ends.entered.send(());
+    let io = Io {
+        stdin: ends.input,
+        stdout: ends.output,
+        stderr: tokio::io::sink(),
+    };
+    let exit = session.exec(shell, io, ends.events).await;
+    exit.map_err(|error| Broken {
+        message: error.to_string(),
+        hint: None,
+        lasting: is_lasting(&error),
+    })
 }
 
 /// Whether the guest would say the same again.

@@ -11,9 +11,16 @@ use super::message;
 
 impl Workspace {
     /// Draws the screen of a shell in a machine, as much as there is room for; whether there is one.
-    pub(crate) fn preview(&self, machine: &str, look: &PaneLook, area: Rect, buffer: &mut Buffer) -> bool {
+    pub(crate) fn preview(
+        &self,
+        machine: &str,
+        look: &PaneLook,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) -> bool {
         let pane = self.pane_in(machine).and_then(|id| self.panes.get(&id));
-        let Some((pane, session)) = pane.and_then(|pane| Some((pane, pane.session.as_ref()?))) else {
+        let Some((pane, session)) = pane.and_then(|pane| Some((pane, pane.session.as_ref()?)))
+        else {
             return false;
         };
         let state = pane.state();

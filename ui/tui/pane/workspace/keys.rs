@@ -88,8 +88,13 @@ impl Workspace {
 
     /// Sends a key to whoever is to get it.
     pub(super) fn type_key(&self, key: &KeyEvent) {
+        let interrupts = key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL;
         for session in self.receivers() {
             if session.takes_keys() {
+                if interrupts {
+                    // Whoever interrupts does not want to wait for the rest of a long paste.
+                    session.cut_pastes();
+                }
                 let bytes = session.emulator().key(key);
                 session.send(&bytes);
             }

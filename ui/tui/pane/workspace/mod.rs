@@ -8,7 +8,7 @@ mod copy;
 mod keys;
 mod mouse;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

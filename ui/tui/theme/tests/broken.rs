@@ -63,6 +63,29 @@ fn a_theme_that_is_not_there_is_told_with_the_nearest() {
 }
 
 #[test]
+fn a_broken_theme_keeps_nobody_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = [dir.path().to_path_buf()];
+    std::fs::write(
+        dir.path().join("default-dark.toml"),
+        "[styles]\ntext = 1 1\n",
+    )
+    .unwrap();
+    let (theme, error) = Theme::load_or_default("default-dark", Depth::True, &dirs);
+    assert_eq!(theme.style("text"), builtin("default-dark").style("text"));
+    assert!(
+        error
+            .unwrap()
+            .to_string()
+            .contains("default-dark.toml:2: not TOML")
+    );
+    let (theme, error) = Theme::load_or_default("nord", Depth::True, &dirs);
+    assert_eq!((theme.name(), error), ("nord", None));
+    // Even without any style there is an answer.
+    assert_eq!(Theme::plain().style("machine.running"), Style::default());
+}
+
+#[test]
 fn a_name_is_no_way_to_other_files() {
     let dir = tempfile::tempdir().unwrap();
     let inner = dir.path().join("themes");

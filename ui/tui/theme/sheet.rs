@@ -1,17 +1,12 @@
-//! Theme files: found by name, read with the line of everything in them, and laid over the themes that they inherit.
-
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+//! What one theme file says, read with the line of everything in it.
 
 use ratatui::style::{Color, Modifier};
 use toml_edit::{Document, Item, Key, TableLike, Value};
 
-use super::Kind;
-use super::builtin::THEMES;
 use super::error::{Place, ThemeError, did_you_mean};
-use super::{colour, names, scope};
+use super::gather::Source;
+use super::{Kind, colour, scope};
 
-const SUFFIX: &str = "toml";
 const FIELDS: &[&str] = &["kind", "inherits", "palette", "styles", "terminal"];
 const STYLE_FIELDS: &[&str] = &["fg", "bg", "underline", "modifiers"];
 const TERMINAL_FIELDS: &[&str] = &["foreground", "background", "ansi"];
@@ -58,119 +53,17 @@ pub(super) enum Word {
     Name(String),
 }
 
-/// The text of a theme, and what to call it.
-struct Source {
-    label: Arc<str>,
-    text: String,
-}
-
-/// Reads a theme with all that it inherits.
-pub(super) fn gather(name: &str, dirs: &[PathBuf]) -> Result<Sheet, ThemeError> {
-    let mut line: Vec<One> = Vec::new();
-    let (mut wanted, mut asked_at) = (name.to_owned(), None::<Place>);
-    loop {
-        // A theme may inherit the one that it takes the place of, as helix has it.
-        let seen = |label: &str| line.iter().any(|one| &*one.source.label == label);
-        let own = line.last().is_some_and(|one| one.name == wanted);
-        let found = sources(&wanted, dirs)?;
-        let is_there = !found.is_empty();
-        let source = match own {
-            true => found.into_iter().find(|source| !seen(&source.label)),
-            false => found
-                .into_iter()
-                .next()
-                .filter(|source| !seen(&source.label)),
-        };
-        let Some(source) = source else {
-            let error = match is_there {
-                true => ThemeError::new(
-                    format!("theme {wanted:?} inherits itself"),
-                    "take out one of the lines that say inherits",
-                ),
-                false => unknown(&wanted, dirs),
-            };
-            return Err(asked_at.map_or(error.clone(), |at| error.at(&at)));
-        };
-        let one = One::read(wanted, source)?;
-        let parent = one.inherits.clone();
-        line.push(one);
-        match parent {
-            Some((parent, at)) => (wanted, asked_at) = (parent, Some(at)),
-            None => break,
-        }
-    }
-    let mut sheet = Sheet::default();
-    for one in line.into_iter().rev() {
-        one.lay_over(&mut sheet);
-    }
-    Ok(sheet)
-}
-
-/// The names of themes in a folder; none of one that cannot be read.
-pub(super) fn names_in(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let name = |path: PathBuf| {
-        let is_theme = path.extension().is_some_and(|suffix| suffix == SUFFIX);
-        let name = path.file_stem()?.to_str()?.to_owned();
-        (is_theme && is_plain(&name)).then_some(name)
-    };
-    entries.filter_map(|entry| name(entry.path())).collect()
-}
-
-/// Whether this is the name of a file and not a way to one.
-fn is_plain(name: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
-}
-
-fn unknown(name: &str, dirs: &[PathBuf]) -> ThemeError {
-    let names = names(dirs);
-    ThemeError::new(
-        format!("there is no theme {name:?}"),
-        did_you_mean(name, names.iter().map(String::as_str), "the themes"),
-    )
-}
-
-/// All themes of a name, in the order in which they take each other's place.
-fn sources(name: &str, dirs: &[PathBuf]) -> Result<Vec<Source>, ThemeError> {
-    let mut found = Vec::new();
-    for dir in dirs.iter().filter(|_| is_plain(name)) {
-        let path = dir.join(name).with_added_extension(SUFFIX);
-        let label: Arc<str> = path.display().to_string().into();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => found.push(Source { label, text }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                let place = Place {
-                    file: label,
-                    line: None,
-                };
-                let hint = "make the file readable text, or remove it";
-                return Err(ThemeError::new(format!("cannot be read: {error}"), hint).at(&place));
-            }
-        }
-    }
-    let built_in = THEMES.iter().find(|(built_in, _)| *built_in == name);
-    found.extend(built_in.map(|(name, text)| Source {
-        label: format!("theme {name:?}").into(),
-        text: (*text).into(),
-    }));
-    Ok(found)
-}
-
 /// One file.
-struct One {
-    name: String,
-    source: Source,
+pub(super) struct One {
+    pub(super) source: Source,
     kind: Option<Kind>,
-    inherits: Option<(String, Place)>,
+    pub(super) inherits: Option<(String, Place)>,
     sheet: Sheet,
 }
 
 impl One {
-    fn read(name: String, source: Source) -> Result<One, ThemeError> {
+    pub(super) fn read(source: Source) -> Result<One, ThemeError> {
         let mut one = One {
-            name,
             kind: None,
             inherits: None,
             sheet: Sheet::default(),
@@ -206,7 +99,7 @@ impl One {
     }
 
     /// What this file says goes before what its ancestors do.
-    fn lay_over(self, sheet: &mut Sheet) {
+    pub(super) fn lay_over(self, sheet: &mut Sheet) {
         let own = self.sheet;
         sheet.kind = self.kind.unwrap_or(sheet.kind);
         replace(&mut sheet.palette, own.palette);
