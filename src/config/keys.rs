@@ -114,4 +114,9 @@ pub(super) const KEYS: &[Key] = &[
         default: "1G",
         meaning: "disk space that deploys, pulls and builds leave free",
     },
+    Key {
+        name: "theme",
+        default: "auto",
+        meaning: "colours of the console: auto, a theme such as nord, or one for the dark and one for the light: nord/solarized-light",
+    },
 ];

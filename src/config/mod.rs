@@ -22,6 +22,8 @@ use crate::vmm::{Choice, Hypervisor};
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
 /// The setting that says where the others are.
 const DATA_DIR: &str = "data_dir";
+/// The table of a file that is the console's own, which reads and checks it by itself.
+pub const CONSOLE: &str = "console";
 const WHERE_DATA_IS: &str =
     "say it with --data-dir, SISTEMO_DATA_DIR or in /etc/sistemo/config.toml";
 /// The largest limit of bandwidth, in megabits per second.
@@ -192,6 +194,8 @@ pub struct Config {
     pub bandwidth_mbps: u32,
     /// 0 for no limit.
     pub iops: u32,
+    /// Of the console: `auto`, a theme's name, or two of them, `DARK/LIGHT`.
+    pub theme: String,
     shown: Vec<Shown>,
 }
 
@@ -214,6 +218,9 @@ impl Config {
         for path in [system.to_path_buf(), file_in(&data_dir)] {
             for file::Entry { key, value, line } in file::read(&path)? {
                 let origin = Origin::File(path.clone(), line);
+                if key == CONSOLE {
+                    continue;
+                }
                 if key == DATA_DIR {
                     match path == system {
                         true => continue,
@@ -259,6 +266,11 @@ impl Config {
     /// The data directory's file of settings, which may not be there yet.
     pub fn file(&self) -> PathBuf {
         file_in(&self.data_dir)
+    }
+
+    /// The files that settings come from, the later over the earlier; they may not be there.
+    pub fn files(&self) -> [PathBuf; 2] {
+        [SYSTEM_FILE.into(), self.file()]
     }
 
     /// The names of all settings that can be set.

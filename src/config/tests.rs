@@ -167,3 +167,33 @@ fn the_hosts_own_file_says_where_the_data_is_unless_somebody_else_does() {
         assert!(error.hint().unwrap().contains("--data-dir"), "{error}");
     }
 }
+
+#[test]
+fn the_table_of_the_console_is_left_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    std::fs::write(
+        &file,
+        "[console]\nrefresh = 5\n[console.keys]\n\"quit\" = \"Q\"\n",
+    )
+    .unwrap();
+    let config = load(dir.path(), &[]).unwrap();
+    assert_eq!(config.theme, "auto");
+    assert_eq!(
+        load(dir.path(), &[("SISTEMO_THEME", "nord")])
+            .unwrap()
+            .theme,
+        "nord"
+    );
+    config.set("theme", Some("gruvbox-dark")).unwrap();
+    assert_eq!(load(dir.path(), &[]).unwrap().theme, "gruvbox-dark");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        text.starts_with("theme = \"gruvbox-dark\"\n[console]\nrefresh = 5\n"),
+        "{text}"
+    );
+    assert!(matches!(
+        config.set("console", Some("x")),
+        Err(Error::NoSuchKey(_))
+    ));
+}

@@ -114,6 +114,7 @@ impl Values {
             iops: limit(self.ranged("iops", 0..=MOST_IOPS)?),
             console_log_max,
             min_disk_free: self.get("min_disk_free", "1G")?,
+            theme: self.optional("theme").unwrap_or_else(|| "auto".into()),
             shown,
         })
     }

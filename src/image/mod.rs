@@ -111,24 +111,29 @@ pub struct Image {
 impl Image {
     /// A machine's name when its user gives none: the last part of the image's name, as far as it can be one.
     pub fn default_machine_name(&self) -> String {
-        let name = self.name.rsplit('/').next().unwrap_or_default();
-        let stem = name
-            .split([':', '@', '.', '?', '#'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let plain = |c: char| {
-            if c.is_ascii_lowercase() || c.is_ascii_digit() {
-                c
-            } else {
-                '-'
-            }
-        };
-        let text: String = stem.chars().map(plain).take(50).collect();
-        match text.trim_matches('-') {
-            "" => "machine".into(),
-            text => text.into(),
+        machine_name(&self.name)
+    }
+}
+
+/// What a machine of the image of that name, file or URL is called when its user gives it no name.
+pub fn machine_name(image: &str) -> String {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    let stem = name
+        .split([':', '@', '.', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let plain = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            c
+        } else {
+            '-'
         }
+    };
+    let text: String = stem.chars().map(plain).take(50).collect();
+    match text.trim_matches('-') {
+        "" => "machine".into(),
+        text => text.into(),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::consoles::Consoles;
 use super::duty::Duty;
-use super::watched::{Happened, StoreChanges, Watched};
+use super::watched::{Happened, Watched};
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -55,7 +55,7 @@ impl Machines {
     /// The same on a thread in the home.
     async fn attend_at_home(&self, progress: &Progress, stop: &CancellationToken) -> Result<()> {
         let rooms = &*self.0;
-        let changes = StoreChanges::watch(rooms.paths.data_dir())?;
+        let changes = self.changes()?;
         let mut names = NameServer::new(&rooms.home, rooms.store.clone());
         let bound = Bound::new(rooms.config.console_log_max.as_u64());
         let mut consoles = Consoles::new(&rooms.paths, bound)?;

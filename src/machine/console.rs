@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::io::unix::AsyncFd;
 
 use super::Error;
+use super::log_reader::LogReader;
 use super::watch::{self, Watch};
 use crate::guest::words;
 use crate::vmm::console::{Log, Piece};
@@ -180,6 +181,11 @@ impl Console {
         Ok(piece)
     }
 
+    /// The log that has the name now, for reading it at any place.
+    pub fn reader(&self) -> Result<LogReader, Error> {
+        LogReader::open(self.path.clone())
+    }
+
     /// When the byte at `offset` of the log that is read was written, at the latest.
     pub fn time_of(&self, offset: u64) -> Result<Timestamp, Error> {
         let time = match &self.log {
@@ -209,12 +215,12 @@ impl Console {
     }
 }
 
-fn timestamp(ms: u64) -> Timestamp {
+pub(super) fn timestamp(ms: u64) -> Timestamp {
     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
 }
 
-fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+pub(super) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_path_buf();
     move |source| Error::File {
         what: "read",

@@ -23,7 +23,7 @@ pub const LEAST_MEMORY: ByteSize = ByteSize::mib(128);
 pub const MOST_STORAGE: ByteSize = ByteSize::gib(16 << 10);
 
 /// What is asked for. Absent values come from the settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
     /// An image reference, or none when `volume` says what to boot.
     pub image: Option<String>,

@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::changes::Changes;
 use super::duty::Duty;
 use super::lock::Lock;
-use super::watched::{Happened, StoreChanges, Watched};
+use super::watched::{Happened, Watched};
 use super::{Error, Machines};
 use crate::error::Result;
 use crate::event::Progress;
@@ -31,7 +32,7 @@ const DUTY: &str = "supervisor";
 /// What history calls the supervisor.
 const NAME: &str = "sistemo";
 /// How many machines are started at the same time, so that each has the processor that a booting guest wants.
-const STARTS: usize = 4;
+pub(super) const STARTS: usize = 4;
 /// A walk that takes longer is stuck: it may have to finish what somebody else began, but not more than that.
 const LONGEST_WALK: Duration = Duration::from_secs(15 * 60);
 /// What is being done when the supervisor is to end gets this long to come to an end.
@@ -40,10 +41,12 @@ const FAREWELL: Duration = Duration::from_secs(20);
 /// The duty of watching; given back when dropped.
 #[derive(Debug)]
 pub struct Supervisor {
-    machines: Machines,
-    watched: Watched,
-    starts: Arc<Semaphore>,
-    _duty: Duty,
+    pub(super) machines: Machines,
+    pub(super) watched: Watched,
+    pub(super) starts: Arc<Semaphore>,
+    /// Whether it is not the daemon, whose coming and going is history.
+    pub(super) stands_in: bool,
+    pub(super) _duty: Duty,
 }
 
 /// What a supervisor goes by.
@@ -80,6 +83,7 @@ impl Machines {
                 machines: self.clone(),
                 watched: Watched::default(),
                 starts: Arc::new(Semaphore::new(STARTS)),
+                stands_in: false,
                 _duty: duty,
             }),
             None => Err(Error::Supervised(self.supervisor().unwrap_or_default()).into()),
@@ -152,8 +156,8 @@ impl Supervisor {
     }
 
     /// The first look at everything.
-    async fn begin(&mut self, orders: &Orders) -> Result<StoreChanges> {
-        let changes = StoreChanges::watch(self.machines.0.paths.data_dir())?;
+    async fn begin(&mut self, orders: &Orders) -> Result<Changes> {
+        let changes = self.machines.changes()?;
         self.machines.walk(&orders.progress).await?;
         for row in self.machines.0.store.machines_to_resume()? {
             tracing::info!(machine = %row.name, "is to come up again");
@@ -166,7 +170,7 @@ impl Supervisor {
     async fn watch(
         &mut self,
         orders: &mut Orders,
-        changes: &StoreChanges,
+        changes: &Changes,
         tell: &mut impl FnMut(Sign),
     ) -> Result<()> {
         let pause = |machines: &Machines| machines.0.config.reconcile_interval;
@@ -283,9 +287,10 @@ impl Supervisor {
     }
 
     fn note(&self, action: &str, name: &Name, begun: Instant, outcome: &Result<()>) {
-        self.machines
-            .0
-            .note_history("daemon", action, name, begun, outcome);
+        if !self.stands_in {
+            let rooms = &self.machines.0;
+            rooms.note_history("daemon", action, name, begun, outcome);
+        }
     }
 }
 

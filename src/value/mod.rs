@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use forward::{Address, Forward, Listen, Reach};
 pub use moment::Moment;
 pub use port::{PortMapping, Protocol};
-pub(crate) use url::without_secrets;
+pub use url::without_secrets;
 pub use variable::{BadVariable, Variable};
 
 use crate::error::{Advice, Kind};

@@ -11,7 +11,7 @@ const HIDDEN: &str = "…";
 
 /// The URL as it may be shown, logged and kept: without the name and the password in it, and without the values of
 /// parameters that may be secrets, such as the signatures that object stores give out. Any other text as it is.
-pub(crate) fn without_secrets(url: &str) -> String {
+pub fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.into();
     };

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::audit;
 use super::cache::{self, Image};
 use super::left;
+use super::screen::Screen;
 use super::session::{Done, Going};
 use super::turn::Turn;
 
@@ -169,6 +170,11 @@ impl Lab {
             .args(shlex::split(line).expect("a shell line"))
             .envs(own.chain(variables.iter().copied()));
         command
+    }
+
+    /// The same on a terminal of this size, where it may fill the screen.
+    pub fn screen(&self, line: &str, columns: u16, rows: u16) -> Screen {
+        Screen::of(self.command(line, &[]), columns, rows)
     }
 
     /// What a command says that fails because its data directory is on a file system that can only be read.

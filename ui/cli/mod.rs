@@ -2,26 +2,27 @@
 
 mod attend;
 mod complete;
-mod config;
+pub(crate) mod config;
 mod daemon;
 mod doctor;
 mod each;
 mod history;
-mod image;
+pub(crate) mod image;
 mod log;
-mod machine;
-mod network;
+pub(crate) mod machine;
+pub(crate) mod network;
 mod output;
 mod progress;
 mod quickstart;
-mod report;
+pub(crate) mod report;
 mod service;
-mod setup;
+pub(crate) mod setup;
 mod shell;
 mod terminal;
-mod usage;
-mod volume;
+pub(crate) mod usage;
+pub(crate) mod volume;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,13 +49,13 @@ use report::Failure;
     after_help = "First steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
     sistemo machine ssh debian\n  sistemo machine delete debian"
 )]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
 
     /// Where everything is kept [default: /var/lib/sistemo for root]
     #[arg(long, global = true, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
 
     /// How results are written
     #[arg(
@@ -65,11 +66,11 @@ struct Cli {
         default_value_t,
         value_name = "FORMAT"
     )]
-    output: Format,
+    pub(crate) output: Format,
 }
 
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Set this computer up, then deploy a first machine
     Quickstart(quickstart::Quickstart),
     /// Bring what this computer lacks: hypervisor, kernel, tools, keys
@@ -124,7 +125,7 @@ impl Command {
 }
 
 /// What every command is given.
-struct Context {
+pub(crate) struct Context {
     format: Format,
     data_dir: Option<PathBuf>,
     cancel: CancellationToken,
@@ -153,8 +154,25 @@ impl Context {
     }
 }
 
+/// Whether whoever calls the program by its name alone is somebody at a terminal.
+fn is_for_console() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Runs the full-screen console.
+async fn console(context: &Context) -> Result<ExitCode, Failure> {
+    let engine = context.untended()?;
+    match Box::pin(crate::tui::run(engine, context.cancel.clone())).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::Refused {
+            message: format!("the console cannot use this terminal: {error}"),
+            hint: "the commands work everywhere: sistemo --help".into(),
+        }),
+    }
+}
+
 /// All commands, for whoever needs to know them.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
@@ -184,7 +202,11 @@ pub(crate) fn main() -> ExitCode {
         return report::failure(&failure, cli.output);
     }
     terminal::survive_file_limits();
-    let mut runtime = match cli.command.as_ref().is_some_and(Command::has_much_to_do) {
+    let has_much_to_do = match &cli.command {
+        Some(command) => command.has_much_to_do(),
+        None => is_for_console(),
+    };
+    let mut runtime = match has_much_to_do {
         true => tokio::runtime::Builder::new_multi_thread(),
         // What waits for one thing at a time gains nothing from threads but the way between them.
         false => tokio::runtime::Builder::new_current_thread(),
@@ -219,6 +241,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         cancel: terminal::cancel_on_signals(&endings),
     };
     match cli.command {
+        None if is_for_console() => console(&context).await,
         None => {
             let _ = Cli::command().print_help();
             Ok(ExitCode::SUCCESS)

@@ -23,7 +23,7 @@ use super::{Context, terminal};
 pub(crate) struct Setup {
     /// Do not ask
     #[arg(short, long)]
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Failure> {
@@ -82,15 +82,6 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
     }
     let display = Display::new(context.format);
     let progress = display.progress();
-    let make_keys = |file: &Path| {
-        let folder = file.parent().unwrap_or(Path::new("/"));
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        keys::ensure_key_pair(folder)?;
-        Ok(())
-    };
     let outcome = setup::carry_out(
         &plan,
         &config.data_dir,
@@ -111,4 +102,15 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
     display.finish();
     outcome?;
     Ok(plan)
+}
+
+/// Makes the key pair by which machines are entered, `file` and the public one beside it.
+pub(crate) fn make_keys(file: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    keys::ensure_key_pair(folder)?;
+    Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
 }
 
 /// What is wrong, and the way out: an example, a name that is alike, the usage, or where help is.
-fn explain(error: &clap::Error, words: &[String]) -> (String, String) {
+pub(crate) fn explain(error: &clap::Error, words: &[String]) -> (String, String) {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let message = text.split("\n\n").next().unwrap_or(text);

@@ -1,6 +1,33 @@
 //! The console: a full-screen terminal interface on the same engine as the commands.
+//!
+//! ```text
+//!   terminal ──events──┐                       ┌──▶ view ──▶ terminal
+//!   engine ──observe───┤─▶ Message ─▶ update ──┤
+//!   tasks, panes, log ─┘        (Model)        └──▶ Effect ─▶ tasks, clipboard, files
+//! ```
 
+mod action;
+mod app;
+mod effect;
+#[cfg(test)]
+mod fixture;
+mod keymap;
+mod list;
 mod log;
+mod message;
+mod model;
+mod observe;
 mod pane;
+mod popup;
+mod remembered;
+mod run;
+mod settings;
+#[cfg(test)]
+mod shots;
+mod task;
 mod terminal;
 mod theme;
+mod update;
+mod view;
+
+pub(crate) use run::run;

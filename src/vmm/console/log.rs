@@ -144,6 +144,11 @@ impl Log {
         self.steadily(|file, cut| Ok(cut.length(file.metadata()?.len())))
     }
 
+    /// The part of the log that is missing, from here to there, as of when it was read or measured last.
+    pub fn gap(&self) -> Option<(u64, u64)> {
+        self.marks.cut.gap
+    }
+
     /// Where the last `lines` lines begin, counting one that has no end yet.
     pub fn last_lines(&mut self, lines: usize) -> io::Result<u64> {
         self.steadily(|file, cut| last_lines(file, cut, lines))

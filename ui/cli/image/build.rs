@@ -21,31 +21,31 @@ use crate::cli::complete;
 pub(crate) struct Build {
     /// A recipe, a container image, or the folder that a Dockerfile copies from [default: debian, or . with -f]
     #[arg(value_name = "REF|DIR", add = complete::images())]
-    what: Option<String>,
+    pub(crate) what: Option<String>,
 
     /// A recipe: debian, debian:bookworm or debian:trixie
     #[arg(long, value_name = "NAME", conflicts_with_all = ["what", "file"])]
-    recipe: Option<String>,
+    pub(crate) recipe: Option<String>,
 
     /// A Dockerfile, from here or from DIR; - for standard input [default: DIR/Containerfile or DIR/Dockerfile]
     #[arg(short, long, value_hint = clap::ValueHint::FilePath)]
-    file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 
     /// What the image is called [default: as what it is made of, or as DIR]
     #[arg(short = 't', long, visible_alias = "tag", value_name = "NAME")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
 
     /// A value for an ARG of the Dockerfile; NAME alone takes it from the environment
     #[arg(long, value_name = "NAME[=VALUE]")]
-    build_arg: Vec<BuildArgument>,
+    pub(crate) build_arg: Vec<BuildArgument>,
 
     /// The stage of the Dockerfile to end with
     #[arg(long, value_name = "STAGE")]
-    target: Option<String>,
+    pub(crate) target: Option<String>,
 
     /// Do every step of the Dockerfile anew
     #[arg(long)]
-    no_cache: bool,
+    pub(crate) no_cache: bool,
 }
 
 pub(super) async fn run(
@@ -93,7 +93,7 @@ pub(super) async fn run(
 
 /// Whether this is a folder to build, as docker has it, and not an image's name: it is written as a path. A folder with
 /// an OCI layout is an image.
-fn is_folder(what: &str) -> bool {
+pub(crate) fn is_folder(what: &str) -> bool {
     let written = matches!(what, "." | "..")
         || ["./", "../", "/", "~/"]
             .iter()

@@ -1,7 +1,7 @@
 //! `sistemo image`: fetch, build and remove images.
 
-mod build;
-mod prune;
+pub(crate) mod build;
+pub(crate) mod prune;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -19,15 +19,15 @@ use crate::cli::terminal;
 pub(crate) struct Prune {
     /// Also images with a name that no machine was made of
     #[arg(short, long)]
-    all: bool,
+    pub(crate) all: bool,
 
     /// Only say what would go
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
 
     /// Do not ask
     #[arg(short, long)]
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
 /// What a program is told.

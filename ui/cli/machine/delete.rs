@@ -18,15 +18,15 @@ use crate::cli::{Context, complete};
 pub(crate) struct Delete {
     /// Names or identifiers
     #[arg(required = true, value_name = "NAME", add = complete::machines())]
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
 
     /// Do not ask
     #[arg(short, long)]
-    yes: bool,
+    pub(crate) yes: bool,
 
     /// Keep the root volume; boot it again with: sistemo machine deploy --volume NAME-root
     #[arg(long)]
-    preserve_storage: bool,
+    pub(crate) preserve_storage: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Failure> {

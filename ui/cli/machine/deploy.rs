@@ -126,25 +126,31 @@ impl From<Policy> for Restart {
     }
 }
 
+impl Deploy {
+    /// What is asked for, with what files of variables hold.
+    pub(crate) fn request(self) -> Result<Request, Failure> {
+        Ok(Request {
+            application: self.application.read()?,
+            image: self.image,
+            name: self.name,
+            vcpus: self.vcpus,
+            memory: self.memory,
+            storage: self.storage,
+            bandwidth_mbps: self.bandwidth,
+            iops: self.iops,
+            vmm: self.vmm.map(Hypervisor::from),
+            volume: self.volume,
+            restart: self.restart.map(Restart::from),
+            expose: self.expose,
+            network: self.network,
+            attach: self.attach,
+            no_wait: self.no_wait,
+        })
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Failure> {
-    let application = args.application.read()?;
-    let request = Request {
-        application,
-        image: args.image,
-        name: args.name,
-        vcpus: args.vcpus,
-        memory: args.memory,
-        storage: args.storage,
-        bandwidth_mbps: args.bandwidth,
-        iops: args.iops,
-        vmm: args.vmm.map(Hypervisor::from),
-        volume: args.volume,
-        restart: args.restart.map(Restart::from),
-        expose: args.expose,
-        network: args.network,
-        attach: args.attach,
-        no_wait: args.no_wait,
-    };
+    let request = args.request()?;
     let machine = deploy(context, &request).await?;
     match context.format {
         Format::Json => output::json(&machine),

@@ -20,11 +20,11 @@ use crate::cli::{Context, complete};
 pub(crate) struct Expose {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 
     /// Port of this computer and of the machine, such as 8080:80, 80 or 53:53/udp
     #[arg(short, long, value_name = "[HOST:]GUEST[/udp]")]
-    port: PortMapping,
+    pub(crate) port: PortMapping,
 }
 
 /// Take a port of this computer back from a machine
@@ -32,11 +32,11 @@ pub(crate) struct Expose {
 pub(crate) struct Unexpose {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 
     /// Port of this computer, or both as they were given
     #[arg(short, long, value_name = "[HOST:]GUEST[/udp]")]
-    port: PortMapping,
+    pub(crate) port: PortMapping,
 }
 
 pub(crate) async fn expose(context: &Context, args: &Expose) -> Result<ExitCode, Failure> {

@@ -23,7 +23,7 @@ pub(crate) struct List {
 pub(crate) struct Status {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 }
 
 pub(crate) async fn list(context: &Context, args: &List) -> Result<ExitCode, Failure> {

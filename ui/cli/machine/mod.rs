@@ -2,20 +2,20 @@
 
 mod application;
 mod cp;
-mod delete;
+pub(crate) mod delete;
 pub(crate) mod deploy;
 mod enter;
 mod escapes;
 mod exec;
-mod expose;
-mod list;
-mod logs;
-mod power;
-mod rename;
-mod ssh;
+pub(crate) mod expose;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod power;
+pub(crate) mod rename;
+pub(crate) mod ssh;
 mod stats;
-mod terminal;
-mod volume;
+pub(crate) mod terminal;
+pub(crate) mod volume;
 
 use std::process::ExitCode;
 

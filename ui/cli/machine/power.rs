@@ -18,11 +18,11 @@ use crate::cli::{Context, complete};
 pub(crate) struct Start {
     /// Names or identifiers
     #[arg(required = true, value_name = "NAME", add = complete::machines())]
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
 
     /// Come back before the guest answers
     #[arg(long)]
-    no_wait: bool,
+    pub(crate) no_wait: bool,
 }
 
 /// Stop machines; disks stay
@@ -30,10 +30,10 @@ pub(crate) struct Start {
 pub(crate) struct Stop {
     /// Names or identifiers
     #[arg(required = true, value_name = "NAME", add = complete::machines())]
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
 
     #[command(flatten)]
-    grace: Grace,
+    pub(crate) grace: Grace,
 }
 
 /// Stop and start machines; addresses and disks stay
@@ -41,22 +41,22 @@ pub(crate) struct Stop {
 pub(crate) struct Restart {
     /// Names or identifiers
     #[arg(required = true, value_name = "NAME", add = complete::machines())]
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
 
     #[command(flatten)]
-    grace: Grace,
+    pub(crate) grace: Grace,
 }
 
 /// How long a guest may take to power off.
 #[derive(clap::Args)]
-struct Grace {
+pub(crate) struct Grace {
     /// Seconds the guest may take to power off before it is ended by force [default: 30]
     #[arg(long, value_name = "SECONDS", conflicts_with = "force")]
-    timeout: Option<u64>,
+    pub(crate) timeout: Option<u64>,
 
     /// End it at once, without asking the guest
     #[arg(short, long)]
-    force: bool,
+    pub(crate) force: bool,
 }
 
 impl Grace {

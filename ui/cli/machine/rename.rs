@@ -18,10 +18,10 @@ use crate::cli::{Context, complete};
 pub(crate) struct Rename {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 
     /// The new name
-    new: Name,
+    pub(crate) new: Name,
 }
 
 pub(crate) async fn run(context: &Context, args: &Rename) -> Result<ExitCode, Failure> {

@@ -31,39 +31,39 @@ use crate::cli::{Context, complete};
 pub(crate) struct Ssh {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 
     /// A line for the user's shell
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
-    command: Vec<String>,
+    pub(crate) command: Vec<String>,
 
     /// Log in as this user
     #[arg(short = 'l', long, value_name = "USER", default_value = "root")]
-    login: String,
+    pub(crate) login: String,
 
     /// A port of this computer that leads to what the machine reaches as HOST:PORT
     #[arg(short = 'L', long, value_name = "[ADDRESS:]PORT:HOST:PORT")]
-    local: Vec<Forward>,
+    pub(crate) local: Vec<Forward>,
 
     /// A port of the machine that leads to what this computer reaches as HOST:PORT
     #[arg(short = 'R', long, value_name = "[ADDRESS:]PORT:HOST:PORT")]
-    remote: Vec<Forward>,
+    pub(crate) remote: Vec<Forward>,
 
     /// A SOCKS proxy on this computer that connects from the machine
     #[arg(short = 'D', long, value_name = "[ADDRESS:]PORT")]
-    dynamic: Vec<Listen>,
+    pub(crate) dynamic: Vec<Listen>,
 
     /// Let programs in the machine use this computer's SSH agent; they can log in with its keys for as long
     #[arg(short = 'A', long)]
-    agent: bool,
+    pub(crate) agent: bool,
 
     /// Forward ports and run nothing
     #[arg(short = 'N', long, conflicts_with_all = ["command", "tty"])]
-    no_command: bool,
+    pub(crate) no_command: bool,
 
     /// Give the command a terminal
     #[arg(short, long)]
-    tty: bool,
+    pub(crate) tty: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Ssh) -> Result<ExitCode, Failure> {

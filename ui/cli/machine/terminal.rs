@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Terminal {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 
     /// Print the address and open nothing
     #[arg(short, long)]
-    print: bool,
+    pub(crate) print: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Terminal) -> Result<ExitCode, Failure> {

@@ -20,5 +20,7 @@ pub(crate) use emulator::Shape;
 pub(crate) use layout::{Axis, PaneId, Side};
 pub(crate) use look::PaneLook;
 pub(crate) use session::{Machine, MachineState, Notify, Transport};
+#[cfg(test)]
+pub(crate) use session::{Broken, Ends};
 pub(crate) use view::CursorPlace;
 pub(crate) use workspace::{PATIENCE, Request, Typing, Workspace};

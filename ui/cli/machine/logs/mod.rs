@@ -28,35 +28,35 @@ use crate::cli::{Context, complete};
 pub(crate) struct Logs {
     /// Name or identifier
     #[arg(add = complete::machines())]
-    name: String,
+    pub(crate) name: String,
 
     /// Go on as the log grows, over restarts too, until interrupted
     #[arg(short, long)]
-    follow: bool,
+    pub(crate) follow: bool,
 
     /// Begin with the last N lines
     #[arg(short = 'n', long, value_name = "N", value_parser = lines)]
-    tail: Option<usize>,
+    pub(crate) tail: Option<usize>,
 
     /// Begin with what was written at TIME: so long ago (10m, 1h30m), a date (2026-01-31T08:00) or seconds since 1970
     #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    pub(crate) since: Option<Moment>,
 
     /// End with what was written at TIME
     #[arg(long, value_name = "TIME")]
-    until: Option<Moment>,
+    pub(crate) until: Option<Moment>,
 
     /// Begin each line with when it was written
     #[arg(short, long)]
-    timestamps: bool,
+    pub(crate) timestamps: bool,
 
     /// Show the log of the start before the last
     #[arg(short, long, conflicts_with = "follow")]
-    previous: bool,
+    pub(crate) previous: bool,
 
     /// Send a terminal everything as the guest wrote it, sequences that control it included
     #[arg(long)]
-    raw: bool,
+    pub(crate) raw: bool,
 }
 
 /// A number of lines; `all` as docker has it.

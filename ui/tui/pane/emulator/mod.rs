@@ -33,6 +33,7 @@ pub(crate) use copy::Motion;
 pub(crate) use mouse::Mouse;
 pub(crate) use outbox::News;
 pub(crate) use paint::{Look, paint};
+pub(crate) use search::BadSearch;
 pub(crate) use select::Kind;
 
 /// How many bytes are parsed between two looks at how the history has grown.
@@ -96,7 +97,9 @@ impl Emulator {
     /// Does what the guest's output says.
     pub(crate) fn advance(&mut self, bytes: &[u8]) {
         for slice in bytes.chunks(SLICE) {
+            let (offset, history) = (self.scrolled_back(), self.history_at_hand());
             self.processor.advance(&mut self.screen, slice);
+            self.keep_view(offset, history);
             self.idle += slice.len();
             if std::mem::take(&mut self.screen.active) {
                 self.idle = 0;
@@ -126,7 +129,9 @@ impl Emulator {
 
     /// Shows what came during a synchronized update that has not ended.
     pub(crate) fn end_sync(&mut self) {
+        let (offset, history) = (self.scrolled_back(), self.history_at_hand());
         self.processor.stop_sync(&mut self.screen);
+        self.keep_view(offset, history);
         self.settle();
     }
 
@@ -320,6 +325,29 @@ impl Emulator {
             let room = self.scrollback.saturating_sub(self.history_at_hand());
             self.attic.trim(room);
         }
+    }
+
+    /// Keeps the view, and the match that a search is at, on what they were on, given how far the view was from the end and
+    /// how much history there was. alacritty's grid moves the view also when lines scroll within a region, which leaves
+    /// the history as it is, even to where there is none.
+    fn keep_view(&mut self, offset: usize, history: usize) {
+        let now = self.history_at_hand();
+        let grown = now.saturating_sub(history);
+        let most = if now < self.scrollback {
+            (offset + grown).min(now)
+        } else {
+            now
+        };
+        let over = self.scrolled_back().saturating_sub(most);
+        if over > 0 {
+            let down = i32::try_from(over).unwrap_or(i32::MAX);
+            self.screen
+                .term
+                .grid_mut()
+                .scroll_display(Scroll::Delta(-down));
+        }
+        let moved = self.scrolled_back().saturating_sub(offset);
+        self.follow(moved.max(grown));
     }
 
     /// Puts all lines that were packed away back into the grid.

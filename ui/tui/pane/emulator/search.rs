@@ -79,14 +79,27 @@ impl Emulator {
         self.find(from, Direction::Left)
     }
 
-    /// The match that one is at, if the grid still has it.
+    /// The match that one is at, if the grid still has its place.
     fn current(&self) -> Option<Match> {
         let current = self.search.as_ref()?.current.clone()?;
         let term = &self.screen.term;
         let there = current.start().line >= term.topmost_line()
             && current.end().line <= term.bottommost_line()
-            && current.end().column <= term.last_column();
+            && current.start().column.max(current.end().column) <= term.last_column();
         there.then_some(current)
+    }
+
+    /// Has the match that one is at go along when lines go up. Once the history is full, and the view at its end, nobody
+    /// can tell how far they went; then [`Emulator::visible_matches`] no longer finds it where it was.
+    pub(super) fn follow(&mut self, lines: usize) {
+        let current = self
+            .search
+            .as_mut()
+            .and_then(|search| search.current.as_mut());
+        if let Some(current) = current.filter(|_| lines > 0) {
+            let up = |point: Point| Point::new(point.line - lines, point.column);
+            *current = up(*current.start())..=up(*current.end());
+        }
     }
 
     fn find(&mut self, from: Point, direction: Direction) -> bool {
@@ -129,6 +142,11 @@ impl Emulator {
         let Some(search) = &mut self.search else {
             return (Vec::new(), None);
         };
+        let still = |found: &Match| {
+            let again = term.regex_search_right(&mut search.regex, *found.start(), *found.end());
+            again.as_ref() == Some(found)
+        };
+        let current = current.filter(still);
         let offset = i32::try_from(term.grid().display_offset()).unwrap_or_default();
         let (first, last) = (Line(-offset), term.bottommost_line() - offset);
         let mut start = term.line_search_left(Point::new(first, Column(0)));

@@ -2,6 +2,7 @@
 
 mod frame;
 mod message;
+mod preview;
 pub(super) mod tabs;
 #[cfg(test)]
 mod tests;

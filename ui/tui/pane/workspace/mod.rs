@@ -149,6 +149,16 @@ impl Workspace {
         self.panes.is_empty()
     }
 
+    /// How many panes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// Whether a bell has rung that nobody saw.
+    pub(crate) fn has_alert(&self) -> bool {
+        self.panes.values().any(|pane| pane.bell)
+    }
+
     /// Names of the machines with shells that would end with the console, once for each shell.
     pub(crate) fn live_panes(&self) -> Vec<String> {
         let live = |pane: &&Pane| pane.state() == State::Live;
@@ -430,5 +440,11 @@ pub(super) fn content(place: Rect) -> Rect {
         y: place.y + title,
         height: place.height - title,
         ..place
+    }
+}
+
+impl std::fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workspace").field("panes", &self.panes.len()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,287 @@
+//! What the palette offers: every action, everything that there is, every theme; and which of it fits what is typed.
+
+use std::cmp::Reverse;
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::super::Step;
+use crate::tui::action::{Action, On, available, of_machine, spec_of, specs};
+use crate::tui::effect::Effect;
+use crate::tui::model::Model;
+use crate::tui::model::place::View;
+use crate::tui::pane::PaneAction;
+use crate::tui::view::text::harmless;
+
+/// As many as are shown at most: nobody looks further.
+const MOST: usize = 200;
+
+/// What an offer does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Action(Action),
+    /// An action of another view, to which the first leads.
+    There(Action, Action),
+    /// An action with one machine, by its identifier.
+    With(String, Action),
+    /// A thing: its view and identifier.
+    Thing(View, String),
+    Theme(String),
+}
+
+/// One offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) what: What,
+    /// What it is called, by itself: it is noted by that.
+    pub(super) name: String,
+    /// What it would be done with, if that is clear.
+    pub(super) target: Option<String>,
+    /// Its name in the settings, or what kind of thing it is.
+    pub(super) aside: &'static str,
+    /// Words that mean it and nothing else.
+    aliases: &'static [&'static str],
+    weight: u8,
+}
+
+impl Offer {
+    pub(super) fn text(&self) -> String {
+        match &self.target {
+            Some(target) => format!("{}: {target}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// The key that does the same here.
+    pub(super) fn key(&self, model: &Model) -> String {
+        let action = match self.what {
+            What::Action(action) => action,
+            _ => return String::new(),
+        };
+        model.keymap.text(action, model.contexts(), model.theme.glyphs()).unwrap_or_default()
+    }
+
+    /// Why it cannot be done now.
+    pub(super) fn why_not(&self, model: &Model) -> Option<String> {
+        match &self.what {
+            What::Action(action) => available(*action, model).err(),
+            What::There(there, _) => available(*there, model).err(),
+            What::With(id, action) => match model.world.machine(id) {
+                Some(machine) => of_machine(*action, machine, model).err(),
+                None => Some("it is gone".into()),
+            },
+            What::Thing(..) | What::Theme(_) => None,
+        }
+    }
+
+    pub(super) fn steps(&self) -> Vec<Step> {
+        match &self.what {
+            What::Action(action) => vec![Step::Act(*action)],
+            What::There(there, action) => vec![Step::Act(*there), Step::Act(*action)],
+            What::With(id, action) => vec![Step::ActOn(View::Machines, id.clone(), *action)],
+            What::Thing(view, id) => vec![Step::Go(*view, id.clone())],
+            What::Theme(name) => vec![Step::Effect(Effect::SetTheme(name.clone()))],
+        }
+    }
+}
+
+/// What moves is no offer, and the palette is open already.
+fn is_offered(action: Action) -> bool {
+    use Action::{
+        Back, Bottom, Down, HalfDown, HalfUp, Left, Mark, MarkRange, PageDown, PageUp, Palette, Right, Top, Up,
+    };
+    !matches!(
+        action,
+        Back | Bottom | Down | HalfDown | HalfUp | Left | Mark | MarkRange | PageDown | PageUp | Palette | Right | Top
+            | Up | Action::Create | Action::Pane(PaneAction::Palette | PaneAction::Help)
+    )
+}
+
+/// Where an action is done that needs nothing selected.
+fn home(action: Action) -> Option<Action> {
+    match action {
+        Action::Deploy => Some(Action::Machines),
+        Action::Pull | Action::Build | Action::Prune => Some(Action::Images),
+        _ => None,
+    }
+}
+
+/// Whether it is done with what is selected.
+fn has_target(action: Action) -> bool {
+    use Action::{
+        Attach, BootLog, Copy, Delete, Detach, Expose, ForceStop, Menu, Open, Rename, Resize, Restart, Shell,
+        ShellBeside, Start, Stop, Unexpose,
+    };
+    matches!(
+        action,
+        Attach | BootLog | Copy | Delete | Detach | Expose | ForceStop | Menu | Open | Rename | Resize | Restart
+            | Shell | ShellBeside | Start | Stop | Unexpose
+    )
+}
+
+fn aliases(action: Action) -> &'static [&'static str] {
+    match action {
+        Action::Machines => &["m", "machines", "vm", "vms"],
+        Action::Volumes => &["v", "vol", "volumes"],
+        Action::Images => &["i", "img", "images"],
+        Action::Networks => &["n", "net", "networks"],
+        Action::History => &["h", "hist", "history"],
+        Action::Panes => &["sh", "shells"],
+        Action::Quit => &["q", "quit", "exit", "qa", "q!"],
+        Action::Help => &["?", "help"],
+        Action::Theme => &["theme", "themes"],
+        _ => &[],
+    }
+}
+
+/// Everything that does not depend on what is typed.
+pub(super) fn all(model: &Model, themes: &[String]) -> Vec<Offer> {
+    let mut offers = actions(model);
+    offers.extend(things(model));
+    offers.extend(themes.iter().map(|name| Offer {
+        what: What::Theme(name.clone()),
+        name: "Theme".into(),
+        target: Some(harmless(name).into_owned()),
+        aside: "theme",
+        aliases: &[],
+        weight: 0,
+    }));
+    offers
+}
+
+fn actions(model: &Model) -> Vec<Offer> {
+    let here = model.contexts();
+    let names = model.target_names();
+    let target = match names.as_slice() {
+        [] => None,
+        [one] => Some(harmless(one).into_owned()),
+        many => Some(format!("{} marked", many.len())),
+    };
+    let mut offers = Vec::new();
+    for spec in specs().iter().filter(|spec| is_offered(spec.action)) {
+        let is_here = spec.on == On::ANYWHERE || here.iter().any(|place| spec.on.meets(*place));
+        let is_of_a_part = matches!(spec.action, Action::Log(_) | Action::Pane(_));
+        let what = match home(spec.action) {
+            // Keys of another part are nothing that one could do.
+            _ if !is_here && is_of_a_part => continue,
+            Some(there) if !is_here => What::There(there, spec.action),
+            _ => What::Action(spec.action),
+        };
+        offers.push(Offer {
+            what,
+            name: spec.title.into(),
+            target: target.clone().filter(|_| is_here && has_target(spec.action)),
+            aside: spec.id,
+            aliases: aliases(spec.action),
+            weight: spec.weight,
+        });
+    }
+    for (there, name) in [(Action::Volumes, "Create a volume"), (Action::Networks, "Create a network")] {
+        offers.push(Offer {
+            what: What::There(there, Action::Create),
+            name: name.into(),
+            target: None,
+            aside: "create",
+            aliases: &[],
+            weight: 40,
+        });
+    }
+    offers
+}
+
+fn things(model: &Model) -> Vec<Offer> {
+    let world = &model.world;
+    let thing = |view, id: &str, name: &str, aside| Offer {
+        what: What::Thing(view, id.into()),
+        name: "Go to".into(),
+        target: Some(harmless(name).into_owned()),
+        aside,
+        aliases: &[],
+        weight: 0,
+    };
+    let machines = world.machines.iter().map(|machine| thing(View::Machines, &machine.id, &machine.name, "machine"));
+    let volumes = world.volumes.iter().map(|volume| thing(View::Volumes, &volume.id, &volume.name, "volume"));
+    let images = world.images.iter().map(|image| thing(View::Images, &image.digest, &image.name, "image"));
+    let networks = world.networks.iter().map(|network| thing(View::Networks, &network.name, &network.name, "network"));
+    machines.chain(volumes).chain(images).chain(networks).collect()
+}
+
+/// What is done with a machine by a word and its name.
+const VERBS: [(&str, Action); 8] = [
+    ("Shell", Action::Shell),
+    ("Log", Action::BootLog),
+    ("Open", Action::Open),
+    ("Start", Action::Start),
+    ("Stop", Action::Stop),
+    ("Restart", Action::Restart),
+    ("Rename", Action::Rename),
+    ("Delete", Action::Delete),
+];
+
+/// What is done with any machine, once the line begins with a word for it: there may be a thousand machines.
+fn with_machines(line: &str, model: &Model) -> Vec<Offer> {
+    let word = line.split_whitespace().next().unwrap_or_default().to_lowercase();
+    let is_meant = |verb: &str| word.len() > 1 && verb.to_lowercase().starts_with(&word);
+    let mut offers = Vec::new();
+    for (verb, action) in VERBS.iter().filter(|(verb, _)| is_meant(verb)) {
+        let aside = spec_of(*action).map_or("", |spec| spec.id);
+        offers.extend(model.world.machines.iter().map(|machine| Offer {
+            what: What::With(machine.id.clone(), *action),
+            name: (*verb).into(),
+            target: Some(harmless(&machine.name).into_owned()),
+            aside,
+            aliases: &[],
+            weight: 0,
+        }));
+    }
+    offers
+}
+
+/// Those that fit a line, the best first. `recent` are names and lines that were used, the newest last.
+pub(super) fn fitting(line: &str, all: &[Offer], recent: &[String], model: &Model) -> Vec<Offer> {
+    let line = line.trim();
+    let newest = |offer: &Offer| {
+        let (text, name) = (offer.text(), &offer.name);
+        recent.iter().rposition(|known| *known == text || known == name).map_or(0, |at| at + 1)
+    };
+    if line.is_empty() {
+        // A list of everything is read from its top: what was used of late, what can be done here.
+        let actions = all.iter().filter(|offer| matches!(offer.what, What::Action(_) | What::There(..)));
+        let mut offers: Vec<_> = actions.map(|offer| (offer.why_not(model).is_some(), offer)).collect();
+        offers.sort_by_cached_key(|(is_out, offer)| {
+            (Reverse(newest(offer) * usize::from(!is_out)), *is_out, Reverse(offer.weight))
+        });
+        return offers.into_iter().map(|(_, offer)| offer.clone()).collect();
+    }
+    let pattern = Pattern::parse(line, CaseMatching::Ignore, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let of_machines = with_machines(line, model);
+    let mut scored = Vec::new();
+    for offer in all.iter().chain(&of_machines) {
+        let is_meant = offer.aliases.contains(&line.to_lowercase().as_str());
+        let text = format!("{} {}", offer.text(), offer.aside);
+        let score = pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher);
+        if score.is_some() || is_meant {
+            scored.push((is_meant, score.unwrap_or(0), offer));
+        }
+    }
+    let best = scored.iter().map(|(_, score, _)| *score).max().unwrap_or(0);
+    scored.sort_by_cached_key(|(is_meant, score, offer)| {
+        // What fits as well as anything is in the order of its use.
+        let is_among_the_best = *score + 8 > best;
+        let used = if is_among_the_best { newest(offer) } else { 0 };
+        (Reverse(*is_meant), Reverse(used), Reverse(*score), Reverse(offer.weight), offer.text().len())
+    });
+    let mut offers: Vec<Offer> = Vec::new();
+    for (_, _, offer) in scored {
+        // The same with the machine that is selected anyway.
+        if !offers.iter().any(|known| known.text() == offer.text() && known.aside == offer.aside) {
+            offers.push(offer.clone());
+        }
+        if offers.len() == MOST {
+            break;
+        }
+    }
+    offers
+}

@@ -1,0 +1,93 @@
+//! What popups and forms want done.
+
+use super::{act, log, panes};
+use crate::tui::effect::Effect;
+use crate::tui::model::Model;
+use crate::tui::model::place::{Detail, View};
+use crate::tui::model::toasts::{Kind, Toast};
+use crate::tui::popup::{Popup, Step};
+use crate::tui::task::Task;
+
+/// Does what a popup wants; it stays on top unless it wants to be closed.
+pub(super) fn of_popup(model: &mut Model, popup: Box<dyn Popup>, wanted: Vec<Step>) -> Vec<Effect> {
+    if !wanted.iter().any(|step| matches!(step, Step::Close)) {
+        model.popups.push(popup);
+    }
+    all(model, wanted)
+}
+
+/// Does steps one after the other.
+pub(super) fn all(model: &mut Model, steps: Vec<Step>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for step in steps {
+        match step {
+            Step::Close => {}
+            Step::Open(popup) => model.popups.push(popup),
+            Step::Act(action) => effects.extend(act::act(model, action)),
+            Step::ActOn(view, id, action) => {
+                select(model, view, id);
+                effects.extend(act::act(model, action));
+            }
+            Step::Do(task) => effects.extend(begin(model, task)),
+            Step::Effect(effect) => {
+                if let Effect::SetTheme(name) = &effect {
+                    model.settings.theme = name.clone();
+                    model.show_theme(name);
+                }
+                effects.push(effect);
+            }
+            Step::Say(toast) => model.say(toast),
+            Step::Preview(name) => model.show_theme(&name),
+            Step::Go(view, name) => go(model, view, &name),
+            Step::Note(line) => {
+                model.remembered.note(&line);
+                effects.push(Effect::Remember);
+            }
+            Step::Shell(id, place) => effects.extend(panes::open_at(model, &id, place)),
+            Step::SaveLog { path, replace } => log::save(model, path, replace),
+        }
+    }
+    effects
+}
+
+/// Begins a task.
+pub(super) fn begin(model: &mut Model, task: Task) -> Vec<Effect> {
+    // One that is being done already is not done twice at once.
+    if model.tasks.running.iter().any(|running| running.task == task) {
+        model.say(Toast::new(Kind::News, format!("{}: already being done", task.title())));
+        return Vec::new();
+    }
+    model.tasks.last_command = Some(task.command_line());
+    let list = model.lists.of(View::Machines);
+    if let Task::Deploy(request) = &task {
+        // Once it is there it is what the user wants to see.
+        list.awaited = request.name.as_ref().map(ToString::to_string);
+    }
+    let id = model.tasks.begin(task.clone(), model.clock.instant);
+    vec![Effect::Begin(id, task)]
+}
+
+/// Goes to a thing.
+pub(super) fn go(model: &mut Model, view: View, name: &str) {
+    model.place.view = view;
+    model.place.detail = None;
+    let list = model.lists.of(view);
+    // What is sought must not be hidden.
+    list.filter.text.clear();
+    list.input = None;
+    list.awaited = Some(name.into());
+}
+
+/// Selects a thing, and nothing else.
+fn select(model: &mut Model, view: View, id: String) {
+    go(model, view, &id);
+    let list = model.lists.of(view);
+    list.marked.clear();
+    list.selected = Some(id);
+}
+
+/// Opens a machine's own screen.
+pub(super) fn open(model: &mut Model, id: String) {
+    model.place.view = View::Machines;
+    model.place.detail = Some(Detail { id, ..Detail::default() });
+}

@@ -1,0 +1,281 @@
+//! The bar at the bottom, with the keys that matter here, and what can follow keys that are typed already.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
+
+use crate::tui::action::{Action, On, available, spec_of, specs};
+use crate::tui::keymap::{Found, Key, text_of, text_of_events};
+use crate::tui::model::Model;
+use crate::tui::pane::{COPY_KEYS, PATIENCE, PaneAction, Typing};
+
+/// A part of the bar: a key and what it does. One of a popup has no action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    key: String,
+    text: String,
+    action: Option<Action>,
+}
+
+impl Spot {
+    fn width(&self) -> usize {
+        // A blank between the two, and two behind.
+        self.key.width() + 1 + self.text.width() + 2
+    }
+}
+
+/// Where the user's keys go: what a word at the left says.
+struct Mode {
+    word: String,
+    scope: &'static str,
+}
+
+fn mode(model: &Model) -> Mode {
+    let glyphs = model.theme.glyphs();
+    if !model.popups.is_empty() {
+        return Mode { word: "OPEN".into(), scope: "bar.mode" };
+    }
+    if model.contexts().contains(&On::PANES) {
+        let word = match model.workspace.typing() {
+            Typing::Guest => "SHELL".into(),
+            Typing::Broadcast => "ALL SHELLS".into(),
+            Typing::Nobody => "NO SHELL".into(),
+            Typing::Prefix => format!("{}{}", model.settings.prefix.text(glyphs), glyphs.ellipsis),
+            Typing::Copy => "COPY".into(),
+            Typing::Resize => "RESIZE".into(),
+            Typing::Asked => "ASKED".into(),
+        };
+        return Mode { word, scope: "bar.mode.pane" };
+    }
+    let word = match model.pending.is_empty() {
+        true => "NAV".into(),
+        false => format!("{}{}", text_of_events(&model.pending, glyphs), glyphs.ellipsis),
+    };
+    Mode { word, scope: "bar.mode" }
+}
+
+/// The keys that could be in the bar, the most important first, and those that are in it whatever else is not.
+fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
+    let glyphs = model.theme.glyphs();
+    let spot = |key: &str, text: &str| Spot { key: key.into(), text: text.into(), action: None };
+    if let Some(popup) = model.popups.last() {
+        let keys = popup.keys();
+        return (keys.iter().map(|(key, text)| spot(key, text)).collect(), Vec::new());
+    }
+    let here = model.contexts();
+    if here.contains(&On::PANES) {
+        return in_shells(model, here);
+    }
+    if let Found::Prefix(next) = model.keymap.find(&model.pending, here)
+        && !model.pending.is_empty()
+    {
+        let follow = |(key, action): &(Key, Option<Action>)| Spot {
+            key: key.text(glyphs),
+            text: action.and_then(spec_of).map_or(glyphs.ellipsis, |spec| spec.title).into(),
+            action: None,
+        };
+        return (next.iter().map(follow).collect(), Vec::new());
+    }
+    let mut all: Vec<_> = specs().iter().filter(|spec| spec.weight > 0).collect();
+    all.retain(|spec| here.iter().any(|place| spec.on.meets(*place)));
+    all.sort_by_key(|spec| std::cmp::Reverse(spec.weight));
+    let mut spots = Vec::new();
+    let mut last = Vec::new();
+    for spec in all {
+        let Some(key) = model.keymap.text(spec.action, here, glyphs) else {
+            continue;
+        };
+        let spot = Spot { key, text: spec.short.into(), action: Some(spec.action) };
+        if spec.action == Action::Help {
+            last.push(spot);
+        } else if available(spec.action, model).is_ok() {
+            // What cannot be done is no key that matters.
+            spots.push(spot);
+        }
+    }
+    (spots, last)
+}
+
+/// The same in the shells, where keys are the guest's but for those behind the prefix.
+fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
+    let glyphs = model.theme.glyphs();
+    let prefix = model.settings.prefix.text(glyphs);
+    let spot = |(key, text): &(&str, &str)| Spot { key: (*key).into(), text: (*text).into(), action: None };
+    let behind = |action: PaneAction| {
+        let action = Action::Pane(action);
+        let key = model.keymap.text(action, here, glyphs)?;
+        let key = match model.workspace.typing() {
+            Typing::Prefix => key,
+            _ => format!("{prefix} {key}"),
+        };
+        let text = spec_of(action)?.short;
+        Some(Spot { key, text: text.into(), action: Some(action) })
+    };
+    let keys: &[(&str, &str)] = match model.workspace.typing() {
+        Typing::Guest | Typing::Broadcast | Typing::Prefix => {
+            use PaneAction::{CopyMode, Detach, NewTab, SplitBelow, SplitRight, Zoom};
+            let often = [Detach, SplitRight, SplitBelow, CopyMode, Zoom, NewTab];
+            let spots = often.into_iter().filter_map(behind).collect();
+            return (spots, behind(PaneAction::Help).into_iter().collect());
+        }
+        Typing::Copy => &COPY_KEYS,
+        Typing::Nobody => &[("Enter", "begin a shell"), ("s", "start"), ("x", "close"), ("Esc", "back")],
+        Typing::Resize => &[("h j k l", "move the border"), ("Enter", "done")],
+        Typing::Asked => &[("Enter", "go ahead"), ("Esc", "leave it")],
+    };
+    (keys.iter().map(spot).collect(), Vec::new())
+}
+
+/// The parts of the bar, each with its place. None is cut.
+fn spots(model: &Model, area: Rect) -> Vec<(Rect, Spot)> {
+    let (all, last) = wanted(model);
+    let begin = mode(model).word.width() + 3;
+    let mut room = usize::from(area.width).saturating_sub(begin);
+    // The blanks behind the last may be beyond the edge.
+    room += 2;
+    let kept: usize = last.iter().map(Spot::width).sum();
+    let mut left = room.saturating_sub(kept);
+    let mut shown = Vec::new();
+    for spot in all {
+        if spot.width() <= left {
+            left -= spot.width();
+            shown.push(spot);
+        }
+    }
+    if kept <= room {
+        shown.extend(last);
+    }
+    let mut x = begin;
+    let mut places = Vec::new();
+    for spot in shown {
+        let width = spot.width() - 2;
+        let place = Rect {
+            x: area.x + u16::try_from(x).unwrap_or(u16::MAX),
+            width: u16::try_from(width).unwrap_or(u16::MAX),
+            height: 1,
+            ..area
+        };
+        x += width + 2;
+        places.push((place, spot));
+    }
+    places
+}
+
+/// Draws the bar: where keys go, the keys that matter most as far as there is room for them, help last.
+pub(crate) fn bottom(model: &Model, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let theme = &model.theme;
+    buffer.set_style(area, theme.style("bar"));
+    let mode = mode(model);
+    let word = Span::styled(format!(" {} ", mode.word), theme.style(mode.scope));
+    Line::from(word).render(area, buffer);
+    for (place, spot) in spots(model, area) {
+        let spans = [
+            Span::styled(spot.key, theme.style("bar.key")),
+            Span::styled(format!(" {}", spot.text), theme.style("bar")),
+        ];
+        Line::from(spans.to_vec()).render(place, buffer);
+    }
+}
+
+/// The action whose key is at a column of the bar.
+pub(crate) fn action_at(model: &Model, area: Rect, column: u16) -> Option<Action> {
+    let spots = spots(model, area);
+    let found = spots.into_iter().find(|(place, _)| (place.left()..place.right()).contains(&column));
+    found.and_then(|(_, spot)| spot.action)
+}
+
+/// What can follow the keys that are typed already, in a box above the bar; nothing when none are.
+pub(crate) fn whichkey(model: &Model, area: Rect, buffer: &mut Buffer) {
+    if !model.popups.is_empty() {
+        return;
+    }
+    let glyphs = model.theme.glyphs();
+    let here = model.contexts();
+    // Who knows the key behind the prefix is not to be disturbed.
+    let has_waited = |since| model.clock.instant >= since + PATIENCE;
+    let (typed, keys) = match here.contains(&On::PANES) {
+        true if model.workspace.pending_prefix().is_some_and(has_waited) => {
+            (model.settings.prefix.text(glyphs), Vec::new())
+        }
+        false if !model.pending.is_empty() => (text_of_events(&model.pending, glyphs), model.pending.clone()),
+        _ => return,
+    };
+    let Found::Prefix(next) = model.keymap.find(&keys, here) else {
+        return;
+    };
+    // All keys of one action in one entry, and actions in the order of the table.
+    let mut entries: Vec<(Option<Action>, Vec<String>)> = Vec::new();
+    for (key, action) in next {
+        let text = text_of(&[key], glyphs);
+        match entries.iter_mut().find(|(known, _)| action.is_some() && *known == action) {
+            Some((_, keys)) => keys.push(text),
+            None => entries.push((action, vec![text])),
+        }
+    }
+    let told: Vec<(String, &str)> = entries
+        .iter()
+        .map(|(action, keys)| {
+            let spec = action.and_then(spec_of);
+            let text = spec.map_or(glyphs.ellipsis, |spec| if spec.short.is_empty() { spec.title } else { spec.short });
+            (keys.join(" "), text)
+        })
+        .collect();
+    draw_followers(model, area, &typed, &told, buffer);
+}
+
+fn draw_followers(model: &Model, area: Rect, typed: &str, told: &[(String, &str)], buffer: &mut Buffer) {
+    let theme = &model.theme;
+    let keys_width = told.iter().map(|(keys, _)| keys.width()).max().unwrap_or(0);
+    let text_width = told.iter().map(|(_, text)| text.width()).max().unwrap_or(0);
+    // Two blanks between columns.
+    let column = keys_width + 1 + text_width + 2;
+    let room = usize::from(area.width.saturating_sub(4));
+    let columns = (room / column.max(1)).clamp(1, told.len().max(1));
+    let lines = told.len().div_ceil(columns);
+    let most = usize::from(area.height.saturating_sub(3));
+    let lines_shown = lines.min(most);
+    if lines_shown == 0 {
+        return;
+    }
+    let height = u16::try_from(lines_shown + 2).unwrap_or(area.height);
+    let place = Rect {
+        y: area.bottom().saturating_sub(height + 1),
+        height,
+        ..area
+    };
+    Clear.render(place, buffer);
+    let title = Span::styled(format!(" {typed} "), theme.style("popup.title"));
+    Block::bordered()
+        .border_set(theme.glyphs().border)
+        .border_style(theme.style("border"))
+        .style(theme.style("popup"))
+        .title(Line::from(title))
+        .render(place, buffer);
+    // Down the columns, as a dictionary is read.
+    for (number, (keys, text)) in told.iter().enumerate() {
+        let (row, nth) = (number % lines, number / lines);
+        if row >= lines_shown {
+            continue;
+        }
+        let x = 2 + nth * column;
+        let line = Rect {
+            x: place.x + u16::try_from(x).unwrap_or(0),
+            y: place.y + 1 + u16::try_from(row).unwrap_or(0),
+            width: u16::try_from(column).unwrap_or(0).min(place.width.saturating_sub(4)),
+            height: 1,
+        };
+        let spans = [
+            Span::styled(format!("{keys:keys_width$} "), theme.style("key")),
+            Span::raw(*text),
+        ];
+        Line::from(spans.to_vec()).render(line.intersection(place), buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests;
