@@ -117,8 +117,15 @@ impl Keymap {
     /// do something else there are left out.
     pub(crate) fn keys_of<'a>(&'a self, action: Action, places: &'a [On]) -> impl Iterator<Item = &'a [Key]> {
         let own = self.in_places(places).filter(move |binding| binding.spec.action == action);
+        let mut told: Vec<&[Key]> = Vec::new();
         own.map(|binding| binding.keys.as_slice())
             .filter(move |keys| self.find_keys(keys, places) == Found::Action(action))
+            // The same in a wider place.
+            .filter(move |keys| {
+                let is_new = !told.contains(keys);
+                told.push(keys);
+                is_new
+            })
     }
 
     /// The keys of the shells: those behind the prefix.

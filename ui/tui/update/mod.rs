@@ -8,9 +8,6 @@ mod mouse;
 mod panes;
 mod steps;
 
-#[cfg(test)]
-mod tests;
-
 use ratatui::layout::Rect;
 
 use crate::tui::effect::Effect;
