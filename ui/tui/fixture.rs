@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_trait::async_trait;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use sistemo::config::Config;
+use sistemo::engine::{Engine, Programs};
 use sistemo::guest::words::Restart;
 use sistemo::image::{Image, ImageConfig};
 use sistemo::machine::{Machine, Network, Port};
@@ -17,28 +17,27 @@ use sistemo::value::{ByteSize, Protocol};
 use sistemo::volume::Volume;
 
 use crate::tui::keymap::Keymap;
+use crate::tui::model::logs::Logs;
+use crate::tui::model::themes::Themes;
 use crate::tui::model::world::World;
-use crate::tui::model::{Clock, Logs, Model, Start, Themes};
-use crate::tui::pane::{Broken, Ends, Exit, Transport, Workspace};
+use crate::tui::model::{Clock, Model, Start};
+use crate::tui::pane::Workspace;
 use crate::tui::popup::Popup;
 use crate::tui::remembered::Remembered;
 use crate::tui::settings::Settings;
 use crate::tui::task::Failure;
 use crate::tui::theme::{Depth, Glyphs, Kind};
 
-/// Leads to no machine.
-struct Nowhere;
-
-#[async_trait]
-impl Transport for Nowhere {
-    async fn shell(&self, _machine: &str, _ends: Ends) -> Result<Exit, Broken> {
-        std::future::pending().await
-    }
-}
-
 /// A model of a screen of that size, with [`world`].
 pub(crate) fn model(columns: u16, rows: u16) -> Model {
+    // Of no use but for its settings: the folder is gone at once.
     let folder = tempfile::tempdir().unwrap();
+    let config = Config::load(Some(folder.path().into()), &|_| None).unwrap();
+    let programs = Programs {
+        guest: "/nowhere/sistemo-guest".into(),
+        own: "/nowhere/sistemo".into(),
+    };
+    let engine = Engine::open(config, programs).unwrap();
     let failure = || Failure {
         message: "there is no log".into(),
         hint: None,
@@ -47,7 +46,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
     let mut model = Model::new(Start {
         size: (columns, rows),
         settings: Settings::default(),
-        config: Config::load(Some(folder.path().into()), &|_| None).unwrap(),
+        config: engine.config().clone(),
         keymap: Keymap::default(),
         themes: Themes {
             depth: Depth::True,
@@ -55,7 +54,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
             folders: Vec::new(),
             background: Kind::Dark,
         },
-        workspace: Workspace::new(Arc::new(Nowhere), Arc::new(|| {}), 100),
+        workspace: Workspace::new(Arc::new(engine.machines().clone()), Arc::new(|| {}), 100),
         remembered: Remembered::default(),
         logs: Logs {
             open: Arc::new(move |_, _| Err(failure())),
@@ -83,12 +82,17 @@ pub(crate) fn world() -> World {
         machine_port: 80,
         protocol: Protocol::Tcp,
     }];
-    web.volumes.push(volume("photos", 10, 3 << 30, Some(("web", "/mnt/photos"))));
-    web.volumes.push(volume("music", 20, 1 << 30, Some(("web", "/srv/music"))));
+    web.volumes
+        .push(volume("photos", 10, 3 << 30, Some(("web", "/mnt/photos"))));
+    web.volumes
+        .push(volume("music", 20, 1 << 30, Some(("web", "/srv/music"))));
     let db = machine("db", Status::Stopped);
     let broken = machine("broken", Status::Failed);
     let machines = vec![broken, db, web];
-    let mut volumes: Vec<Volume> = machines.iter().flat_map(|machine| machine.volumes.clone()).collect();
+    let mut volumes: Vec<Volume> = machines
+        .iter()
+        .flat_map(|machine| machine.volumes.clone())
+        .collect();
     volumes.push(volume("data", 5, 4 << 20, None));
     volumes.push(volume("backup", 100, 40 << 30, None));
     let mut kept = volume("old-root", 2, 300 << 20, None);
@@ -113,7 +117,10 @@ pub(crate) fn world() -> World {
 
 /// A machine with a root volume.
 pub(crate) fn machine(name: &str, status: Status) -> Machine {
-    let runs = matches!(status, Status::Running | Status::Starting | Status::Stopping);
+    let runs = matches!(
+        status,
+        Status::Running | Status::Starting | Status::Stopping
+    );
     let mut root = volume(&format!("{name}-root"), 2, 340 << 20, Some((name, "/")));
     root.role = "root".into();
     Machine {
@@ -154,7 +161,12 @@ pub(crate) fn volume(name: &str, size: u64, used: u64, owner: Option<(&str, &str
         id: format!("{name}-id"),
         name: name.into(),
         role: "data".into(),
-        status: if owner.is_some() { "attached" } else { "available" }.into(),
+        status: if owner.is_some() {
+            "attached"
+        } else {
+            "available"
+        }
+        .into(),
         size_bytes: size << 30,
         used_bytes: Some(used),
         path: format!("/nowhere/{name}.ext4").into(),
@@ -203,7 +215,9 @@ pub(crate) fn typed(text: &str) -> Vec<KeyEvent> {
             let event: KeyEvent = combination.into();
             // As crossterm tells of it.
             keys.push(match (event.code, event.modifiers) {
-                (KeyCode::Tab, KeyModifiers::SHIFT) => KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT),
+                (KeyCode::Tab, KeyModifiers::SHIFT) => {
+                    KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT)
+                }
                 _ => event,
             });
             rest = more;

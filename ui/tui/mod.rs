@@ -9,6 +9,8 @@
 mod action;
 mod app;
 mod effect;
+#[cfg(test)]
+mod fixture;
 mod keymap;
 mod list;
 mod log;

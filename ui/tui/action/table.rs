@@ -69,7 +69,7 @@ const THINGS: On = On::MACHINES
 const OWN: &[Spec] = &[
     spec(Action::Open, "open", "Open what is selected", "open", &["enter", "right", "l"], LISTS, 90),
     spec(Action::Shell, "machine.shell", "Open a shell in the machine", "shell", &["s"], MACHINES, 88),
-    spec(Action::Deploy, "machine.deploy", "Deploy a machine", "deploy", &["d"], On::MACHINES, 86),
+    spec(Action::Deploy, "machine.deploy", "Deploy a machine", "deploy", &["d"], On::MACHINES.or(On::VOLUMES).or(On::IMAGES), 86),
     spec(Action::Start, "machine.start", "Start", "start", &["u"], MACHINES, 80),
     spec(Action::Stop, "machine.stop", "Stop", "stop", &["x"], MACHINES, 78),
     spec(Action::BootLog, "machine.log", "Show the boot log", "log", &["L"], MACHINES, 76),
@@ -125,5 +125,5 @@ const OWN: &[Spec] = &[
     spec(Action::Mouse, "mouse", "Give the mouse to the terminal, or take it back", "mouse", &["ctrl-o"], ANY, 0),
     spec(Action::Redraw, "redraw", "Draw everything anew", "", &["ctrl-l"], ANY, 0),
     spec(Action::Suspend, "suspend", "Suspend, to come back with fg", "", &["ctrl-z"], ANY, 0),
-    spec(Action::Quit, "quit", "Quit", "quit", &["q", "ctrl-c"], ANY, 85),
+    spec(Action::Quit, "quit", "Quit", "quit", &["q", "ctrl-c"], ANY, 44),
 ];

@@ -118,16 +118,18 @@ pub(crate) fn draw_buttons(
 
 /// The button at a place.
 pub(crate) fn button_at(line: Rect, buttons: &[Button], at: Position) -> Option<usize> {
-    spots(line, buttons).iter().position(|spot| spot.contains(at))
+    spots(line, buttons)
+        .iter()
+        .position(|spot| spot.contains(at))
 }
 
 /// Text in lines of at most so many columns, broken between words; a word that is longer than a line is broken where
-/// it must be.
+/// it must be. What [`kept`] holds together stays so.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let mut line = String::new();
-        for word in paragraph.split_whitespace() {
+        for word in paragraph.split([' ', '\t']).filter(|word| !word.is_empty()) {
             let gap = usize::from(!line.is_empty());
             if line.width() + gap + word.width() <= width {
                 line.push_str(&" ".repeat(gap));
@@ -147,6 +149,17 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+        .into_iter()
+        .map(|line| line.replace(NO_BREAK, " "))
+        .collect()
+}
+
+/// A blank at which no line is broken.
+const NO_BREAK: char = '\u{a0}';
+
+/// Text that is not to be parted: a number and its unit.
+pub(crate) fn kept(text: impl ToString) -> String {
+    text.to_string().replace(' ', "\u{a0}")
 }
 
 /// The same in at most so many lines; what is left out is told by the ellipsis.
@@ -155,23 +168,37 @@ pub(crate) fn wrapped_in(text: &str, width: usize, most: usize, ellipsis: &str) 
     if lines.len() > most {
         lines.truncate(most);
         if let Some(last) = lines.last_mut() {
+            let end = ellipsis.width() + 1;
+            while last.width() + end > width {
+                match last.rfind(' ') {
+                    Some(at) => last.truncate(at),
+                    None => break,
+                }
+            }
             *last = fitted(&format!("{last} {ellipsis}"), width, ellipsis);
         }
     }
     lines
 }
 
-/// The first things of a list in so many lines, and how many there are beside them.
-pub(crate) fn listed(all: &[String], lines: usize) -> Vec<String> {
-    if all.len() <= lines {
-        return all.to_vec();
+/// The things of a list that have room in so many lines of so many columns, each whole, and how many there are beside
+/// them.
+pub(crate) fn listed(all: &[String], width: usize, most: usize) -> Vec<String> {
+    let each: Vec<Vec<String>> = all.iter().map(|thing| wrapped(thing, width)).collect();
+    if each.iter().map(Vec::len).sum::<usize>() <= most {
+        return each.concat();
     }
-    let shown = lines.saturating_sub(1);
-    let mut listed = all[..shown].to_vec();
-    if lines > 0 {
-        listed.push(format!("and {} more", all.len() - shown));
+    let mut lines = Vec::new();
+    for (shown, thing) in each.into_iter().enumerate() {
+        // The last line tells of the others.
+        if lines.len() + thing.len() + 1 > most {
+            lines.push(format!("and {} more", all.len() - shown));
+            break;
+        }
+        lines.extend(thing);
     }
-    listed
+    lines.truncate(most);
+    lines
 }
 
 /// `web`, `web and db`, `web, db and 3 more`.
@@ -181,7 +208,11 @@ pub(crate) fn in_words(names: &[&str], most: usize) -> String {
         [one] => (*one).into(),
         _ if names.len() > most => {
             let shown = most.saturating_sub(1).max(1);
-            format!("{} and {} more", names[..shown].join(", "), names.len() - shown)
+            format!(
+                "{} and {} more",
+                names[..shown].join(", "),
+                names.len() - shown
+            )
         }
         [before @ .., last] => format!("{} and {last}", before.join(", ")),
     }
@@ -195,10 +226,21 @@ mod tests {
     fn text_is_broken_between_words_if_it_can_be() {
         assert_eq!(wrapped("the disk stays", 9), ["the disk", "stays"]);
         assert_eq!(wrapped("a\nb", 9), ["a", "b"]);
-        assert_eq!(wrapped("sha256:0123456789 is", 8), ["sha256:0", "12345678", "9 is"]);
+        assert_eq!(
+            wrapped("sha256:0123456789 is", 8),
+            ["sha256:0", "12345678", "9 is"]
+        );
         assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
         assert_eq!(wrapped("", 4), [""]);
-        assert_eq!(wrapped_in("one two three four", 7, 2, "…"), ["one two", "three …"]);
+        assert_eq!(
+            wrapped_in("one two three four", 7, 2, "…"),
+            ["one two", "three …"]
+        );
+        assert_eq!(wrapped_in("a path or another", 9, 1, "…"), ["a path …"]);
+        assert_eq!(
+            wrapped(&format!("web ({} in use)", kept("2 GiB")), 8),
+            ["web", "(2 GiB", "in use)"]
+        );
     }
 
     #[test]
@@ -207,8 +249,11 @@ mod tests {
         assert_eq!(in_words(&["a", "b", "c"], 3), "a, b and c");
         assert_eq!(in_words(&["a", "b", "c", "d"], 3), "a, b and 2 more");
         let all = ["a", "b", "c"].map(String::from);
-        assert_eq!(listed(&all, 2), ["a", "and 2 more"]);
-        assert_eq!(listed(&all, 3), ["a", "b", "c"]);
+        assert_eq!(listed(&all, 20, 2), ["a", "and 2 more"]);
+        assert_eq!(listed(&all, 20, 3), ["a", "b", "c"]);
+        let long = ["a b", "c d"].map(String::from);
+        assert_eq!(listed(&long, 1, 3), ["a", "b", "and 1 more"]);
+        assert_eq!(listed(&long, 1, 2), ["and 2 more"]);
     }
 
     #[test]
@@ -216,7 +261,10 @@ mod tests {
         let buttons = [Button::new("Cancel"), Button::danger("Delete")];
         let line = Rect::new(0, 5, 30, 1);
         let at = |x| button_at(line, &buttons, Position::new(x, 5));
-        assert_eq!((at(8), at(9), at(18), at(19), at(20), at(29)), (None, Some(0), Some(0), None, Some(1), Some(1)));
+        assert_eq!(
+            (at(8), at(9), at(18), at(19), at(20), at(29)),
+            (None, Some(0), Some(0), None, Some(1), Some(1))
+        );
         assert_eq!(button_at(line, &buttons, Position::new(20, 4)), None);
     }
 }

@@ -17,7 +17,11 @@ use crate::tui::model::toasts::{Kind, Toast};
 use crate::tui::task::{Task, Thing};
 
 /// What an action does to things of the view that is open, given by their identifiers; or why nothing is done.
-pub(super) fn steps(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step>, String> {
+pub(super) fn steps(
+    action: Action,
+    targets: &[String],
+    model: &Model,
+) -> Result<Vec<Step>, String> {
     match action {
         Action::Messages => return Ok(vec![Step::Open(Box::new(Messages::default()))]),
         Action::Help => return Ok(open(Box::new(Help::default()))),
@@ -25,6 +29,8 @@ pub(super) fn steps(action: Action, targets: &[String], model: &Model) -> Result
         Action::Palette => return Ok(open(Box::new(Palette::new(model)))),
         Action::Theme => return Ok(open(Box::new(Themes::new(model)))),
         Action::Undo => return undo(model),
+        // Its screen has said already what will be done.
+        Action::Setup if model.place.first_run => return Ok(vec![Step::Do(Task::Setup)]),
         Action::Setup => return Ok(asked(vec![Task::Setup], model)),
         Action::Deploy if model.place.view == View::Machines => {
             return Ok(open(form::deploy(None, None, model)));
@@ -110,7 +116,12 @@ fn machines(action: Action, targets: &[String], model: &Model) -> Result<Vec<Ste
     let known = targets.iter().filter_map(|id| model.world.machine(id));
     let machines: Vec<&Machine> = known.collect();
     let all = |task: &dyn Fn(&Machine) -> Result<Task, String>| {
-        each(&machines, |machine| machine.name.as_str(), |machine| task(machine), model)
+        each(
+            &machines,
+            |machine| machine.name.as_str(),
+            |machine| task(machine),
+            model,
+        )
     };
     match action {
         Action::Start => all(&|machine| match machine.status {
@@ -162,18 +173,28 @@ fn detach_all(machines: &[&Machine], model: &Model) -> Result<Vec<Step>, String>
     if volumes.is_empty() {
         return Err("none of them has a data volume".into());
     }
-    each(&volumes, |volume| volume.name.as_str(), |volume| detach(volume, model), model)
+    each(
+        &volumes,
+        |volume| volume.name.as_str(),
+        |volume| detach(volume, model),
+        model,
+    )
 }
 
 fn detach(volume: &Volume, model: &Model) -> Result<Task, String> {
     let name = &volume.name;
-    let owner = volume.machine.as_deref().ok_or_else(|| format!("{name} belongs to no machine"))?;
+    let owner = volume
+        .machine
+        .as_deref()
+        .ok_or_else(|| format!("{name} belongs to no machine"))?;
     if volume.role == "root" {
         return Err(format!("{name} is the disk of {owner}"));
     }
     let machine = model.world.machine(owner);
     if machine.is_some_and(|machine| !matches!(machine.status, Status::Stopped | Status::Failed)) {
-        return Err(format!("{owner} runs: volumes are detached while it is off"));
+        return Err(format!(
+            "{owner} runs: volumes are detached while it is off"
+        ));
     }
     Ok(Task::Detach {
         machine: machine.map_or_else(|| owner.into(), Thing::from),
@@ -185,16 +206,33 @@ fn volumes(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step
     let known = targets.iter().filter_map(|id| model.world.volume(id));
     let volumes: Vec<&Volume> = known.collect();
     let all = |task: &dyn Fn(&Volume) -> Result<Task, String>| {
-        each(&volumes, |volume| volume.name.as_str(), |volume| task(volume), model)
+        each(
+            &volumes,
+            |volume| volume.name.as_str(),
+            |volume| task(volume),
+            model,
+        )
     };
     match action {
         Action::Create => Ok(open(form::create_volume(model))),
-        Action::Deploy => Ok(open(form::deploy(None, Some(&one(&volumes)?.name), model))),
+        Action::Deploy => match volumes.as_slice() {
+            [volume] if volume.role == "root" && volume.machine.is_none() => {
+                Ok(open(form::deploy(None, Some(&volume.name), model)))
+            }
+            [volume, ..] => Err(format!(
+                "{} is no disk that a machine could boot from",
+                volume.name
+            )),
+            [] => Ok(open(form::deploy(None, None, model))),
+        },
         Action::Resize => Ok(open(form::resize_volume(one(&volumes)?, model)?)),
         Action::Rename => {
             let volume = one(&volumes)?;
             match (&volume.machine, volume.role.as_str()) {
-                (Some(machine), "root") => Err(format!("{} is named after {machine}: rename that", volume.name)),
+                (Some(machine), "root") => Err(format!(
+                    "{} is named after {machine}: rename that",
+                    volume.name
+                )),
                 _ => Ok(open(form::rename_volume(volume, model))),
             }
         }
@@ -202,23 +240,32 @@ fn volumes(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step
         Action::Detach => all(&|volume| detach(volume, model)),
         Action::Delete => all(&|volume| match &volume.machine {
             None => Ok(Task::DeleteVolume(volume.into())),
-            Some(machine) if volume.role == "root" => {
-                Err(format!("{} is the disk of {machine}, and goes with it", volume.name))
-            }
-            Some(machine) => Err(format!("{} belongs to {machine}: detach it first", volume.name)),
+            Some(machine) if volume.role == "root" => Err(format!(
+                "{} is the disk of {machine}, and goes with it",
+                volume.name
+            )),
+            Some(machine) => Err(format!(
+                "{} belongs to {machine}: detach it first",
+                volume.name
+            )),
         }),
         _ => Err(NOT_HERE.into()),
     }
 }
 
 fn images(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step>, String> {
-    let known = targets.iter().filter_map(|digest| model.world.image(digest));
+    let known = targets
+        .iter()
+        .filter_map(|digest| model.world.image(digest));
     let images: Vec<_> = known.collect();
     match action {
         Action::Pull => Ok(open(form::pull(model))),
         Action::Build => Ok(open(form::build(model))),
         Action::Prune => Ok(open(form::prune(model))),
-        Action::Deploy => Ok(open(form::deploy(Some(&one(&images)?.name), None, model))),
+        Action::Deploy => {
+            let image = images.first().map(|image| image.name.as_str());
+            Ok(open(form::deploy(image, None, model)))
+        }
         Action::Delete => {
             let task = |image: &&sistemo::image::Image| Ok(Task::DeleteImage((*image).into()));
             each(&images, |image| image.name.as_str(), task, model)
@@ -232,10 +279,13 @@ fn networks(action: Action, targets: &[String], model: &Model) -> Result<Vec<Ste
         Action::Create => Ok(open(form::create_network(model))),
         Action::Delete => {
             let task = |name: &String| match model.world.network(name) {
-                _ if name == sistemo::store::networks::DEFAULT => Err("the default network stays".to_owned()),
-                Some(network) if !network.machines.is_empty() => {
-                    Err(format!("{} is on {name}", super::dialog::in_words(&names(&network.machines), 3)))
+                _ if name == sistemo::store::networks::DEFAULT => {
+                    Err("the default network stays".to_owned())
                 }
+                Some(network) if !network.machines.is_empty() => Err(format!(
+                    "{} is on {name}",
+                    super::dialog::in_words(&names(&network.machines), 3)
+                )),
                 _ => Ok(Task::DeleteNetwork(name.clone())),
             };
             each(targets, |name| name.as_str(), task, model)

@@ -12,7 +12,12 @@ use crate::tui::model::Model;
 use crate::tui::view::text::harmless;
 
 /// Draws what is typed, that part of it in which the cursor is, and gives the cursor's place.
-pub(crate) fn draw_input(model: &Model, input: &Input, place: Rect, buffer: &mut Buffer) -> Position {
+pub(crate) fn draw_input(
+    model: &Model,
+    input: &Input,
+    place: Rect,
+    buffer: &mut Buffer,
+) -> Position {
     let place = place.intersection(*buffer.area());
     let width = usize::from(place.width);
     buffer.set_style(place, model.theme.style("input"));
@@ -27,8 +32,13 @@ pub(crate) fn draw_input(model: &Model, input: &Input, place: Rect, buffer: &mut
             skips
         })
         .collect();
-    Line::from(rest).style(model.theme.style("input")).render(place, buffer);
-    let at = input.visual_cursor().saturating_sub(skipped).min(width.saturating_sub(1));
+    Line::from(rest)
+        .style(model.theme.style("input"))
+        .render(place, buffer);
+    let at = input
+        .visual_cursor()
+        .saturating_sub(skipped)
+        .min(width.saturating_sub(1));
     Position {
         x: place.x + u16::try_from(at).unwrap_or(0),
         y: place.y,

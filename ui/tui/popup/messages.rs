@@ -23,7 +23,11 @@ pub(crate) struct Messages {
 }
 
 fn place(area: Rect) -> Rect {
-    dialog::centred(area, WIDTH.min(area.width.saturating_sub(2)).max(40), area.height.saturating_sub(2))
+    dialog::centred(
+        area,
+        WIDTH.min(area.width.saturating_sub(2)).max(40),
+        area.height.saturating_sub(2),
+    )
 }
 
 /// The lines of all messages: each a few parts with their scopes.
@@ -33,10 +37,17 @@ fn lines(model: &Model, width: usize) -> Vec<Vec<(String, &'static str)>> {
     for (at, toast) in model.toasts.all.iter().rev() {
         let (sign, word, scope) = sign(toast.kind, glyphs);
         let time = when(&at.to_string(), &model.clock);
-        lines.push(vec![(format!("{time} "), "text.dim"), (format!("{sign} {word}"), scope)]);
+        lines.push(vec![
+            (format!("{time} "), "text.dim"),
+            (format!("{sign} {word}"), scope),
+        ]);
         let mut more = |text: &str, scope| {
             let texts = wrapped(&harmless_lines(text), width.saturating_sub(2));
-            lines.extend(texts.into_iter().map(|text| vec![(format!("  {text}"), scope)]));
+            lines.extend(
+                texts
+                    .into_iter()
+                    .map(|text| vec![(format!("  {text}"), scope)]),
+            );
         };
         more(&toast.text, "popup");
         if let Some(hint) = &toast.hint {
@@ -60,7 +71,10 @@ impl Messages {
 
 impl Popup for Messages {
     fn key(&mut self, key: KeyEvent, model: &Model) -> Vec<Step> {
-        let page = isize::try_from(model.size.1).unwrap_or(0).saturating_sub(5).max(1);
+        let page = isize::try_from(model.size.1)
+            .unwrap_or(0)
+            .saturating_sub(5)
+            .max(1);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Char('c') if control => return vec![Step::Close],
@@ -68,7 +82,9 @@ impl Popup for Messages {
             KeyCode::Char('u') if control => self.scroll(-page / 2, model),
             KeyCode::Char('f') if control => self.scroll(page, model),
             KeyCode::Char('b') if control => self.scroll(-page, model),
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'M' | '-') => return vec![Step::Close],
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'M' | '-') => {
+                return vec![Step::Close];
+            }
             KeyCode::Down | KeyCode::Char('j') => self.scroll(1, model),
             KeyCode::Up | KeyCode::Char('k') => self.scroll(-1, model),
             KeyCode::PageDown | KeyCode::Char(' ') => self.scroll(page, model),
@@ -101,14 +117,29 @@ impl Popup for Messages {
         let lines = lines(model, usize::from(inside.width));
         if lines.is_empty() {
             let line = Line::styled("nothing yet", model.theme.style("text.dim"));
-            line.render(Rect { height: inside.height.min(1), ..inside }, buffer);
+            line.render(
+                Rect {
+                    height: inside.height.min(1),
+                    ..inside
+                },
+                buffer,
+            );
         }
         let count = lines.len();
         let last = count.saturating_sub(usize::from(inside.height));
         let top = self.top.min(last);
         for (parts, y) in lines.into_iter().skip(top).zip(inside.y..inside.bottom()) {
-            let spans = parts.into_iter().map(|(text, scope)| Span::styled(text, model.theme.style(scope)));
-            Line::from_iter(spans).render(Rect { y, height: 1, ..inside }, buffer);
+            let spans = parts
+                .into_iter()
+                .map(|(text, scope)| Span::styled(text, model.theme.style(scope)));
+            Line::from_iter(spans).render(
+                Rect {
+                    y,
+                    height: 1,
+                    ..inside
+                },
+                buffer,
+            );
         }
         let glyphs = model.theme.glyphs();
         let x = place.right().saturating_sub(1);
@@ -123,6 +154,12 @@ impl Popup for Messages {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("esc", "close"), ("j", "down"), ("k", "up"), ("g", "newest"), ("G", "oldest")]
+        vec![
+            ("esc", "close"),
+            ("j", "down"),
+            ("k", "up"),
+            ("g", "newest"),
+            ("G", "oldest"),
+        ]
     }
 }

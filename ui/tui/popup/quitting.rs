@@ -30,8 +30,10 @@ pub(super) fn question(model: &Model) -> Option<Box<dyn Popup>> {
 /// What ends with the program.
 fn ends(model: &Model) -> Vec<String> {
     let running = &model.tasks.running;
-    let mut says: Vec<String> =
-        running.iter().map(|running| format!("{}: it is taken back", running.task.title())).collect();
+    let mut says: Vec<String> = running
+        .iter()
+        .map(|running| format!("{}: it is taken back", running.task.title()))
+        .collect();
     let shells = model.workspace.live_panes();
     match shells.len() {
         0 => {}
@@ -46,14 +48,18 @@ impl Quitting {
         [Button::new("Stay"), Button::danger("Quit")]
     }
 
-    fn parts(&self, model: &Model, area: Rect) -> (Rect, Vec<String>, Rect) {
+    fn parts(&self, area: Rect) -> (Rect, Vec<String>, Rect) {
         let width = usize::from(dialog::inside(dialog::centred(area, WIDTH, area.height)).width);
         let room = usize::from(area.height.saturating_sub(4));
-        let ellipsis = model.theme.glyphs().ellipsis;
-        let lines = dialog::listed(&self.says, room.max(1));
-        let lines: Vec<String> =
-            lines.iter().flat_map(|line| dialog::wrapped_in(&harmless(line), width, 2, ellipsis)).collect();
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let says: Vec<String> = self
+            .says
+            .iter()
+            .map(|line| harmless(line).into_owned())
+            .collect();
+        let lines = dialog::listed(&says, width, room.max(1));
+        let height = u16::try_from(lines.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(4);
         let frame = dialog::centred(area, WIDTH, height);
         let inside = dialog::inside(frame);
         let buttons = Rect {
@@ -66,7 +72,11 @@ impl Quitting {
 }
 
 fn quit() -> Vec<Step> {
-    vec![Step::Close, Step::Effect(Effect::Remember), Step::Effect(Effect::Quit)]
+    vec![
+        Step::Close,
+        Step::Effect(Effect::Remember),
+        Step::Effect(Effect::Quit),
+    ]
 }
 
 impl Popup for Quitting {
@@ -74,11 +84,17 @@ impl Popup for Quitting {
         match key.code {
             KeyCode::Char('y' | 'Y') => quit(),
             KeyCode::Enter | KeyCode::Char(' ') if self.goes => quit(),
-            KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab | KeyCode::Char('h' | 'l') => {
+            KeyCode::Left
+            | KeyCode::Right
+            | KeyCode::Tab
+            | KeyCode::BackTab
+            | KeyCode::Char('h' | 'l') => {
                 self.goes = !self.goes;
                 Vec::new()
             }
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q' | ' ') => vec![Step::Close],
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q' | ' ') => {
+                vec![Step::Close]
+            }
             _ => Vec::new(),
         }
     }
@@ -87,8 +103,12 @@ impl Popup for Quitting {
         if event.kind != MouseEventKind::Down(MouseButton::Left) {
             return Vec::new();
         }
-        let (_, _, line) = self.parts(model, Rect::new(0, 0, model.size.0, model.size.1));
-        match dialog::button_at(line, &Quitting::buttons(), Position::new(event.column, event.row)) {
+        let (_, _, line) = self.parts(Rect::new(0, 0, model.size.0, model.size.1));
+        match dialog::button_at(
+            line,
+            &Quitting::buttons(),
+            Position::new(event.column, event.row),
+        ) {
             Some(0) => vec![Step::Close],
             Some(_) => quit(),
             None => Vec::new(),
@@ -100,10 +120,14 @@ impl Popup for Quitting {
     }
 
     fn draw(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-        let (frame, lines, buttons) = self.parts(model, area);
+        let (frame, lines, buttons) = self.parts(area);
         let inside = dialog::frame(model, frame, "Quit?", buffer);
         for (line, y) in lines.into_iter().zip(inside.y..buttons.y) {
-            let place = Rect { y, height: 1, ..inside };
+            let place = Rect {
+                y,
+                height: 1,
+                ..inside
+            };
             Line::styled(line, model.theme.style("popup")).render(place, buffer);
         }
         let focus = Some(usize::from(self.goes));

@@ -11,10 +11,8 @@ use super::Task;
 impl Task {
     /// The command, quoted for a shell. Values of variables are left out: the command takes them from the environment.
     pub(crate) fn command_line(&self) -> String {
-        let words = self.words();
-        let words = ["sistemo"].into_iter().chain(words.iter().map(String::as_str));
-        // Only a zero byte cannot be quoted, and no program has one in its arguments.
-        shlex::try_join(words).unwrap_or_default()
+        let words: Vec<String> = self.words().iter().map(|word| quoted(word)).collect();
+        format!("sistemo {}", words.join(" "))
     }
 
     fn words(&self) -> Vec<String> {
@@ -36,13 +34,17 @@ impl Task {
                 words.extend(keep_storage.then(|| "--preserve-storage".into()));
                 words
             }
-            Task::Rename { machine, new } => line("machine rename", &[machine.name(), new.as_str()]),
-            Task::Expose { machine, port } => {
-                line("machine expose", &[machine.name(), "--port", &mapping(port)])
+            Task::Rename { machine, new } => {
+                line("machine rename", &[machine.name(), new.as_str()])
             }
-            Task::Unexpose { machine, port } => {
-                line("machine unexpose", &[machine.name(), "--port", &mapping(port)])
-            }
+            Task::Expose { machine, port } => line(
+                "machine expose",
+                &[machine.name(), "--port", &mapping(port)],
+            ),
+            Task::Unexpose { machine, port } => line(
+                "machine unexpose",
+                &[machine.name(), "--port", &mapping(port)],
+            ),
             Task::Attach {
                 machine,
                 attachment,
@@ -79,7 +81,11 @@ impl Task {
             }
             Task::BuildDockerfile { folder, file, name } => {
                 let mut words = line("image build", &[]);
-                option(&mut words, "--file", file.as_ref().map(|path| path.display()));
+                option(
+                    &mut words,
+                    "--file",
+                    file.as_ref().map(|path| path.display()),
+                );
                 option(&mut words, "--name", name.as_ref());
                 words.push(as_path(folder));
                 words
@@ -92,6 +98,16 @@ impl Task {
             }
         }
     }
+}
+
+/// A word as a shell wants it (POSIX.1-2017, XCU 2.2): in quotes when it needs them.
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:,@%+=".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.into();
+    }
+    // Only a zero byte cannot be quoted, and no program has one in its arguments.
+    shlex::try_quote(word).map(Into::into).unwrap_or_default()
 }
 
 fn line(command: &str, arguments: &[&str]) -> Vec<String> {
@@ -176,7 +192,9 @@ fn placed(attachment: &Attachment) -> String {
 fn as_path(folder: &Path) -> String {
     let text = folder.display().to_string();
     let told = matches!(text.as_str(), "." | "..")
-        || ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+        || ["/", "./", "../", "~/"]
+            .iter()
+            .any(|start| text.starts_with(start));
     match told {
         true => text,
         false => format!("./{text}"),

@@ -106,7 +106,9 @@ async fn act(
             deployed(&machine, request.no_wait)
         }
         Task::Start(machine) => {
-            let machine = machines.start(machine.key(), false, progress, cancel).await?;
+            let machine = machines
+                .start(machine.key(), false, progress, cancel)
+                .await?;
             Done::of(format!("{} started", machine.name), &machine)
         }
         Task::Stop { machine, force } => {
@@ -114,12 +116,16 @@ async fn act(
                 true => Duration::ZERO,
                 false => engine.config().stop_timeout,
             };
-            let machine = machines.stop(machine.key(), grace, progress, cancel).await?;
+            let machine = machines
+                .stop(machine.key(), grace, progress, cancel)
+                .await?;
             Done::of(format!("{} stopped", machine.name), &machine)
         }
         Task::Restart(machine) => {
             let grace = engine.config().stop_timeout;
-            let machine = machines.restart(machine.key(), grace, progress, cancel).await?;
+            let machine = machines
+                .restart(machine.key(), grace, progress, cancel)
+                .await?;
             Done::of(format!("{} restarted", machine.name), &machine)
         }
         Task::Delete {
@@ -127,7 +133,9 @@ async fn act(
             keep_storage,
         } => {
             let key = machine.key();
-            machines.delete(key, *keep_storage, progress, cancel).await?;
+            machines
+                .delete(key, *keep_storage, progress, cancel)
+                .await?;
             let done = Done::says(format!("{machine} deleted"));
             Done {
                 hint: keep_storage.then(|| format!("its disk is kept: {machine}-root")),
@@ -135,15 +143,21 @@ async fn act(
             }
         }
         Task::Rename { machine, new } => {
-            let renamed = machines.rename(machine.key(), new, progress, cancel).await?;
+            let renamed = machines
+                .rename(machine.key(), new, progress, cancel)
+                .await?;
             Done::of(format!("{machine} is {new} now"), &renamed)
         }
         Task::Expose { machine, port } => {
-            let machine = machines.expose(machine.key(), port, progress, cancel).await?;
+            let machine = machines
+                .expose(machine.key(), port, progress, cancel)
+                .await?;
             Done::of(leads(port, &machine), &machine)
         }
         Task::Unexpose { machine, port } => {
-            let machine = machines.unexpose(machine.key(), port, progress, cancel).await?;
+            let machine = machines
+                .unexpose(machine.key(), port, progress, cancel)
+                .await?;
             let says = format!("port {}/{} is free", port.host, port.protocol);
             Done::of(says, &machine)
         }
@@ -152,18 +166,24 @@ async fn act(
             attachment,
         } => {
             let key = machine.key();
-            let volume = machines.attach_volume(key, attachment, progress, cancel).await?;
+            let volume = machines
+                .attach_volume(key, attachment, progress, cancel)
+                .await?;
             let path = volume.mount_path.clone().unwrap_or_default();
             let says = format!("{} belongs to {machine} and will be at {path}", volume.name);
             Done::of(says, &volume)
         }
         Task::Detach { machine, volume } => {
             let (key, volume) = (machine.key(), volume.key());
-            let volume = machines.detach_volume(key, volume, progress, cancel).await?;
+            let volume = machines
+                .detach_volume(key, volume, progress, cancel)
+                .await?;
             Done::of(format!("{} is available", volume.name), &volume)
         }
         Task::CreateVolume { name, size } => {
-            let made = machines.create_volume(name.as_ref(), *size, progress, cancel).await?;
+            let made = machines
+                .create_volume(name.as_ref(), *size, progress, cancel)
+                .await?;
             Done::of(format!("{} created", made.name), &made)
         }
         Task::ResizeVolume { volume, size } => {
@@ -177,12 +197,17 @@ async fn act(
             Done::of(format!("{volume} is {new} now"), &renamed)
         }
         Task::DeleteVolume(volume) => {
-            machines.delete_volume(volume.key(), progress, cancel).await?;
+            machines
+                .delete_volume(volume.key(), progress, cancel)
+                .await?;
             Done::says(format!("{volume} deleted"))
         }
         Task::CreateNetwork { name, subnet } => {
             let made = machines.create_network(name, *subnet).await?;
-            Done::of(format!("{} created ({})", made.name, made.subnet), made.name.as_str())
+            Done::of(
+                format!("{} created ({})", made.name, made.subnet),
+                made.name.as_str(),
+            )
         }
         Task::DeleteNetwork(name) => {
             machines.delete_network(name).await?;
@@ -193,7 +218,9 @@ async fn act(
             Done::of(format!("{} is here ({})", image.name, image.used), &image)
         }
         Task::Build { reference, name } => {
-            let image = images.build(reference, name.as_deref(), progress, cancel).await?;
+            let image = images
+                .build(reference, name.as_deref(), progress, cancel)
+                .await?;
             Done::of(format!("{} is built ({})", image.name, image.used), &image)
         }
         Task::BuildDockerfile { folder, file, name } => {
@@ -217,8 +244,15 @@ async fn act(
             let bytes = removed.iter().map(|removal| removal.bytes.as_u64()).sum();
             Done::says(match removed.len() {
                 0 => "there was nothing to remove".into(),
-                1 => format!("{} removed, {} more free", removed[0].name, ByteSize::bytes(bytes)),
-                count => format!("{count} things removed, {} more free", ByteSize::bytes(bytes)),
+                1 => format!(
+                    "{} removed, {} more free",
+                    removed[0].name,
+                    ByteSize::bytes(bytes)
+                ),
+                count => format!(
+                    "{count} things removed, {} more free",
+                    ByteSize::bytes(bytes)
+                ),
             })
         }
     };
@@ -260,14 +294,22 @@ fn deployed(machine: &Machine, no_wait: bool) -> Done {
         let inside = port.parse::<PortMapping>();
         let leads = |inside: PortMapping| {
             let mut ports = machine.ports.iter();
-            ports.any(|port| (port.machine_port, port.protocol) == (inside.machine, inside.protocol))
+            ports
+                .any(|port| (port.machine_port, port.protocol) == (inside.machine, inside.protocol))
         };
         inside.is_ok_and(|inside| !leads(inside))
     };
-    let unexposed: Vec<&str> =
-        machine.exposed_ports.iter().filter(listens).map(String::as_str).collect();
+    let unexposed: Vec<&str> = machine
+        .exposed_ports
+        .iter()
+        .filter(listens)
+        .map(String::as_str)
+        .collect();
     let hint = (!unexposed.is_empty()).then(|| {
-        format!("it listens on {}, and no port of this computer leads there yet", unexposed.join(", "))
+        format!(
+            "it listens on {}, and no port of this computer leads there yet",
+            unexposed.join(", ")
+        )
     });
     Done {
         hint,
@@ -302,13 +344,24 @@ async fn set_up(
         }));
     }
     let make_keys = &crate::cli::setup::make_keys;
-    setup::carry_out(&plan, &config.data_dir, &key_file, make_keys, progress, cancel).await?;
+    setup::carry_out(
+        &plan,
+        &config.data_dir,
+        &key_file,
+        make_keys,
+        progress,
+        cancel,
+    )
+    .await?;
     progress.step("looking at what machines run on");
     // Found out once, so that the first deploy need not.
     let probe = beside(move || vmm::choose(config.accelerator, &config.data_dir)).await?;
     let says = "this computer is set up";
     Ok(Done {
-        hint: Some(format!("machines run on {}: {}", probe.accelerator, probe.reason)),
+        hint: Some(format!(
+            "machines run on {}: {}",
+            probe.accelerator, probe.reason
+        )),
         ..Done::says(says)
     })
 }

@@ -58,7 +58,10 @@ pub(crate) fn short(running: &Running, model: &Model) -> Vec<Part> {
 pub(crate) fn long(running: &Running, model: &Model) -> Vec<Part> {
     let separator = model.theme.glyphs().separator;
     let mut parts = vec![sign(running, model), part(" ", "text")];
-    parts.push(part(harmless(&running.task.title()).into_owned(), "text.strong"));
+    parts.push(part(
+        harmless(&running.task.title()).into_owned(),
+        "text.strong",
+    ));
     if running.is_cancelled || !running.step.is_empty() {
         parts.push(part(format!(" {separator} {}", step(running)), "text"));
     }
@@ -107,7 +110,11 @@ pub(crate) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
     let all = loose(model);
     let shown = usize::from(area.height);
     for (number, y) in (area.y..area.bottom()).enumerate() {
-        let place = Rect { y, height: 1, ..area };
+        let place = Rect {
+            y,
+            height: 1,
+            ..area
+        };
         buffer.set_style(place, model.theme.style("text"));
         let more = all.len().saturating_sub(shown);
         let end = match number {
@@ -121,26 +128,49 @@ pub(crate) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Draws one, with as much of it as there is room for: the title goes last, what it is at first.
 fn draw(model: &Model, running: &Running, end: &str, place: Rect, buffer: &mut Buffer) {
     let width = usize::from(place.width).saturating_sub(2);
-    let mut parts = long(running, model);
     let wide = |parts: &[Part]| parts.iter().map(|part| part.text.width()).sum::<usize>();
-    let end_room = if end.is_empty() { 0 } else { end.width() + 2 };
-    let has_end = wide(&parts) + end_room <= width;
-    // The step is what is cut: it is the longest, and says the least.
+    let mut parts = long(running, model);
+    let ellipsis = model.theme.glyphs().ellipsis;
     let over = wide(&parts).saturating_sub(width);
-    if over > 0 && let Some(step) = parts.iter_mut().find(|part| part.scope == "text" && part.text.width() > 1) {
-        let room = step.text.width().saturating_sub(over);
-        step.text = match room {
-            0..8 => String::new(),
-            _ => fitted(&step.text, room, model.theme.glyphs().ellipsis),
-        };
+    if over > 0
+        && let Some(at) = parts
+            .iter()
+            .position(|part| part.scope == "text" && part.text.width() > 1)
+    {
+        let room = parts[at].text.width().saturating_sub(over);
+        match room {
+            0..8 => drop(parts.remove(at)),
+            _ => parts[at].text = fitted(&parts[at].text, room, ellipsis),
+        }
     }
-    // What there is still no room for goes whole, from the end.
-    while wide(&parts) > width && parts.len() > 3 {
+    if wide(&parts) > width
+        && let Some(part) = parts.iter_mut().find(|part| part.scope == "gauge")
+    {
+        let small = gauge(running, model, SMALL).unwrap_or_default();
+        part.text = format!(" {small}");
+    }
+    if wide(&parts) > width && parts.len() > 3 {
+        // The time.
         parts.pop();
     }
-    let spans = parts.into_iter().map(|part| Span::styled(part.text, model.theme.style(part.scope)));
+    let over = wide(&parts).saturating_sub(width);
+    if over > 0
+        && let Some(title) = parts.get_mut(2)
+    {
+        title.text = fitted(
+            &title.text,
+            title.text.width().saturating_sub(over),
+            ellipsis,
+        );
+    }
+    let end_room = if end.is_empty() { 0 } else { end.width() + 2 };
+    let has_end = wide(&parts) + end_room <= width;
+    let spans = parts
+        .into_iter()
+        .map(|part| Span::styled(part.text, model.theme.style(part.scope)));
     let line = Line::from_iter([Span::raw(" ")].into_iter().chain(spans));
     line.render(place, buffer);
     if has_end && !end.is_empty() {

@@ -35,11 +35,19 @@ pub(crate) fn draw(model: &Model, body: Rect, buffer: &mut Buffer) {
     let all: Vec<&Toast> = model.toasts.shown().collect();
     for toast in all.into_iter().rev() {
         let lines = lines(model, toast, body.width);
-        let widest = lines.iter().map(|(text, _)| text.width()).max().unwrap_or(0);
+        let widest = lines
+            .iter()
+            .map(|(text, _)| text.width())
+            .max()
+            .unwrap_or(0);
         let (sign, word, scope) = sign(toast.kind, model.theme.glyphs());
         let title = format!(" {sign} {word} ");
-        let width = u16::try_from(widest.max(title.width())).unwrap_or(u16::MAX).saturating_add(4);
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+        let width = u16::try_from(widest.max(title.width()))
+            .unwrap_or(u16::MAX)
+            .saturating_add(4);
+        let height = u16::try_from(lines.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(2);
         let width = width.min(body.width);
         // One that has no room whole is not shown: it is kept, and said again by `messages`.
         if y.saturating_add(height) > body.bottom() && y > body.y + 1 {
@@ -93,7 +101,11 @@ fn lines(model: &Model, toast: &Toast, columns: u16) -> Vec<(String, &'static st
         if toast.detail.is_some() {
             ways = format!("{} shows why, {ways}", model.shown(Action::Messages));
         }
-        lines.extend(wrapped_in(&ways, width, 1, glyphs.ellipsis).into_iter().map(|line| (line, "text.dim")));
+        lines.extend(
+            wrapped_in(&ways, width, 1, glyphs.ellipsis)
+                .into_iter()
+                .map(|line| (line, "text.dim")),
+        );
     }
     lines
 }

@@ -85,7 +85,11 @@ impl Session {
         transport: Arc<dyn Transport>,
         notify: Notify,
     ) -> Session {
-        let screen = Arc::new(Screen::new(size, scrollback, notify));
+        let state = match machine.runs() {
+            true => State::Connecting,
+            false => State::Waiting,
+        };
+        let screen = Arc::new(Screen::new(size, scrollback, state, notify));
         let input = Arc::new(Input::default());
         let machine = watch::Sender::new(machine);
         let size = watch::Sender::new(size);

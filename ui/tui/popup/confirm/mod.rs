@@ -3,7 +3,9 @@
 
 mod words;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -75,7 +77,15 @@ struct Parts {
 
 impl Question {
     fn keeps(&self) -> bool {
-        let keeps = |task: &Task| matches!(task, Task::Delete { keep_storage: true, .. });
+        let keeps = |task: &Task| {
+            matches!(
+                task,
+                Task::Delete {
+                    keep_storage: true,
+                    ..
+                }
+            )
+        };
         self.tasks.iter().all(keeps)
     }
 
@@ -99,7 +109,10 @@ impl Question {
 
     fn step(&mut self, by: isize) {
         let stops = self.stops();
-        let at = stops.iter().position(|stop| *stop == self.focus).unwrap_or(0) as isize;
+        let at = stops
+            .iter()
+            .position(|stop| *stop == self.focus)
+            .unwrap_or(0) as isize;
         self.focus = stops[(at + by).rem_euclid(stops.len() as isize) as usize];
     }
 
@@ -113,7 +126,10 @@ impl Question {
             return Vec::new();
         }
         let tasks = std::mem::take(&mut self.tasks);
-        [Step::Close].into_iter().chain(tasks.into_iter().map(Step::Do)).collect()
+        [Step::Close]
+            .into_iter()
+            .chain(tasks.into_iter().map(Step::Do))
+            .collect()
     }
 
     fn press(&mut self, focus: Focus, model: &Model) -> Vec<Step> {
@@ -129,7 +145,11 @@ impl Question {
 
     /// Whether letters go into the field. Where a number is to be typed, only digits do.
     fn takes(&self, letter: char) -> bool {
-        let digits = self.asking.typed.as_ref().is_some_and(|typed| typed.bytes().all(|b| b.is_ascii_digit()));
+        let digits = self
+            .asking
+            .typed
+            .as_ref()
+            .is_some_and(|typed| typed.bytes().all(|b| b.is_ascii_digit()));
         self.focus == Focus::Input && (!digits || letter.is_ascii_digit())
     }
 
@@ -144,24 +164,22 @@ impl Question {
         ]
     }
 
-    fn parts(&self, model: &Model, area: Rect) -> Parts {
+    fn parts(&self, area: Rect) -> Parts {
         let columns = dialog::inside(dialog::centred(area, WIDTH, area.height)).width;
         let columns = usize::from(columns);
         let asking = &self.asking;
-        let says: Vec<String> =
-            asking.says.iter().flat_map(|text| dialog::wrapped(text, columns)).collect();
+        let says: Vec<String> = asking
+            .says
+            .iter()
+            .flat_map(|text| dialog::wrapped(text, columns))
+            .collect();
         let extra = u16::from(asking.can_keep) + u16::from(asking.typed.is_some());
         // The frame, a blank line where there is room for it, the buttons.
         let around = 2 + extra + 1;
         let room = usize::from(area.height.saturating_sub(around));
         let room_for_things = room.saturating_sub(says.len()).max(1);
-        let ellipsis = model.theme.glyphs().ellipsis;
         let indented = columns.saturating_sub(2);
-        let things: Vec<String> = dialog::listed(&asking.things, room_for_things)
-            .iter()
-            .flat_map(|thing| dialog::wrapped_in(thing, indented, 2, ellipsis))
-            .take(room_for_things)
-            .collect();
+        let things = dialog::listed(&asking.things, indented, room_for_things);
         let text = u16::try_from(says.len() + things.len()).unwrap_or(u16::MAX);
         let blank = u16::from(text.saturating_add(around) < area.height);
         let height = text.saturating_add(around + blank);
@@ -171,7 +189,11 @@ impl Question {
         let mut line = |wanted: bool| {
             let height = u16::from(wanted && bottom > inside.y);
             bottom -= height;
-            Rect { y: bottom, height, ..inside }
+            Rect {
+                y: bottom,
+                height,
+                ..inside
+            }
         };
         let buttons = line(true);
         let input = line(asking.typed.is_some());
@@ -180,7 +202,10 @@ impl Question {
             frame,
             says,
             things,
-            text: Rect { height: bottom - inside.y, ..inside },
+            text: Rect {
+                height: bottom - inside.y,
+                ..inside
+            },
             keep,
             input,
             buttons,
@@ -190,10 +215,14 @@ impl Question {
 
 impl Popup for Question {
     fn key(&mut self, key: KeyEvent, model: &Model) -> Vec<Step> {
-        let plain = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let plain = !key
+            .modifiers
+            .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         match key.code {
             KeyCode::Esc => return vec![Step::Close],
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return vec![Step::Close],
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return vec![Step::Close];
+            }
             KeyCode::Enter => return self.press(self.focus, model),
             KeyCode::Tab | KeyCode::Down => self.step(1),
             KeyCode::BackTab | KeyCode::Up => self.step(-1),
@@ -201,7 +230,9 @@ impl Popup for Question {
                 self.is_refused = false;
                 self.input.handle(InputRequest::InsertChar(letter));
             }
-            KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l') if self.focus != Focus::Input => {
+            KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l')
+                if self.focus != Focus::Input =>
+            {
                 self.focus = match self.focus {
                     Focus::Cancel => Focus::Go,
                     _ => Focus::Cancel,
@@ -234,7 +265,7 @@ impl Popup for Question {
             return Vec::new();
         }
         let at = Position::new(event.column, event.row);
-        let parts = self.parts(model, Rect::new(0, 0, model.size.0, model.size.1));
+        let parts = self.parts(Rect::new(0, 0, model.size.0, model.size.1));
         match dialog::button_at(parts.buttons, &self.buttons(), at) {
             Some(0) => return vec![Step::Close],
             Some(_) => return self.go(),
@@ -253,20 +284,39 @@ impl Popup for Question {
     }
 
     fn draw(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-        let parts = self.parts(model, area);
+        let parts = self.parts(area);
         let (theme, glyphs) = (&model.theme, model.theme.glyphs());
         dialog::frame(model, parts.frame, &self.asking.title, buffer);
-        let says = parts.says.iter().map(|line| Line::styled(line.clone(), theme.style("popup")));
+        let says = parts
+            .says
+            .iter()
+            .map(|line| Line::styled(line.clone(), theme.style("popup")));
         let things = parts.things.iter();
-        let things = things.map(|line| Line::styled(format!("  {line}"), theme.style("text.strong")));
+        let things =
+            things.map(|line| Line::styled(format!("  {line}"), theme.style("text.strong")));
         for (line, y) in says.chain(things).zip(parts.text.y..parts.text.bottom()) {
-            line.render(Rect { y, height: 1, ..parts.text }, buffer);
+            line.render(
+                Rect {
+                    y,
+                    height: 1,
+                    ..parts.text
+                },
+                buffer,
+            );
         }
         if parts.keep.height > 0 {
             let many = if self.tasks.len() > 1 { "s" } else { "" };
             let sign = if self.keeps() { glyphs.check } else { " " };
-            let pointer = if self.focus == Focus::Keep { glyphs.selected } else { " " };
-            let scope = if self.focus == Focus::Keep { "popup.selected" } else { "popup" };
+            let pointer = if self.focus == Focus::Keep {
+                glyphs.selected
+            } else {
+                " "
+            };
+            let scope = if self.focus == Focus::Keep {
+                "popup.selected"
+            } else {
+                "popup"
+            };
             let text = format!("{pointer}[{sign}] {KEEP}{many} (k)");
             Line::styled(text, theme.style(scope)).render(parts.keep, buffer);
         }
@@ -276,8 +326,14 @@ impl Popup for Question {
                 true => format!("{} type {typed}: ", glyphs.cross),
                 false => format!("type {typed} to go on: "),
             };
-            let scope = if self.is_refused { "input.error" } else { "input.hint" };
-            let label = u16::try_from(says.width()).unwrap_or(u16::MAX).min(parts.input.width);
+            let scope = if self.is_refused {
+                "input.error"
+            } else {
+                "input.hint"
+            };
+            let label = u16::try_from(says.width())
+                .unwrap_or(u16::MAX)
+                .min(parts.input.width);
             let span = Span::styled(says, theme.style(scope));
             Line::from(span).render(parts.input, buffer);
             let field = Rect {

@@ -7,7 +7,7 @@ use sistemo::volume::Volume;
 
 use crate::tui::model::Model;
 use crate::tui::model::world::World;
-use crate::tui::popup::dialog::in_words;
+use crate::tui::popup::dialog::{in_words, kept};
 use crate::tui::task::{Task, Thing};
 
 /// What an empty file system takes of the host's disk: at most so much, and a 64th of its size.
@@ -38,7 +38,12 @@ pub(super) fn asking(tasks: &[Task], model: &Model) -> Option<Asking> {
         [] => return None,
         [Task::Stop { machine, force }] => stop(machine, *force, model)?,
         [Task::Restart(machine)] => restart(machine, model)?,
-        [Task::Delete { machine, keep_storage }] => delete(machine, *keep_storage, world),
+        [
+            Task::Delete {
+                machine,
+                keep_storage,
+            },
+        ] => delete(machine, *keep_storage, world),
         [Task::DeleteVolume(volume)] => delete_volume(volume, world),
         [Task::DeleteNetwork(name)] => delete_network(name, world),
         [Task::DeleteImage(image)] => delete_image(image, world),
@@ -75,7 +80,8 @@ fn machine<'a>(thing: &Thing, world: &'a World) -> Option<&'a Machine> {
 
 /// Whether ending it ends anything. Of one that is not known it is taken for granted.
 fn runs(thing: &Thing, world: &World) -> bool {
-    machine(thing, world).is_none_or(|machine| !matches!(machine.status, Status::Stopped | Status::Failed))
+    machine(thing, world)
+        .is_none_or(|machine| !matches!(machine.status, Status::Stopped | Status::Failed))
 }
 
 fn stop(thing: &Thing, force: bool, model: &Model) -> Option<Asking> {
@@ -103,10 +109,13 @@ const BY_FORCE: &str = "The guest is not asked: what it has not written to its d
 
 fn asked_first(model: &Model) -> String {
     let grace = model.config.stop_timeout.as_secs();
-    format!("Its programs end. The guest has {grace} s to power off, then it is ended by force. Disks stay.")
+    format!(
+        "Its programs end. The guest has {grace} s to power off, then it is ended by force. Disks stay."
+    )
 }
 
-const RESTART: &str = "Its programs end and start again, and shells into it close. Addresses and disks stay.";
+const RESTART: &str =
+    "Its programs end and start again, and shells into it close. Addresses and disks stay.";
 
 fn restart(thing: &Thing, model: &Model) -> Option<Asking> {
     runs(thing, &model.world).then(|| Asking {
@@ -127,18 +136,28 @@ fn delete(thing: &Thing, keep: bool, world: &World) -> Asking {
     };
     let says = &mut asking.says;
     let Some(machine) = machine(thing, world) else {
-        says.push(format!("{thing} is gone for good, {}", match keep {
-            true => "but its disk stays.",
-            false => "with its disk.",
-        }));
+        says.push(format!(
+            "{thing} is gone for good, {}",
+            match keep {
+                true => "but its disk stays.",
+                false => "with its disk.",
+            }
+        ));
         return asking;
     };
-    let roots: Vec<&Volume> = machine.volumes.iter().filter(|volume| volume.role == "root").collect();
+    let roots: Vec<&Volume> = machine
+        .volumes
+        .iter()
+        .filter(|volume| volume.role == "root")
+        .collect();
     asking.can_keep = !roots.is_empty();
     says.push(match (roots.first(), keep) {
         (Some(root), false) => format!("Gone for good: {thing} and its disk {}.", sized(root)),
         (Some(root), true) => {
-            format!("Gone for good: {thing}. Its disk {} stays, and can be booted again.", sized(root))
+            format!(
+                "Gone for good: {thing}. Its disk {} stays, and can be booted again.",
+                sized(root)
+            )
         }
         (None, _) => format!("Gone for good: {thing}."),
     });
@@ -155,15 +174,22 @@ fn delete(thing: &Thing, keep: bool, world: &World) -> Asking {
 }
 
 fn data(machine: &Machine) -> impl Iterator<Item = &str> {
-    let data = machine.volumes.iter().filter(|volume| volume.role != "root");
+    let data = machine
+        .volumes
+        .iter()
+        .filter(|volume| volume.role != "root");
     data.map(|volume| volume.name.as_str())
 }
 
 /// `web-root (2 GiB, 340 MiB used)`.
 fn sized(volume: &Volume) -> String {
-    let size = ByteSize::bytes(volume.size_bytes);
+    let size = kept(ByteSize::bytes(volume.size_bytes));
     match volume.used_bytes {
-        Some(used) => format!("{} ({size}, {} used)", volume.name, ByteSize::bytes(used)),
+        Some(used) => format!(
+            "{} ({size}, {} used)",
+            volume.name,
+            kept(ByteSize::bytes(used))
+        ),
         None => format!("{} ({size})", volume.name),
     }
 }
@@ -172,7 +198,9 @@ fn delete_volume(thing: &Thing, world: &World) -> Asking {
     let known = world.volume(thing.key());
     let what = known.map_or_else(|| thing.to_string(), sized);
     let mut says = vec![match known {
-        Some(volume) if !holds_data(volume) => format!("{what} is gone for good. There is nothing on it."),
+        Some(volume) if !holds_data(volume) => {
+            format!("{what} is gone for good. There is nothing on it.")
+        }
         _ => format!("{what} and all that is on it are gone for good."),
     }];
     if known.is_some_and(|volume| volume.role == "root") {
@@ -199,7 +227,10 @@ fn delete_network(name: &str, world: &World) -> Asking {
     Asking {
         title: format!("Delete the network {name}?"),
         says: vec![match known {
-            Some(network) => format!("Its addresses, {}, become free. No machine is on it.", network.subnet),
+            Some(network) => format!(
+                "Its addresses, {}, become free. No machine is on it.",
+                network.subnet
+            ),
             None => "Its addresses become free.".into(),
         }],
         go: "Delete",
@@ -211,7 +242,10 @@ fn delete_image(thing: &Thing, world: &World) -> Asking {
     let known = world.image(thing.key());
     let mut says = Vec::new();
     if let Some(image) = known {
-        says.push(format!("{} of this computer's disk become free.", image.used));
+        says.push(format!(
+            "{} of this computer's disk become free.",
+            kept(image.used)
+        ));
         if image.names.len() > 1 {
             let names: Vec<&str> = image.names.iter().map(String::as_str).collect();
             says.push(format!("All its names go: {}.", in_words(&names, 4)));
@@ -228,11 +262,15 @@ fn delete_image(thing: &Thing, world: &World) -> Asking {
 }
 
 fn detach(machine: &Thing, volume: &Thing, world: &World) -> Asking {
-    let path = world.volume(volume.key()).and_then(|volume| volume.mount_path.clone());
+    let path = world
+        .volume(volume.key())
+        .and_then(|volume| volume.mount_path.clone());
     let there = path.map(|path| format!(" at {path}")).unwrap_or_default();
     Asking {
         title: format!("Detach {volume} from {machine}?"),
-        says: vec![format!("{machine} no longer finds it{there}. What is on it stays.")],
+        says: vec![format!(
+            "{machine} no longer finds it{there}. What is on it stays."
+        )],
         go: "Detach",
         ..Asking::default()
     }
@@ -257,7 +295,10 @@ fn many(tasks: &[Task], model: &Model) -> Option<Asking> {
         _ => None,
     };
     if let Some(machines) = all(tasks, stopped) {
-        let running: Vec<_> = machines.iter().filter(|(machine, _)| runs(machine, world)).collect();
+        let running: Vec<_> = machines
+            .iter()
+            .filter(|(machine, _)| runs(machine, world))
+            .collect();
         if running.is_empty() {
             return None;
         }
@@ -283,14 +324,20 @@ fn many(tasks: &[Task], model: &Model) -> Option<Asking> {
     }) {
         return Some(Asking {
             title: format!("Restart {count} machines?"),
-            says: vec!["Their programs end and start again, and shells into them close. Disks stay.".into()],
+            says: vec![
+                "Their programs end and start again, and shells into them close. Disks stay."
+                    .into(),
+            ],
             things: machines.iter().map(ToString::to_string).collect(),
             go: "Restart",
             ..Asking::default()
         });
     }
     if let Some(machines) = all(tasks, |task| match task {
-        Task::Delete { machine, keep_storage } => Some((machine.clone(), *keep_storage)),
+        Task::Delete {
+            machine,
+            keep_storage,
+        } => Some((machine.clone(), *keep_storage)),
         _ => None,
     }) {
         return Some(delete_many(&machines, world));
@@ -313,11 +360,18 @@ fn many(tasks: &[Task], model: &Model) -> Option<Asking> {
             ..Asking::default()
         });
     }
-    if !tasks.iter().any(|task| asking(std::slice::from_ref(task), model).is_some()) {
+    if !tasks
+        .iter()
+        .any(|task| asking(std::slice::from_ref(task), model).is_some())
+    {
         return None;
     }
-    let images = tasks.iter().all(|task| matches!(task, Task::DeleteImage(_)));
-    let networks = tasks.iter().all(|task| matches!(task, Task::DeleteNetwork(_)));
+    let images = tasks
+        .iter()
+        .all(|task| matches!(task, Task::DeleteImage(_)));
+    let networks = tasks
+        .iter()
+        .all(|task| matches!(task, Task::DeleteNetwork(_)));
     Some(Asking {
         title: match (images, networks) {
             (true, _) => format!("Delete {count} images?"),
@@ -336,7 +390,11 @@ fn many(tasks: &[Task], model: &Model) -> Option<Asking> {
                 other => other.order(),
             })
             .collect(),
-        go: if images || networks { "Delete" } else { "Go on" },
+        go: if images || networks {
+            "Delete"
+        } else {
+            "Go on"
+        },
         is_danger: true,
         typed: images.then(|| count.to_string()),
         ..Asking::default()
@@ -354,8 +412,13 @@ fn delete_many(machines: &[(Thing, bool)], world: &World) -> Asking {
     let mut stays = Vec::new();
     for (thing, _) in machines {
         let known = machine(thing, world);
-        let root = known.and_then(|known| known.volumes.iter().find(|volume| volume.role == "root"));
-        let runs = if known.is_some() && runs(thing, world) { ", running" } else { "" };
+        let root =
+            known.and_then(|known| known.volumes.iter().find(|volume| volume.role == "root"));
+        let runs = if known.is_some() && runs(thing, world) {
+            ", running"
+        } else {
+            ""
+        };
         things.push(match (root, keep) {
             (Some(root), false) => format!("{thing}{runs}, with {}", sized(root)),
             _ => format!("{thing}{runs}"),
@@ -367,7 +430,11 @@ fn delete_many(machines: &[(Thing, bool)], world: &World) -> Asking {
         false => "Gone for good, with their disks:".to_string(),
     }];
     if !stays.is_empty() {
-        let word = if stays.len() == 1 { "volume" } else { "volumes" };
+        let word = if stays.len() == 1 {
+            "volume"
+        } else {
+            "volumes"
+        };
         let verb = if stays.len() == 1 { "stays" } else { "stay" };
         says.insert(0, format!("The {word} {} {verb}.", in_words(&stays, 4)));
     }

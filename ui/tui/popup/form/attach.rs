@@ -5,9 +5,9 @@ use sistemo::store::machines::Status;
 use sistemo::value::Name;
 use sistemo::volume::{Attachment, MountPath, Volume};
 
+use super::Form;
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Choice, Values};
-use super::Form;
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::task::{Task, Thing};
@@ -42,17 +42,29 @@ fn sized(volume: &Volume) -> Choice {
 /// Attaches one of the volumes that are free to a machine.
 pub(crate) fn attach(machine: &Machine, model: &Model) -> Result<Box<dyn Popup>, String> {
     if !is_off(machine) {
-        return Err(format!("{} is {}: volumes are attached while it is off", machine.name, machine.status));
+        return Err(format!(
+            "{} is {}: volumes are attached while it is off",
+            machine.name, machine.status
+        ));
     }
     let options: Vec<Choice> = free(model).map(sized).collect();
     if options.is_empty() {
         return Err("no volume is free; make one in Volumes".into());
     }
     let fields = vec![
-        field::choice("volume", "Volume", "volumes that belong to no machine", options),
+        field::choice(
+            "volume",
+            "Volume",
+            "volumes that belong to no machine",
+            options,
+        ),
         field::text("path", "Mount at", PATH_HINT),
     ];
-    Ok(Form::new(Attach(Given::Machine(machine.into())), fields, model))
+    Ok(Form::new(
+        Attach(Given::Machine(machine.into())),
+        fields,
+        model,
+    ))
 }
 
 /// Attaches a volume to one of the machines that are off.
@@ -61,10 +73,19 @@ pub(crate) fn attach_to_some(volume: &Volume, model: &Model) -> Result<Box<dyn P
         return Err(format!("{} belongs to {machine} already", volume.name));
     }
     if volume.role != "data" {
-        return Err(format!("{} is a machine's disk: deploy a machine from it", volume.name));
+        return Err(format!(
+            "{} is a machine's disk: deploy a machine from it",
+            volume.name
+        ));
     }
-    let machines = model.world.machines.iter().filter(|machine| is_off(machine));
-    let options: Vec<Choice> = machines.map(|machine| Choice::new(&machine.name, &machine.name)).collect();
+    let machines = model
+        .world
+        .machines
+        .iter()
+        .filter(|machine| is_off(machine));
+    let options: Vec<Choice> = machines
+        .map(|machine| Choice::new(&machine.name, &machine.name))
+        .collect();
     if options.is_empty() {
         return Err("no machine is stopped: volumes are attached while it is off".into());
     }
@@ -72,7 +93,11 @@ pub(crate) fn attach_to_some(volume: &Volume, model: &Model) -> Result<Box<dyn P
         field::choice("machine", "Machine", "machines that are off", options),
         field::text("path", "Mount at", PATH_HINT),
     ];
-    Ok(Form::new(Attach(Given::Volume(volume.into())), fields, model))
+    Ok(Form::new(
+        Attach(Given::Volume(volume.into())),
+        fields,
+        model,
+    ))
 }
 
 impl Attach {
@@ -130,7 +155,10 @@ impl Content for Attach {
             reading.wrong("path", why);
         }
         let attachment = Attachment { volume, path };
-        reading.task = Some(Task::Attach { machine, attachment });
+        reading.task = Some(Task::Attach {
+            machine,
+            attachment,
+        });
         reading
     }
 }
@@ -140,17 +168,30 @@ pub(super) fn mount_path(text: &str) -> Result<MountPath, String> {
     // Its own words are long: `a volume cannot be mounted at "x": it does not begin with /; for example /srv/data`.
     text.parse::<MountPath>().map_err(|bad| {
         let text = bad.to_string();
-        let why = text.rsplit_once("\": ").map_or(text.as_str(), |(_, why)| why);
+        let why = text
+            .rsplit_once("\": ")
+            .map_or(text.as_str(), |(_, why)| why);
         why.to_owned()
     })
 }
 
 /// What else the machine has there.
-fn mounted(machine: &Thing, volume: &str, path: Option<&MountPath>, model: &Model) -> Option<String> {
-    let usual = volume.parse::<Name>().ok().map(|name| MountPath::usual(&name));
+fn mounted(
+    machine: &Thing,
+    volume: &str,
+    path: Option<&MountPath>,
+    model: &Model,
+) -> Option<String> {
+    let usual = volume
+        .parse::<Name>()
+        .ok()
+        .map(|name| MountPath::usual(&name));
     let path = path.cloned().or(usual)?;
     let machine = model.world.machine(machine.key())?;
-    let other = machine.volumes.iter().find(|other| other.mount_path.as_deref() == Some(path.as_str()))?;
+    let other = machine
+        .volumes
+        .iter()
+        .find(|other| other.mount_path.as_deref() == Some(path.as_str()))?;
     Some(format!("{} is at {path} already", other.name))
 }
 
@@ -161,12 +202,19 @@ struct Detach {
 
 /// Detaches one of a machine's data volumes.
 pub(crate) fn detach(machine: &Machine, model: &Model) -> Result<Box<dyn Popup>, String> {
-    let data: Vec<&Volume> = machine.volumes.iter().filter(|volume| volume.role == "data").collect();
+    let data: Vec<&Volume> = machine
+        .volumes
+        .iter()
+        .filter(|volume| volume.role == "data")
+        .collect();
     if data.is_empty() {
         return Err(format!("{} has no volume but its own disk", machine.name));
     }
     if !is_off(machine) {
-        return Err(format!("{} is {}: volumes are detached while it is off", machine.name, machine.status));
+        return Err(format!(
+            "{} is {}: volumes are detached while it is off",
+            machine.name, machine.status
+        ));
     }
     let options = data.iter().map(|volume| {
         let path = volume.mount_path.as_deref().unwrap_or_default();
@@ -190,7 +238,10 @@ impl Content for Detach {
     fn read(&self, values: Values<'_>, model: &Model) -> Reading {
         let mut reading = Reading::default();
         let name = values.get("volume");
-        let volume = model.world.volume(name).map_or_else(|| name.into(), Thing::from);
+        let volume = model
+            .world
+            .volume(name)
+            .map_or_else(|| name.into(), Thing::from);
         let machine = self.machine.clone();
         reading.task = Some(Task::Detach { machine, volume });
         reading

@@ -82,10 +82,12 @@ impl Reading {
     }
 }
 
-/// Those that begin with what was typed, and are more.
+/// Those that begin with what was typed.
 pub(super) fn beginning<'a>(piece: &str, all: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let all = all.into_iter();
-    all.filter(|text| text.starts_with(piece) && *text != piece).map(str::to_owned).collect()
+    all.filter(|text| text.starts_with(piece))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Fields that every form of this kind starts with.

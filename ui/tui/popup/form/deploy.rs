@@ -22,20 +22,31 @@ const PARTS: &[char] = &[',', ' '];
 const RESTARTS: [Restart; 3] = [Restart::No, Restart::OnFailure, Restart::Always];
 
 #[derive(Debug)]
-struct Deploy;
+struct Deploy {
+    /// Whether there are disks to choose from.
+    has_roots: bool,
+}
 
-/// The form, with an image filled in when one is given.
+/// The form, with an image or a disk filled in when one is given.
 pub(crate) fn deploy(image: Option<&str>, volume: Option<&str>, model: &Model) -> Box<dyn Popup> {
     let mut sources = vec![Choice::new("image", "an image")];
-    let roots: Vec<Choice> = roots(model).map(|root| Choice::new(&root.name, &root.name)).collect();
-    if !roots.is_empty() {
+    let roots: Vec<Choice> = roots(model)
+        .map(|root| Choice::new(&root.name, &root.name))
+        .collect();
+    let has_roots = !roots.is_empty();
+    if has_roots {
         sources.push(Choice::new("volume", "a disk that was kept"));
     }
     let networks = model.world.networks.iter();
     let networks: Vec<Choice> = networks
-        .map(|network| Choice::new(&network.name, format!("{} ({})", network.name, network.subnet)))
+        .map(|network| {
+            Choice::new(
+                &network.name,
+                format!("{} ({})", network.name, network.subnet),
+            )
+        })
         .collect();
-    let mut restarts = vec![Choice::new("", "as fits: applications when they fail, else no")];
+    let mut restarts = vec![Choice::new("", "when an application fails")];
     let says = |restart: Restart| match restart {
         Restart::No => "no",
         Restart::OnFailure => "when it fails",
@@ -43,22 +54,66 @@ pub(crate) fn deploy(image: Option<&str>, volume: Option<&str>, model: &Model) -
     };
     restarts.extend(RESTARTS.map(|restart| Choice::new(restart.as_str(), says(restart))));
     let fields = vec![
-        field::choice("from", "Boot from", "an image, or the disk of a machine that was deleted", sources)
-            .with(if volume.is_some() { "volume" } else { "image" }),
+        field::choice(
+            "from",
+            "Boot from",
+            "an image, or the disk of a machine that was deleted",
+            sources,
+        )
+        .with(if volume.is_some() { "volume" } else { "image" }),
         field::text("image", "Image", IMAGE_HINT).with(image.unwrap_or_default()),
-        field::choice("volume", "Disk", "disks that no machine has", roots).with(volume.unwrap_or_default()),
+        field::choice("volume", "Disk", "disks that no machine has", roots)
+            .with(volume.unwrap_or_default()),
         field::text("name", "Name", NAME_HINT),
         field::text("vcpus", "Processors", "how many it has"),
         field::text("memory", "Memory", "such as 512M or 2G, from 128M"),
-        field::text("storage", "Disk size", "such as 20G; never smaller than the image, and only taken as it is used"),
-        field::choice("network", "Network", "machines on one network reach each other", networks).with("default"),
-        field::list("ports", "Ports", "here:inside, such as 8080:80, 53:53/udp", PARTS),
-        field::list("volumes", "Volumes", "data volumes, each with a path or at /mnt/NAME: photos:/srv/photos", PARTS),
-        field::choice("restart", "Start again", "when it has ended by itself", restarts),
-        field::list("env", "Variables", "for applications: KEY=VALUE, or KEY to take it from here; quoted as in a shell", &[' ']),
-        field::text("command", "Command", "what runs instead of the image's own; quoted as in a shell"),
+        field::text(
+            "storage",
+            "Disk size",
+            "such as 20G; never smaller than the image, and only taken as it is used",
+        ),
+        field::choice(
+            "network",
+            "Network",
+            "machines on one network reach each other",
+            networks,
+        )
+        .with("default"),
+        field::list(
+            "ports",
+            "Ports",
+            "here:inside, such as 8080:80, 53:53/udp",
+            PARTS,
+        ),
+        field::list(
+            "volumes",
+            "Volumes",
+            "data volumes, each with a path or at /mnt/NAME: photos:/srv/photos",
+            PARTS,
+        ),
+        field::choice(
+            "restart",
+            "Start again",
+            "when it has ended by itself",
+            restarts,
+        ),
+        field::list(
+            "env",
+            "Variables",
+            "for applications: KEY=VALUE, or KEY to take it from here; quoted as in a shell",
+            &[' '],
+        ),
+        field::text(
+            "command",
+            "Command",
+            "what runs instead of the image's own; quoted as in a shell",
+        ),
     ];
-    Form::new(Deploy, fields, model)
+    let first = match (image, volume) {
+        (None, None) => "image",
+        _ => "name",
+    };
+    Form::at(first, Deploy { has_roots }, fields, model)
 }
 
 /// Disks that a machine could boot from.
@@ -88,7 +143,11 @@ fn usual_name(values: Values<'_>, model: &Model) -> Option<String> {
         },
     };
     let free = |name: &String| {
-        let is_machine = model.world.machines.iter().any(|machine| machine.name == *name);
+        let is_machine = model
+            .world
+            .machines
+            .iter()
+            .any(|machine| machine.name == *name);
         name.parse::<Name>().is_ok() && !is_machine && (has_root || taken(name, model).is_none())
     };
     let numbered = (2..1000).map(|number| format!("{base}-{number}"));
@@ -106,6 +165,7 @@ impl Content for Deploy {
 
     fn shows(&self, key: &str, values: Values<'_>) -> bool {
         match key {
+            "from" => self.has_roots,
             "image" | "storage" => !from_volume(values),
             "volume" => from_volume(values),
             _ => true,
@@ -119,7 +179,7 @@ impl Content for Deploy {
             "vcpus" => config.default_vcpus.to_string(),
             "memory" => typed(config.default_memory),
             "storage" => typed(config.default_storage),
-            "image" => "debian, nginx, a file or a URL".into(),
+            "image" => "debian or nginx".into(),
             _ => return None,
         })
     }
@@ -132,12 +192,15 @@ impl Content for Deploy {
             "ports" => {
                 let image = model.world.image(values.get("image"));
                 let config = image.and_then(|image| image.config.as_ref());
-                let all: Vec<String> = config.map(|config| ports::offered(&config.exposed_ports)).unwrap_or_default();
+                let all: Vec<String> = config
+                    .map(|config| ports::offered(&config.exposed_ports))
+                    .unwrap_or_default();
                 beginning(piece, all.iter().map(String::as_str))
             }
             "volumes" => {
                 let volumes = model.world.volumes.iter();
-                let free = volumes.filter(|volume| volume.role == "data" && volume.machine.is_none());
+                let free =
+                    volumes.filter(|volume| volume.role == "data" && volume.machine.is_none());
                 beginning(piece, free.map(|volume| volume.name.as_str()))
             }
             _ => Vec::new(),
@@ -150,7 +213,9 @@ impl Content for Deploy {
         let mut request = Request::default();
         match (has_root, values.get("image")) {
             (true, _) => request.volume = Some(values.get("volume").into()),
-            (false, "") => reading.missing("image", "what to boot is missing: debian, nginx, a file"),
+            (false, "") => {
+                reading.missing("image", "what to boot is missing: debian, nginx, a file")
+            }
             (false, text) => request.image = reading.take("image", reference(text, model)),
         }
         request.name = match values.get("name") {
@@ -177,7 +242,9 @@ impl Content for Deploy {
         request.expose = mappings(values.get("ports"), model, &mut reading);
         request.attach = attachments(values.get("volumes"), model, &mut reading);
         let restart = RESTARTS.into_iter();
-        request.restart = restart.filter(|restart| restart.as_str() == values.get("restart")).last();
+        request.restart = restart
+            .filter(|restart| restart.as_str() == values.get("restart"))
+            .last();
         let env = reading.take("env", variables(values.get("env")));
         let command = reading.take("command", words(values.get("command")));
         request.application = Wishes {
@@ -185,10 +252,19 @@ impl Content for Deploy {
             command: command.unwrap_or_default(),
             ..Wishes::default()
         };
-        let image = request.image.as_deref().and_then(|image| model.world.image(image));
+        let image = request
+            .image
+            .as_deref()
+            .and_then(|image| model.world.image(image));
         let is_system = image.is_some_and(|image| image.config.is_none());
-        if is_system && request.application.command.is_empty() && !request.application.env.is_empty() {
-            reading.wrong("env", "this image has no application that could be given variables");
+        if is_system
+            && request.application.command.is_empty()
+            && !request.application.env.is_empty()
+        {
+            reading.wrong(
+                "env",
+                "this image has no application that could be given variables",
+            );
         }
         if request.image.is_some() || request.volume.is_some() {
             reading.task = Some(Task::Deploy(Box::new(request)));
@@ -199,7 +275,11 @@ impl Content for Deploy {
 
 fn free_name(text: &str, has_root: bool, model: &Model) -> Result<Name, String> {
     let name = name(text)?;
-    let is_machine = model.world.machines.iter().any(|machine| machine.name == text);
+    let is_machine = model
+        .world
+        .machines
+        .iter()
+        .any(|machine| machine.name == text);
     match taken(text, model) {
         Some(why) if !has_root || is_machine => Err(why),
         _ => Ok(name),
@@ -228,7 +308,8 @@ fn mappings(text: &str, model: &Model, reading: &mut Reading) -> Vec<PortMapping
         let Some(port) = reading.take("ports", ports::port(text)) else {
             continue;
         };
-        let is_same = |other: &PortMapping| (other.host, other.protocol) == (port.host, port.protocol);
+        let is_same =
+            |other: &PortMapping| (other.host, other.protocol) == (port.host, port.protocol);
         if all.iter().any(is_same) {
             reading.wrong("ports", format!("port {} is here twice", port.host));
         } else if let Some(why) = ports::taken(&port, None, model) {
@@ -266,7 +347,10 @@ fn no_data(name: &str, model: &Model) -> Option<String> {
     match model.world.volume(name) {
         None => Some(format!("there is no volume {name}")),
         Some(volume) if volume.role != "data" => Some(format!("{name} is a machine's disk")),
-        Some(volume) => volume.machine.as_ref().map(|machine| format!("{name} belongs to {machine}")),
+        Some(volume) => volume
+            .machine
+            .as_ref()
+            .map(|machine| format!("{name} belongs to {machine}")),
     }
 }
 

@@ -72,7 +72,10 @@ impl Form {
     fn parts(&self, model: &Model, area: Rect) -> Parts {
         let is_small = area.height < SMALL;
         let width = dialog::inside(dialog::centred(area, WIDTH, area.height)).width;
-        let labels = self.shown().into_iter().map(|at| self.fields[at].label.width());
+        let labels = self
+            .shown()
+            .into_iter()
+            .map(|at| self.fields[at].label.width());
         // A sign, a blank, the label, two blanks.
         let label = u16::try_from(labels.max().unwrap_or(0) + 4).unwrap_or(width);
         let rows = self.rows(model, label, width);
@@ -88,16 +91,32 @@ impl Form {
         let mut lines = |wanted: u16, gap: u16| {
             let height = wanted.min(bottom - inside.y);
             bottom -= height;
-            let part = Rect { y: bottom, height, ..inside };
+            let part = Rect {
+                y: bottom,
+                height,
+                ..inside
+            };
             bottom -= gap.min(bottom - inside.y);
             part
         };
         let buttons = lines(1, gap);
         let command = lines(command_lines, 0);
         let help = lines(help_lines, gap);
-        let fields = Rect { height: bottom - inside.y, ..inside };
+        let fields = Rect {
+            height: bottom - inside.y,
+            ..inside
+        };
         let top = self.top(&rows, usize::from(fields.height));
-        Parts { frame, fields, rows, top, label, help, command, buttons }
+        Parts {
+            frame,
+            fields,
+            rows,
+            top,
+            label,
+            help,
+            command,
+            buttons,
+        }
     }
 
     /// The first row that is shown, so that the field with the focus and what is wrong with it are.
@@ -107,7 +126,10 @@ impl Form {
         let Some(at) = rows.iter().position(is_focused) else {
             return last;
         };
-        let wrong = rows[at + 1..].iter().take_while(|row| matches!(row, Row::Wrong(_))).count();
+        let wrong = rows[at + 1..]
+            .iter()
+            .take_while(|row| matches!(row, Row::Wrong(_)))
+            .count();
         // One more, so that one sees that it goes on.
         let end = (at + wrong + 2).min(rows.len());
         end.saturating_sub(height).min(at).min(last)
@@ -124,34 +146,57 @@ impl Form {
         dialog::wrapped_in(&harmless(&line), width, most, ellipsis)
     }
 
-    pub(super) fn draw_in(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    pub(super) fn draw_in(
+        &self,
+        model: &Model,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) -> Option<Position> {
         let parts = self.parts(model, area);
         let theme = &model.theme;
         dialog::frame(model, parts.frame, &self.content.title(), buffer);
         let mut cursor = None;
         let shown = parts.rows.iter().skip(parts.top);
         for (row, y) in shown.zip(parts.fields.y..parts.fields.bottom()) {
-            let line = Rect { y, height: 1, ..parts.fields };
+            let line = Rect {
+                y,
+                height: 1,
+                ..parts.fields
+            };
             match row {
                 Row::Field(at) => {
                     let at_cursor = self.draw_field(model, *at, parts.label, line, buffer);
                     cursor = cursor.or(at_cursor);
                 }
                 Row::Wrong(text) => {
-                    let is_first = !matches!(parts.rows.get(usize::from(y - parts.fields.y) + parts.top - 1), Some(Row::Wrong(_)));
+                    let is_first = !matches!(
+                        parts
+                            .rows
+                            .get(usize::from(y - parts.fields.y) + parts.top - 1),
+                        Some(Row::Wrong(_))
+                    );
                     let sign = if is_first { theme.glyphs().cross } else { " " };
                     let text = format!("{:1$}{sign} {text}", "", usize::from(parts.label));
                     Line::styled(text, theme.style("input.error")).render(line, buffer);
                 }
-                Row::Note(text) => Line::styled(text.clone(), theme.style("text.dim")).render(line, buffer),
+                Row::Note(text) => {
+                    Line::styled(text.clone(), theme.style("text.dim")).render(line, buffer)
+                }
             }
         }
         self.draw_more(model, &parts, buffer);
         self.draw_help(model, parts.help, buffer);
         let is_small = area.height < SMALL;
         let command = self.command(model, usize::from(parts.command.width), is_small);
-        for (text, y) in command.into_iter().zip(parts.command.y..parts.command.bottom()) {
-            let line = Rect { y, height: 1, ..parts.command };
+        for (text, y) in command
+            .into_iter()
+            .zip(parts.command.y..parts.command.bottom())
+        {
+            let line = Rect {
+                y,
+                height: 1,
+                ..parts.command
+            };
             Line::styled(text, theme.style("text.dim")).render(line, buffer);
         }
         let focus = match self.focus {
@@ -183,16 +228,36 @@ impl Form {
         }
     }
 
-    fn draw_field(&self, model: &Model, at: usize, label: u16, line: Rect, buffer: &mut Buffer) -> Option<Position> {
+    fn draw_field(
+        &self,
+        model: &Model,
+        at: usize,
+        label: u16,
+        line: Rect,
+        buffer: &mut Buffer,
+    ) -> Option<Position> {
         let (theme, glyphs) = (&model.theme, model.theme.glyphs());
         let field = &self.fields[at];
         let is_focused = self.focus == Focus::Field(at);
         let pointer = if is_focused { glyphs.selected } else { " " };
-        let scope = if is_focused { "popup.selected" } else { "popup" };
-        let name = Rect { width: label.saturating_sub(1).min(line.width), ..line };
-        Line::from(format!("{pointer} {}", field.label)).style(theme.style(scope)).render(name, buffer);
+        let scope = if is_focused {
+            "popup.selected"
+        } else {
+            "popup"
+        };
+        let name = Rect {
+            width: label.saturating_sub(1).min(line.width),
+            ..line
+        };
+        Line::from(format!("{pointer} {}", field.label))
+            .style(theme.style(scope))
+            .render(name, buffer);
         let label = label.min(line.width);
-        let place = Rect { x: line.x + label, width: line.width - label, ..line };
+        let place = Rect {
+            x: line.x + label,
+            width: line.width - label,
+            ..line
+        };
         match &field.kind {
             Kind::Text { input, .. } => {
                 let at = field::draw_input(model, input, place, buffer);
@@ -200,7 +265,8 @@ impl Form {
                 is_focused.then_some(at)
             }
             Kind::Choice { options, at } => {
-                let room = usize::from(place.width).saturating_sub(glyphs.left.width() + glyphs.right.width() + 2);
+                let room = usize::from(place.width)
+                    .saturating_sub(glyphs.left.width() + glyphs.right.width() + 2);
                 let says = options.get(*at).map_or("", |option| &option.says);
                 let says = fitted(&harmless(says), room, glyphs.ellipsis);
                 let text = match options.len() {
@@ -219,7 +285,15 @@ impl Form {
     }
 
     /// What is behind the cursor: the rest of what Tab completes, or what an empty field stands for.
-    fn draw_rest(&self, model: &Model, field: &Field, is_focused: bool, at: Position, place: Rect, buffer: &mut Buffer) {
+    fn draw_rest(
+        &self,
+        model: &Model,
+        field: &Field,
+        is_focused: bool,
+        at: Position,
+        place: Rect,
+        buffer: &mut Buffer,
+    ) {
         let completion = self.completion().filter(|_| is_focused);
         let rest = match (completion, field.piece()) {
             (Some(whole), Some(piece)) => whole.strip_prefix(piece.trim_start()).map(str::to_owned),
@@ -243,25 +317,42 @@ impl Form {
         };
         let (theme, glyphs) = (&model.theme, model.theme.glyphs());
         let width = usize::from(place.width);
-        let mut lines = dialog::wrapped_in(field.hint, width, usize::from(place.height), glyphs.ellipsis);
+        let mut lines = dialog::wrapped_in(
+            field.hint,
+            width,
+            usize::from(place.height),
+            glyphs.ellipsis,
+        );
         if let Some(offers) = self.offered(width, glyphs.separator) {
             lines.truncate(usize::from(place.height).saturating_sub(1));
             lines.push(offers);
         }
         for (text, y) in lines.into_iter().zip(place.y..place.bottom()) {
-            let line = Rect { y, height: 1, ..place };
+            let line = Rect {
+                y,
+                height: 1,
+                ..place
+            };
             Line::from(Span::styled(text, theme.style("input.hint"))).render(line, buffer);
         }
     }
 
     /// What could be in the field, as far as there is room, beginning with what Tab takes.
     fn offered(&self, width: usize, separator: &str) -> Option<String> {
-        let at = if self.completion().is_some() { self.offer } else { 0 };
+        let at = if self.completion().is_some() {
+            self.offer
+        } else {
+            0
+        };
         let offers = self.offers.iter().cycle().skip(at).take(self.offers.len());
         let mut line = String::new();
         for offer in offers {
             let offer = harmless(offer);
-            let gap = if line.is_empty() { String::from("Ctrl-n: ") } else { format!(" {separator} ") };
+            let gap = if line.is_empty() {
+                String::from("Ctrl-n: ")
+            } else {
+                format!(" {separator} ")
+            };
             if line.width() + gap.width() + offer.width() > width {
                 break;
             }

@@ -18,9 +18,17 @@ pub(super) struct Field {
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     /// `parts` holds what parts the things of a list; nothing for a single thing.
-    Text { input: Input, parts: &'static [char] },
-    Choice { options: Vec<Choice>, at: usize },
-    Toggle { is_on: bool },
+    Text {
+        input: Input,
+        parts: &'static [char],
+    },
+    Choice {
+        options: Vec<Choice>,
+        at: usize,
+    },
+    Toggle {
+        is_on: bool,
+    },
 }
 
 /// One of several things to choose from.
@@ -55,12 +63,22 @@ pub(super) fn text(key: &'static str, label: &'static str, hint: &'static str) -
 }
 
 /// Several things, with one of `parts` between two.
-pub(super) fn list(key: &'static str, label: &'static str, hint: &'static str, parts: &'static [char]) -> Field {
+pub(super) fn list(
+    key: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    parts: &'static [char],
+) -> Field {
     let input = Input::default();
     field(key, label, hint, Kind::Text { input, parts })
 }
 
-pub(super) fn choice(key: &'static str, label: &'static str, hint: &'static str, options: Vec<Choice>) -> Field {
+pub(super) fn choice(
+    key: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    options: Vec<Choice>,
+) -> Field {
     field(key, label, hint, Kind::Choice { options, at: 0 })
 }
 
@@ -74,7 +92,10 @@ impl Field {
         match &mut self.kind {
             Kind::Text { input, .. } => *input = Input::new(value.into()),
             Kind::Choice { options, at } => {
-                *at = options.iter().position(|option| option.value == value).unwrap_or(0);
+                *at = options
+                    .iter()
+                    .position(|option| option.value == value)
+                    .unwrap_or(0);
             }
             Kind::Toggle { is_on } => *is_on = value == "yes",
         }

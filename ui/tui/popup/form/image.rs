@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use sistemo::image::Image;
 use sistemo::value::ByteSize;
 
+use super::Form;
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Choice, Values};
-use super::Form;
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
+use crate::tui::popup::dialog::listed;
 use crate::tui::task::Task;
 
-pub(super) const IMAGE_HINT: &str = "a recipe (debian:trixie), a container image (nginx), a file or a URL";
+pub(super) const IMAGE_HINT: &str =
+    "a recipe (debian:trixie), a container image (nginx), a file or a URL";
 /// Recipes, and container images that many use.
 const KNOWN: [&str; 10] = [
     "debian",
@@ -47,15 +49,18 @@ pub(super) fn image_offers(piece: &str, model: &Model) -> Vec<String> {
 fn files(piece: &str) -> Vec<String> {
     let cut = piece.rfind('/').map_or(0, |at| at + 1);
     let (folder, begin) = piece.split_at(cut);
-    let entries = std::fs::read_dir(expanded(folder)).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(expanded(folder))
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut files: Vec<String> = entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let is_offered = name.starts_with(begin) && (!name.starts_with('.') || !begin.is_empty());
+            let is_offered =
+                name.starts_with(begin) && (!name.starts_with('.') || !begin.is_empty());
             let end = if entry.path().is_dir() { "/" } else { "" };
             is_offered.then(|| format!("{folder}{name}{end}"))
         })
-        .filter(|path| path != piece)
         .collect();
     files.sort();
     files.truncate(FILES);
@@ -82,7 +87,9 @@ pub(super) fn reference(text: &str, model: &Model) -> Result<String, String> {
     let is_name = text.parse::<oci_client::Reference>().is_ok();
     match is_url || is_name || model.world.image(text).is_some() {
         true => Ok(text.into()),
-        false if text.chars().any(char::is_uppercase) => Err("images are called in small letters".into()),
+        false if text.chars().any(char::is_uppercase) => {
+            Err("images are called in small letters".into())
+        }
         false => Err("an image is debian, nginx:1.29, a file or a URL".into()),
     }
 }
@@ -113,7 +120,11 @@ impl Content for Pull {
         let mut reading = Reading::default();
         match values.get("image") {
             "" => reading.missing("image", "what to pull is missing"),
-            text => reading.task = reading.take("image", reference(text, model)).map(Task::Pull),
+            text => {
+                reading.task = reading
+                    .take("image", reference(text, model))
+                    .map(Task::Pull)
+            }
         }
         reading
     }
@@ -124,8 +135,16 @@ struct Build;
 
 pub(crate) fn build(model: &Model) -> Box<dyn Popup> {
     let fields = vec![
-        field::text("what", "Of", "a recipe (debian:trixie), a container image, or a folder with a Dockerfile: ./app"),
-        field::text("file", "Dockerfile", "when it is not Containerfile or Dockerfile in the folder"),
+        field::text(
+            "what",
+            "Of",
+            "a recipe (debian:trixie), a container image, or a folder with a Dockerfile: ./app",
+        ),
+        field::text(
+            "file",
+            "Dockerfile",
+            "when it is not Containerfile or Dockerfile in the folder",
+        ),
         field::text("name", "Name", "what the image is called"),
     ];
     Form::new(Build, fields, model)
@@ -173,7 +192,10 @@ impl Content for Build {
         let name = match values.get("name") {
             "" => None,
             text if text.parse::<oci_client::Reference>().is_err() => {
-                reading.wrong("name", "an image is called mine, mine:1 or team/mine, in small letters");
+                reading.wrong(
+                    "name",
+                    "an image is called mine, mine:1 or team/mine, in small letters",
+                );
                 None
             }
             text => Some(text.to_owned()),
@@ -208,15 +230,25 @@ pub(crate) fn prune(model: &Model) -> Box<dyn Popup> {
         Choice::new("all", "all images that no machine was made of"),
     ];
     let hint = "broken downloads and the build cache go in any case";
-    Form::new(Prune, vec![field::choice("which", "Remove", hint, options)], model)
+    Form::new(
+        Prune,
+        vec![field::choice("which", "Remove", hint, options)],
+        model,
+    )
 }
 
 /// Images that no machine was made of. Whether a disk that was kept was is not known here, and looked at when they go.
 fn unused(all: bool, model: &Model) -> Vec<&Image> {
-    let used: HashSet<&str> =
-        model.world.machines.iter().filter_map(|machine| machine.image_digest.as_deref()).collect();
+    let used: HashSet<&str> = model
+        .world
+        .machines
+        .iter()
+        .filter_map(|machine| machine.image_digest.as_deref())
+        .collect();
     let images = model.world.images.iter();
-    images.filter(|image| (all || image.names.is_empty()) && !used.contains(image.digest.as_str())).collect()
+    images
+        .filter(|image| (all || image.names.is_empty()) && !used.contains(image.digest.as_str()))
+        .collect()
 }
 
 impl Content for Prune {
@@ -234,11 +266,26 @@ impl Content for Prune {
             return vec!["No image goes.".into()];
         }
         let bytes = images.iter().map(|image| image.used.as_u64()).sum();
-        let word = if images.len() == 1 { "image goes" } else { "images go" };
-        let mut notes = vec![format!("{} {word}, {} become free:", images.len(), ByteSize::bytes(bytes))];
-        let lines: Vec<String> = images.iter().map(|image| format!("{}, {}", image.name, image.used)).collect();
-        notes.extend(crate::tui::popup::dialog::listed(&lines, 6));
-        let kept = model.world.volumes.iter().any(|volume| volume.role == "root" && volume.machine.is_none());
+        let word = if images.len() == 1 {
+            "image goes"
+        } else {
+            "images go"
+        };
+        let mut notes = vec![format!(
+            "{} {word}, {} become free:",
+            images.len(),
+            ByteSize::bytes(bytes)
+        )];
+        let lines: Vec<String> = images
+            .iter()
+            .map(|image| format!("{}, {}", image.name, image.used))
+            .collect();
+        notes.extend(listed(&lines, usize::MAX, 6));
+        let kept = model
+            .world
+            .volumes
+            .iter()
+            .any(|volume| volume.role == "root" && volume.machine.is_none());
         notes.extend(kept.then(|| "Those that a kept disk was made of stay.".into()));
         notes
     }

@@ -16,7 +16,9 @@ mod ports;
 mod rename;
 mod volume;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use tui_input::backend::crossterm::EventHandler;
@@ -49,6 +51,8 @@ pub(crate) struct Form {
     /// What could be in the field with the focus, and which of that Tab takes.
     offers: Vec<String>,
     offer: usize,
+    /// Whether what is typed is one of them already, so that Tab only goes on.
+    is_whole: bool,
     /// Whether an offer was picked for a field in which nothing is typed.
     is_picked: bool,
     /// Whether it was tried to be done with: what is missing is told from then on.
@@ -66,17 +70,39 @@ enum Focus {
 
 impl Form {
     fn new(content: impl Content + 'static, fields: Fields, model: &Model) -> Box<dyn Popup> {
-        let mut form = Form {
+        let mut form = Form::made(content, fields);
+        form.refresh(model);
+        Box::new(form)
+    }
+
+    fn made(content: impl Content + 'static, fields: Fields) -> Form {
+        Form {
             content: Box::new(content),
             fields,
             focus: Focus::Field(0),
             reading: Reading::default(),
             offers: Vec::new(),
             offer: 0,
+            is_whole: false,
             is_picked: false,
             is_tried: false,
             is_leaving: false,
-        };
+        }
+    }
+
+    /// The same with the focus in another than the first field.
+    fn at(
+        key: &str,
+        content: impl Content + 'static,
+        fields: Fields,
+        model: &Model,
+    ) -> Box<dyn Popup> {
+        let at = fields
+            .iter()
+            .position(|field| field.key == key)
+            .unwrap_or(0);
+        let mut form = Form::made(content, fields);
+        form.focus = Focus::Field(at);
         form.refresh(model);
         Box::new(form)
     }
@@ -108,7 +134,10 @@ impl Form {
     fn step(&mut self, by: isize) {
         let fields = self.shown().into_iter().map(Focus::Field);
         let stops: Vec<Focus> = fields.chain([Focus::Go, Focus::Cancel]).collect();
-        let at = stops.iter().position(|stop| *stop == self.focus).unwrap_or(0) as isize;
+        let at = stops
+            .iter()
+            .position(|stop| *stop == self.focus)
+            .unwrap_or(0) as isize;
         self.focus = stops[(at + by).rem_euclid(stops.len() as isize) as usize];
         self.is_picked = false;
     }
@@ -117,7 +146,9 @@ impl Form {
     fn completion(&self) -> Option<&str> {
         let piece = self.focused()?.piece()?;
         let offer = self.offers.get(self.offer)?;
-        (self.is_picked || !piece.is_empty()).then_some(offer.as_str())
+        // A folder may be what was meant, and not a file in it.
+        let is_begun = !self.is_whole && !piece.is_empty() && !piece.ends_with('/');
+        (self.is_picked || is_begun).then_some(offer.as_str())
     }
 
     fn complete(&mut self) -> bool {
@@ -184,7 +215,9 @@ impl Form {
 
     /// A key for the field with the focus, or none of the form's.
     fn key_in_field(&mut self, key: KeyEvent) {
-        let plain = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let plain = !key
+            .modifiers
+            .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         let Some(field) = self.focused_mut() else {
             match key.code {
                 KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l') => {
@@ -243,8 +276,12 @@ impl Popup for Form {
                 Vec::new()
             }
             KeyCode::Tab => {
-                self.complete();
-                self.step(1);
+                let is_completed = self.complete();
+                let in_folder = |field: &Field| field.value().ends_with('/');
+                // Into a folder one goes on typing.
+                if !(is_completed && self.focused().is_some_and(in_folder)) {
+                    self.step(1);
+                }
                 Vec::new()
             }
             KeyCode::BackTab | KeyCode::Up => {
@@ -332,11 +369,18 @@ impl Popup for Form {
         {
             self.focus = Focus::Field(self.shown().first().copied().unwrap_or(0));
         }
-        let offers = self.focused().and_then(|field| {
-            let piece = field.piece()?;
-            Some(self.content.offers(field.key, piece, self.values(), model))
-        });
-        self.offers = offers.unwrap_or_default();
+        let piece = self
+            .focused()
+            .and_then(|field| Some((field.key, field.piece()?.to_owned())));
+        self.offers.clear();
+        self.is_whole = false;
+        if let Some((key, piece)) = piece {
+            let mut offers = self.content.offers(key, &piece, self.values(), model);
+            let all = offers.len();
+            offers.retain(|offer| *offer != piece);
+            self.is_whole = offers.len() < all;
+            self.offers = offers;
+        }
         if self.offer >= self.offers.len() {
             self.offer = 0;
         }

@@ -2,10 +2,10 @@
 
 use ipnet::Ipv4Net;
 
+use super::Form;
 use super::content::{Content, Reading};
 use super::field::{self, Values};
 use super::rename::{NAME_HINT, name};
-use super::Form;
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::task::Task;
@@ -57,9 +57,16 @@ impl Content for Create {
 /// Reads a subnet that none of the others has a part of.
 fn subnet(text: &str, model: &Model) -> Result<Ipv4Net, String> {
     let read = text.parse::<Ipv4Net>();
-    let subnet = read.map_err(|_| "a subnet is an address and a length: 10.77.0.0/24".to_owned())?;
-    let overlaps = |other: &Ipv4Net| other.contains(&subnet.network()) || subnet.contains(&other.network());
-    match model.world.networks.iter().find(|network| overlaps(&network.subnet)) {
+    let subnet =
+        read.map_err(|_| "a subnet is an address and a length: 10.77.0.0/24".to_owned())?;
+    let overlaps =
+        |other: &Ipv4Net| other.contains(&subnet.network()) || subnet.contains(&other.network());
+    match model
+        .world
+        .networks
+        .iter()
+        .find(|network| overlaps(&network.subnet))
+    {
         Some(other) => Err(format!("the network {} has {}", other.name, other.subnet)),
         None => Ok(subnet),
     }

@@ -3,9 +3,9 @@
 use sistemo::machine::Machine;
 use sistemo::value::{PortMapping, Protocol};
 
-use super::content::{Content, Reading};
-use super::field::{self, Choice, Values};
 use super::Form;
+use super::content::{Content, Reading, beginning};
+use super::field::{self, Choice, Values};
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::task::{Task, Thing};
@@ -34,8 +34,7 @@ impl Content for Expose {
     fn offers(&self, _key: &str, piece: &str, _values: Values<'_>, model: &Model) -> Vec<String> {
         let machine = model.world.machine(self.machine.key());
         let offers: Vec<String> = machine.map(suggested).unwrap_or_default();
-        let begins = |offer: &String| offer.starts_with(piece) && offer != piece;
-        offers.into_iter().filter(begins).collect()
+        beginning(piece, offers.iter().map(String::as_str))
     }
 
     fn read(&self, values: Values<'_>, model: &Model) -> Reading {
@@ -71,11 +70,21 @@ fn suggested(machine: &Machine) -> Vec<String> {
 
 /// Ports inside a machine, as one would expose them.
 pub(super) fn offered<'a>(inside: impl IntoIterator<Item = &'a String>) -> Vec<String> {
-    let ports = inside.into_iter().filter_map(|port| port.parse::<PortMapping>().ok());
+    let ports = inside
+        .into_iter()
+        .filter_map(|port| port.parse::<PortMapping>().ok());
     let offer = |port: PortMapping| {
-        let end = if port.protocol == Protocol::Udp { "/udp" } else { "" };
+        let end = if port.protocol == Protocol::Udp {
+            "/udp"
+        } else {
+            ""
+        };
         // Below 1024 are this computer's own services.
-        let host = if port.machine < 1024 { port.machine + 8000 } else { port.machine };
+        let host = if port.machine < 1024 {
+            port.machine + 8000
+        } else {
+            port.machine
+        };
         format!("{host}:{}{end}", port.machine)
     };
     ports.map(offer).collect()
@@ -97,7 +106,10 @@ pub(super) fn taken(port: &PortMapping, own: Option<&str>, model: &Model) -> Opt
     if own == Some(owner.name.as_str()) {
         return None;
     }
-    Some(format!("port {} leads to {} already", port.host, owner.name))
+    Some(format!(
+        "port {} leads to {} already",
+        port.host, owner.name
+    ))
 }
 
 #[derive(Debug)]
@@ -108,11 +120,17 @@ struct Unexpose {
 /// Why not, when nothing leads to it.
 pub(crate) fn unexpose(machine: &Machine, model: &Model) -> Result<Box<dyn Popup>, String> {
     if machine.ports.is_empty() {
-        return Err(format!("no port of this computer leads to {}", machine.name));
+        return Err(format!(
+            "no port of this computer leads to {}",
+            machine.name
+        ));
     }
     let options = machine.ports.iter().map(|port| {
         let value = format!("{}:{}/{}", port.host_port, port.machine_port, port.protocol);
-        let says = format!("{}/{} to its port {}", port.host_port, port.protocol, port.machine_port);
+        let says = format!(
+            "{}/{} to its port {}",
+            port.host_port, port.protocol, port.machine_port
+        );
         Choice::new(value, says)
     });
     let hint = "what leads there is cut off at once";

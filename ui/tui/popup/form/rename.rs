@@ -4,9 +4,9 @@ use sistemo::machine::Machine;
 use sistemo::value::Name;
 use sistemo::volume::Volume;
 
+use super::Form;
 use super::content::{Content, Reading};
 use super::field::{self, Values};
-use super::Form;
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::task::{Task, Thing};
@@ -63,7 +63,10 @@ impl Content for Rename {
         let thing = self.thing.clone();
         reading.task = Some(match self.is_volume {
             true => Task::RenameVolume { volume: thing, new },
-            false => Task::Rename { machine: thing, new },
+            false => Task::Rename {
+                machine: thing,
+                new,
+            },
         });
         reading
     }
@@ -73,14 +76,21 @@ impl Content for Rename {
 pub(super) fn name(text: &str) -> Result<Name, String> {
     text.parse::<Name>().map_err(|_| match text {
         _ if text.len() > Name::MAX => "too long: at most 63 letters".to_owned(),
-        _ if text.starts_with('-') || text.ends_with('-') => "a name neither begins nor ends with -".into(),
+        _ if text.starts_with('-') || text.ends_with('-') => {
+            "a name neither begins nor ends with -".into()
+        }
         _ => "only a to z, 0 to 9 and -".into(),
     })
 }
 
 /// Why no machine can have this name.
 pub(super) fn taken(name: &str, model: &Model) -> Option<String> {
-    if model.world.machines.iter().any(|machine| machine.name == name) {
+    if model
+        .world
+        .machines
+        .iter()
+        .any(|machine| machine.name == name)
+    {
         return Some(format!("there is a machine {name} already"));
     }
     let root = format!("{name}-root");

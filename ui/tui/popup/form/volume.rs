@@ -4,11 +4,11 @@ use sistemo::machine::MOST_STORAGE;
 use sistemo::value::ByteSize;
 use sistemo::volume::{LEAST, Volume};
 
+use super::Form;
 use super::attach::is_off;
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Values};
 use super::rename::{NAME_HINT, name};
-use super::Form;
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::task::{Task, Thing, typed};
@@ -21,7 +21,11 @@ struct Create;
 pub(crate) fn create_volume(model: &Model) -> Box<dyn Popup> {
     let fields = vec![
         field::text("name", "Name", NAME_HINT),
-        field::text("size", "Size", "such as 64M, 10G or 1.5T; space is only taken as it is used"),
+        field::text(
+            "size",
+            "Size",
+            "such as 64M, 10G or 1.5T; space is only taken as it is used",
+        ),
     ];
     Form::new(Create, fields, model)
 }
@@ -86,9 +90,15 @@ struct Resize {
 
 /// Grows a volume whose machine, if it has one, is off.
 pub(crate) fn resize_volume(volume: &Volume, model: &Model) -> Result<Box<dyn Popup>, String> {
-    let machine = volume.machine.as_deref().and_then(|name| model.world.machine(name));
+    let machine = volume
+        .machine
+        .as_deref()
+        .and_then(|name| model.world.machine(name));
     if let Some(machine) = machine.filter(|machine| !is_off(machine)) {
-        return Err(format!("{} is {}: its volumes grow while it is off", machine.name, machine.status));
+        return Err(format!(
+            "{} is {}: its volumes grow while it is off",
+            machine.name, machine.status
+        ));
     }
     let has = ByteSize::bytes(volume.size_bytes);
     let size = field::text("size", "New size", "volumes only grow; such as 20G").with(&typed(has));
@@ -121,7 +131,10 @@ impl Content for Resize {
         };
         match size.cmp(&self.has) {
             std::cmp::Ordering::Less => {
-                reading.wrong("size", format!("it has {} already, and only grows", self.has));
+                reading.wrong(
+                    "size",
+                    format!("it has {} already, and only grows", self.has),
+                );
             }
             std::cmp::Ordering::Equal => reading.missing("size", "that is what it has"),
             std::cmp::Ordering::Greater => {}

@@ -34,8 +34,14 @@ fn words(tasks: &[Task]) -> String {
     let model = model(70, 24);
     let text = drawn(&*ask(tasks, (70, 24)), &model);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let lines = lines.map(|line| line.trim().trim_matches(['┃', '┏', '┓', '┗', '┛', '━', ' ']));
-    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    let lines = lines.map(|line| {
+        line.trim()
+            .trim_matches(['┃', '┏', '┓', '┗', '┛', '━', ' '])
+    });
+    lines
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -82,7 +88,10 @@ fn every_question_names_what_ends() {
         words(&[Task::DeleteVolume(thing("data"))]),
         words(&[Task::DeleteVolume(thing("backup"))]),
         words(&[Task::DeleteVolume(thing("old-root"))]),
-        words(&[Task::DeleteVolume(thing("data")), Task::DeleteVolume(thing("backup"))]),
+        words(&[
+            Task::DeleteVolume(thing("data")),
+            Task::DeleteVolume(thing("backup")),
+        ]),
         words(&[Task::DeleteNetwork("lab".into())]),
         words(&[Task::DeleteImage(Thing::new("sha256:22", "nginx"))]),
         words(&[Task::Detach {
@@ -126,7 +135,10 @@ fn the_disk_can_be_kept() {
     assert!(text.contains("[✓] keep the disk"), "{text}");
     assert!(text.contains("can be booted again"), "{text}");
     let done = press(&mut *question, &model, "y");
-    assert_eq!(commands(done), ["sistemo machine delete web --preserve-storage"]);
+    assert_eq!(
+        commands(done),
+        ["sistemo machine delete web --preserve-storage"]
+    );
     // Twice is as before.
     let mut question = ask(&[delete("web")], (80, 24));
     let done = press(&mut *question, &model, "kky");
@@ -159,7 +171,10 @@ fn a_volume_with_data_wants_its_name() {
     let task = Task::DeleteVolume(thing("backup"));
     let mut question = ask(std::slice::from_ref(&task), (80, 24));
     assert!(press(&mut *question, &model, "backu<enter>").is_empty());
-    assert_eq!(tasks(press(&mut *question, &model, "p<enter>")), [task.clone()]);
+    assert_eq!(
+        tasks(press(&mut *question, &model, "p<enter>")),
+        [task.clone()]
+    );
     let mut question = ask(std::slice::from_ref(&task), (80, 24));
     question.paste("backup\n", &model);
     assert_eq!(tasks(press(&mut *question, &model, "<enter>")), [task]);
@@ -170,10 +185,27 @@ fn buttons_are_for_the_mouse_too() {
     let model = model(80, 24);
     let mut question = ask(&[delete("db")], (80, 24));
     let text = drawn(&*question, &model);
-    let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains("Cancel")).unwrap();
-    let column = |word: &str| line.chars().collect::<String>().split(word).next().unwrap().chars().count();
+    let (row, line) = text
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.contains("Cancel"))
+        .unwrap();
+    let column = |word: &str| {
+        line.chars()
+            .collect::<String>()
+            .split(word)
+            .next()
+            .unwrap()
+            .chars()
+            .count()
+    };
     let (delete_at, cancel_at) = (column("Delete") as u16, column("Cancel") as u16);
-    assert!(only_closes(&question.mouse(click(cancel_at, row as u16), &model)));
+    assert!(only_closes(
+        &question.mouse(click(cancel_at, row as u16), &model)
+    ));
     assert!(question.mouse(click(1, 1), &model).is_empty());
-    assert_eq!(tasks(question.mouse(click(delete_at, row as u16), &model)), [delete("db")]);
+    assert_eq!(
+        tasks(question.mouse(click(delete_at, row as u16), &model)),
+        [delete("db")]
+    );
 }

@@ -15,7 +15,7 @@ fn open(model: &Model) -> Box<dyn Popup> {
 fn command(keys: &str) -> Vec<String> {
     let model = model(80, 24);
     let mut form = open(&model);
-    commands(press(&mut *form, &model, &format!("<tab>{keys}<ctrl-s>")))
+    commands(press(&mut *form, &model, &format!("{keys}<ctrl-s>")))
 }
 
 #[test]
@@ -23,10 +23,16 @@ fn it_fits_every_screen() {
     for size in SIZES {
         let model = model(size.0, size.1);
         let mut form = open(&model);
-        assert_snapshot!(format!("deploy-{}x{}", size.0, size.1), drawn(&*form, &model));
-        let keys = "<tab>nginx<tab>web<tab>99<tab>64M<tab>1Q<tab><tab>8080:80<tab>photos";
+        assert_snapshot!(
+            format!("deploy-{}x{}", size.0, size.1),
+            drawn(&*form, &model)
+        );
+        let keys = "nginx<tab>web<tab>99<tab>64M<tab>1Q<tab><tab>8080:80<tab>photos";
         press(&mut *form, &model, keys);
-        assert_snapshot!(format!("deploy-wrong-{}x{}", size.0, size.1), drawn(&*form, &model));
+        assert_snapshot!(
+            format!("deploy-wrong-{}x{}", size.0, size.1),
+            drawn(&*form, &model)
+        );
     }
 }
 
@@ -37,9 +43,11 @@ fn what_is_typed_becomes_a_machine() {
                a<tab>TZ=Europe/Berlin 'WORDS=a b'<tab>nginx -g 'daemon off;'";
     assert_eq!(
         command(all),
-        ["sistemo machine deploy nginx --name shop --vcpus 4 --memory 1G --storage 20G --network lab \
+        [
+            "sistemo machine deploy nginx --name shop --vcpus 4 --memory 1G --storage 20G --network lab \
           --expose 9090:80 --expose 53/udp --attach data:/srv/data --restart always --env TZ --env WORDS \
-          -- nginx -g 'daemon off;'"]
+          -- nginx -g 'daemon off;'"
+        ]
     );
 }
 
@@ -59,26 +67,56 @@ fn what_is_wrong_is_not_done_and_told_at_its_field() {
         ("nginx<tab><tab><tab>99G", "at most 16 GiB"),
         ("nginx<tab><tab><tab><tab>big", "a size is 512M"),
         ("nginx<tab><tab><tab><tab><tab><tab>http", "a port is 80"),
-        ("nginx<tab><tab><tab><tab><tab><tab>8080:81", "port 8080 leads to web already"),
-        ("nginx<tab><tab><tab><tab><tab><tab>90:80 90:81", "port 90 is here twice"),
-        ("nginx<tab><tab><tab><tab><tab><tab><tab>nothing", "there is no volume nothing"),
-        ("nginx<tab><tab><tab><tab><tab><tab><tab>photos", "photos belongs to web"),
-        ("nginx<tab><tab><tab><tab><tab><tab><tab>old-root", "old-root is a machine's disk"),
-        ("nginx<tab><tab><tab><tab><tab><tab><tab>data:srv", "it does not begin with /"),
-        ("nginx<tab><tab><tab><tab><tab><tab><tab><tab><tab>A B=1", ""),
-        ("nginx<tab><tab><tab><tab><tab><tab><tab><tab><tab>'A=1", "a quote is not closed"),
-        ("debian:trixie<tab><tab><tab><tab><tab><tab><tab><tab><tab>A=1", "no application"),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab>8080:81",
+            "port 8080 leads to web already",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab>90:80 90:81",
+            "port 90 is here twice",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab><tab>nothing",
+            "there is no volume nothing",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab><tab>photos",
+            "photos belongs to web",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab><tab>old-root",
+            "old-root is a machine's disk",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab><tab>data:srv",
+            "it does not begin with /",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab><tab><tab><tab>A B=1",
+            "",
+        ),
+        (
+            "nginx<tab><tab><tab><tab><tab><tab><tab><tab><tab>'A=1",
+            "a quote is not closed",
+        ),
+        (
+            "debian:trixie<tab><tab><tab><tab><tab><tab><tab><tab><tab>A=1",
+            "no application",
+        ),
     ];
     let model = model(120, 40);
     for (keys, why) in wrong {
         let mut form = open(&model);
-        let done = press(&mut *form, &model, &format!("<tab>{keys}<ctrl-s>"));
+        let done = press(&mut *form, &model, &format!("{keys}<ctrl-s>"));
         let text = drawn(&*form, &model);
         if why.is_empty() {
             assert_eq!(tasks(done).len(), 1, "{keys}");
         } else {
             assert!(tasks(done).is_empty(), "{keys}");
-            assert!(text.contains(&format!("✗ {why}")) || text.contains(why), "{keys}: {text}");
+            assert!(
+                text.contains(&format!("✗ {why}")) || text.contains(why),
+                "{keys}: {text}"
+            );
         }
     }
 }
@@ -88,7 +126,7 @@ fn a_disk_that_was_kept_is_booted() {
     let model = model(80, 24);
     let mut form = open(&model);
     // The field of the image gives way to that of the disk.
-    press(&mut *form, &model, "<right>");
+    press(&mut *form, &model, "<up><right>");
     assert_snapshot!(drawn(&*form, &model));
     let done = press(&mut *form, &model, "<ctrl-s>");
     assert_eq!(commands(done), ["sistemo machine deploy --volume old-root"]);
@@ -98,7 +136,7 @@ fn a_disk_that_was_kept_is_booted() {
 fn tab_completes_and_goes_on() {
     let model = model(80, 24);
     let mut form = open(&model);
-    press(&mut *form, &model, "<tab>ng");
+    press(&mut *form, &model, "ng");
     assert!(drawn(&*form, &model).contains("nginx"), "the rest is shown");
     // A name of one's own is typed, not completed.
     press(&mut *form, &model, "<tab>shop");
@@ -107,30 +145,48 @@ fn tab_completes_and_goes_on() {
 
     let mut form = open(&model);
     // Another of those that are offered.
-    press(&mut *form, &model, "<tab>debian<ctrl-n><ctrl-n><tab>");
+    press(&mut *form, &model, "debian<ctrl-n><ctrl-n><tab>");
     let text = drawn(&*form, &model);
     assert!(text.contains("debian:bookworm"), "{text}");
 
     let mut form = open(&model);
     // The last thing of a list.
-    press(&mut *form, &model, "<tab>nginx<tab><tab><tab><tab><tab><tab><tab>backup,da<tab>");
+    press(
+        &mut *form,
+        &model,
+        "nginx<tab><tab><tab><tab><tab><tab><tab>backup,da<tab>",
+    );
     let done = press(&mut *form, &model, "<ctrl-s>");
-    assert_eq!(commands(done), ["sistemo machine deploy nginx --attach backup,data"]);
+    assert_eq!(
+        commands(done),
+        ["sistemo machine deploy nginx --attach backup,data"]
+    );
 
     let mut form = open(&model);
     // What the image listens on.
-    press(&mut *form, &model, "<tab>team/app:3<tab><tab><tab><tab><tab><tab>80<right><tab>");
+    press(
+        &mut *form,
+        &model,
+        "team/app:3<tab><tab><tab><tab><tab><tab>80<right><tab>",
+    );
     let done = press(&mut *form, &model, "<ctrl-s>");
-    assert_eq!(commands(done), ["sistemo machine deploy team/app:3 --expose 8000"]);
+    assert_eq!(
+        commands(done),
+        ["sistemo machine deploy team/app:3 --expose 8000"]
+    );
 }
 
 #[test]
 fn leaving_asks_only_when_something_was_typed() {
     let model = model(80, 24);
     let mut form = open(&model);
-    assert!(only_closes(&press(&mut *form, &model, "<down><tab><up><esc>")));
+    assert!(only_closes(&press(
+        &mut *form,
+        &model,
+        "<down><tab><up><esc>"
+    )));
     let mut form = open(&model);
-    assert!(press(&mut *form, &model, "<tab>x<esc>").is_empty());
+    assert!(press(&mut *form, &model, "x<esc>").is_empty());
     assert!(drawn(&*form, &model).contains("Throw away what you have typed?"));
     assert!(press(&mut *form, &model, "n").is_empty());
     assert!(drawn(&*form, &model).contains("$ sistemo machine deploy x"));
@@ -141,10 +197,17 @@ fn leaving_asks_only_when_something_was_typed() {
 fn what_is_pasted_is_one_line_and_values_stay_out_of_the_command() {
     let model = model(80, 24);
     let mut form = open(&model);
-    press(&mut *form, &model, "<tab>nginx<tab><tab><tab><tab><tab><tab><tab><tab><tab>");
+    press(
+        &mut *form,
+        &model,
+        "nginx<tab><tab><tab><tab><tab><tab><tab><tab><tab>",
+    );
     form.paste("TOKEN=se\u{1b}[2Jcret\nB=1\n", &model);
     let text = drawn(&*form, &model);
-    let command = text.lines().find(|line| line.contains("$ sistemo")).unwrap();
+    let command = text
+        .lines()
+        .find(|line| line.contains("$ sistemo"))
+        .unwrap();
     assert!(command.contains("--env TOKEN --env B"), "{command}");
     assert!(!command.contains("cret"), "{command}");
     assert!(!text.contains('\u{1b}'));
@@ -154,11 +217,18 @@ fn what_is_pasted_is_one_line_and_values_stay_out_of_the_command() {
 fn a_click_goes_to_a_field_and_presses_a_button() {
     let model = model(80, 24);
     let mut form = open(&model);
-    press(&mut *form, &model, "<tab>nginx");
+    press(&mut *form, &model, "nginx");
     let text = drawn(&*form, &model);
     let at = |word: &str| {
-        let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains(word)).unwrap();
-        (line.split(word).next().unwrap().chars().count() as u16, row as u16)
+        let (row, line) = text
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.contains(word))
+            .unwrap();
+        (
+            line.split(word).next().unwrap().chars().count() as u16,
+            row as u16,
+        )
     };
     let (column, row) = at("Memory");
     form.mouse(click(column + 14, row), &model);
@@ -169,7 +239,12 @@ fn a_click_goes_to_a_field_and_presses_a_button() {
         .lines()
         .enumerate()
         .filter(|(_, line)| line.contains("Cancel"))
-        .map(|(row, line)| (line.split("Deploy").next().unwrap().chars().count() as u16, row as u16))
+        .map(|(row, line)| {
+            (
+                line.split("Deploy").next().unwrap().chars().count() as u16,
+                row as u16,
+            )
+        })
         .next()
         .unwrap_or((column, row));
     let done = form.mouse(click(column, row), &model);
@@ -181,9 +256,13 @@ fn a_name_is_suggested_as_the_engine_gives_it() {
     let mut model = model(80, 24);
     let name = |model: &Model, image: &str| {
         let mut form = open(model);
-        press(&mut *form, model, &format!("<tab>{image}"));
+        press(&mut *form, model, &image);
         let text = drawn(&*form, model);
-        let line = text.lines().find(|line| line.contains("Name ")).unwrap().to_owned();
+        let line = text
+            .lines()
+            .find(|line| line.contains("Name "))
+            .unwrap()
+            .to_owned();
         line.split(['(', ')']).nth(1).unwrap_or_default().to_owned()
     };
     assert_eq!(name(&model, "nginx:1.29"), "nginx");

@@ -31,46 +31,112 @@ fn what_does_no_harm_is_done_at_once_with_all_that_are_marked() {
     let start = |name: &str| Task::Start(Thing::new(format!("{name}-id"), name));
     assert_eq!(tasks(steps), [start("db"), start("broken")]);
     // The one that runs is left, and told.
-    assert_eq!(kinds(Action::Start, &["web", "db"], &model).unwrap(), ["say", "do"]);
-    assert_eq!(kinds(Action::Start, &["web"], &model).unwrap_err(), "web is running");
+    assert_eq!(
+        kinds(Action::Start, &["web", "db"], &model).unwrap(),
+        ["say", "do"]
+    );
+    assert_eq!(
+        kinds(Action::Start, &["web"], &model).unwrap_err(),
+        "web is running"
+    );
 }
 
 #[test]
 fn harm_is_asked_about() {
     let model = model(80, 24);
-    for action in [Action::Stop, Action::ForceStop, Action::Restart, Action::Delete] {
-        assert_eq!(kinds(action, &["web"], &model).unwrap(), ["open"], "{action:?}");
+    for action in [
+        Action::Stop,
+        Action::ForceStop,
+        Action::Restart,
+        Action::Delete,
+    ] {
+        assert_eq!(
+            kinds(action, &["web"], &model).unwrap(),
+            ["open"],
+            "{action:?}"
+        );
     }
-    assert_eq!(kinds(Action::Stop, &["db"], &model).unwrap_err(), "db is stopped");
+    assert_eq!(
+        kinds(Action::Stop, &["db"], &model).unwrap_err(),
+        "db is stopped"
+    );
     assert_eq!(kinds(Action::Restart, &["broken"], &model).unwrap(), ["do"]);
-    assert_eq!(kinds(Action::Rename, &["web", "db"], &model).unwrap_err(), "one at a time: 2 are marked");
-    assert_eq!(kinds(Action::Delete, &[], &model).unwrap_err(), "nothing is selected");
+    assert_eq!(
+        kinds(Action::Rename, &["web", "db"], &model).unwrap_err(),
+        "one at a time: 2 are marked"
+    );
+    assert_eq!(
+        kinds(Action::Delete, &[], &model).unwrap_err(),
+        "nothing is selected"
+    );
 }
 
 #[test]
 fn forms_open_for_what_they_fit() {
     let mut model = model(80, 24);
-    for action in [Action::Deploy, Action::Rename, Action::Expose, Action::Unexpose, Action::Messages] {
-        assert_eq!(kinds(action, &["web"], &model).unwrap(), ["open"], "{action:?}");
+    for action in [
+        Action::Deploy,
+        Action::Rename,
+        Action::Expose,
+        Action::Unexpose,
+        Action::Messages,
+    ] {
+        assert_eq!(
+            kinds(action, &["web"], &model).unwrap(),
+            ["open"],
+            "{action:?}"
+        );
     }
     assert_eq!(kinds(Action::Attach, &["db"], &model).unwrap(), ["open"]);
-    assert!(kinds(Action::Attach, &["web"], &model).unwrap_err().contains("while it is off"));
+    assert!(
+        kinds(Action::Attach, &["web"], &model)
+            .unwrap_err()
+            .contains("while it is off")
+    );
     assert_eq!(kinds(Action::Resize, &["db"], &model).unwrap(), ["open"]);
     model.place.view = View::Volumes;
-    for action in [Action::Create, Action::Resize, Action::Rename, Action::Attach, Action::Delete] {
-        assert_eq!(kinds(action, &["data"], &model).unwrap(), ["open"], "{action:?}");
+    for action in [
+        Action::Create,
+        Action::Resize,
+        Action::Rename,
+        Action::Attach,
+        Action::Delete,
+    ] {
+        assert_eq!(
+            kinds(action, &["data"], &model).unwrap(),
+            ["open"],
+            "{action:?}"
+        );
     }
-    assert!(kinds(Action::Rename, &["db-root"], &model).unwrap_err().contains("named after db"));
-    assert!(kinds(Action::Delete, &["photos"], &model).unwrap_err().contains("belongs to web: detach it first"));
-    assert_eq!(kinds(Action::Detach, &["data"], &model).unwrap_err(), "data belongs to no machine");
-    assert!(kinds(Action::Detach, &["photos"], &model).unwrap_err().contains("while it is off"));
+    assert!(
+        kinds(Action::Rename, &["db-root"], &model)
+            .unwrap_err()
+            .contains("named after db")
+    );
+    assert!(
+        kinds(Action::Delete, &["photos"], &model)
+            .unwrap_err()
+            .contains("belongs to web: detach it first")
+    );
+    assert_eq!(
+        kinds(Action::Detach, &["data"], &model).unwrap_err(),
+        "data belongs to no machine"
+    );
+    assert!(
+        kinds(Action::Detach, &["photos"], &model)
+            .unwrap_err()
+            .contains("while it is off")
+    );
     model.place.view = View::Images;
     for action in [Action::Pull, Action::Build, Action::Prune] {
         assert_eq!(kinds(action, &[], &model).unwrap(), ["open"], "{action:?}");
     }
     model.place.view = View::Networks;
     let delete = |name: &str, model: &Model| for_action(Action::Delete, &[name.into()], model);
-    assert_eq!(delete("default", &model).unwrap_err(), "the default network stays");
+    assert_eq!(
+        delete("default", &model).unwrap_err(),
+        "the default network stays"
+    );
     assert_eq!(delete("lab", &model).unwrap().len(), 1);
     model.world.networks[1].machines.push("web".into());
     assert_eq!(delete("lab", &model).unwrap_err(), "web is on lab");
@@ -79,7 +145,10 @@ fn forms_open_for_what_they_fit() {
 #[test]
 fn undoing_asks_before_it_does_harm() {
     let mut model = model(80, 24);
-    assert_eq!(kinds(Action::Undo, &[], &model).unwrap_err(), "there is nothing to undo");
+    assert_eq!(
+        kinds(Action::Undo, &[], &model).unwrap_err(),
+        "there is nothing to undo"
+    );
     model.tasks.undo = Some(Task::Start(Thing::new("db-id", "db")));
     assert_eq!(kinds(Action::Undo, &[], &model).unwrap(), ["do"]);
     model.tasks.undo = Some(Task::Stop {

@@ -17,11 +17,17 @@ use crate::tui::view;
 fn told(columns: u16, rows: u16) -> Model {
     let mut model = model(columns, rows);
     model.say(Toast::new(Kind::Good, "db started").hint(Some("U undoes it".into())));
-    model.say(Toast::new(Kind::Warning, "evil\u{1b}[31m says: \u{202e}hello"));
-    let refused = "Starting web: port 8080 of this computer is taken by a program that listens on it";
+    model.say(Toast::new(
+        Kind::Warning,
+        "evil\u{1b}[31m says: \u{202e}hello",
+    ));
+    let refused =
+        "Starting web: port 8080 of this computer is taken by a program that listens on it";
     model.say(Toast {
         detail: Some("nginx (pid 811)\nsecond line".into()),
-        ..Toast::new(Kind::Error, refused).hint(Some("choose another: sistemo machine expose web --port 8081:80".into()))
+        ..Toast::new(Kind::Error, refused).hint(Some(
+            "choose another: sistemo machine expose web --port 8081:80".into(),
+        ))
     });
     model
 }
@@ -32,7 +38,15 @@ fn the_newest_is_on_top_in_the_corner() {
         let model = told(size.0, size.1);
         let area = Rect::new(0, 0, size.0, size.1);
         let mut buffer = Buffer::empty(area);
-        view::toasts::draw(&model, Rect { y: 2, height: size.1 - 3, ..area }, &mut buffer);
+        view::toasts::draw(
+            &model,
+            Rect {
+                y: 2,
+                height: size.1 - 3,
+                ..area
+            },
+            &mut buffer,
+        );
         assert_snapshot!(format!("toasts-{}x{}", size.0, size.1), text(&buffer, None));
     }
 }
@@ -58,8 +72,16 @@ fn what_is_done_is_told_where_no_row_does() {
     for size in SIZES {
         let mut model = model(size.0, size.1);
         let begun = model.clock.instant;
-        let pull = model.tasks.begin(Task::Pull("registry.example/team/application:3".into()), begun);
-        model.tasks.hear(pull, Event::Step { step: "fetching layers".into() });
+        let pull = model.tasks.begin(
+            Task::Pull("registry.example/team/application:3".into()),
+            begun,
+        );
+        model.tasks.hear(
+            pull,
+            Event::Step {
+                step: "fetching layers".into(),
+            },
+        );
         let transfer = |done, total| Event::Transfer {
             id: "layer".into(),
             label: "layer".into(),
@@ -67,10 +89,29 @@ fn what_is_done_is_told_where_no_row_does() {
             total,
         };
         model.tasks.hear(pull, transfer(30, Some(100)));
-        let start = model.tasks.begin(Task::Start(Thing::new("db-id", "db")), begun);
-        model.tasks.hear(start, Event::Step { step: "waiting\u{7} for the guest".into() });
-        let build = model.tasks.begin(Task::Build { reference: "debian".into(), name: None }, begun);
-        model.tasks.running.iter_mut().find(|running| running.id == build).unwrap().is_cancelled = true;
+        let start = model
+            .tasks
+            .begin(Task::Start(Thing::new("db-id", "db")), begun);
+        model.tasks.hear(
+            start,
+            Event::Step {
+                step: "waiting\u{7} for the guest".into(),
+            },
+        );
+        let build = model.tasks.begin(
+            Task::Build {
+                reference: "debian".into(),
+                name: None,
+            },
+            begun,
+        );
+        model
+            .tasks
+            .running
+            .iter_mut()
+            .find(|running| running.id == build)
+            .unwrap()
+            .is_cancelled = true;
         let area = Rect::new(0, 0, size.0, 3);
         let mut buffer = Buffer::empty(area);
         view::tasks::line(&model, area, &mut buffer);
