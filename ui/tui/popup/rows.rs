@@ -81,7 +81,7 @@ pub(super) fn draw(model: &Model, area: Rect, rows: &[Row], at: Option<usize>, t
 /// Shows at the right edge which part of so many lines is seen.
 pub(super) fn thumb(model: &Model, area: Rect, count: usize, top: usize, buffer: &mut Buffer) {
     let height = usize::from(area.height);
-    if count <= height || area.width == 0 {
+    if count <= height || area.is_empty() {
         return;
     }
     let (glyphs, style) = (model.theme.glyphs(), model.theme.style("border"));

@@ -354,7 +354,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         1 => (1..220u16, 1..70u16).prop_map(|(columns, rows)| Message::Resize(columns, rows)),
         1 => "\\PC{0,20}".prop_map(Message::Paste),
         1 => any::<bool>().prop_map(Message::Focus),
-        1 => Just(Message::Time),
+        1 => Just(()).prop_map(|()| Message::Time),
         1 => (0..4usize).prop_map(|kept| {
             let mut world = world();
             world.machines.truncate(kept);

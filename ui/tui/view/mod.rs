@@ -13,6 +13,8 @@ mod table;
 pub(crate) mod tasks;
 pub(crate) mod text;
 pub(crate) mod toasts;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
