@@ -148,8 +148,15 @@ impl Keymap {
 
     /// All of them as help shows them: `k`, `↑`.
     pub(crate) fn texts(&self, action: Action, places: &[On], glyphs: &Glyphs) -> Vec<String> {
-        let keys = self.keys_of(action, places);
-        keys.map(|keys| text_of(keys, glyphs)).collect()
+        let mut texts = Vec::new();
+        for keys in self.keys_of(action, places) {
+            let text = text_of(keys, glyphs);
+            // What is done in several of the places has its keys in each.
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
     }
 }
 

@@ -90,8 +90,10 @@ async fn screenshots_show_the_console_as_it_is() {
     album.take("shells-catppuccin", &stage);
 
     let mut stage = Stage::new(&state, "default-dark", WIDE);
-    stage.press("d");
+    stage.press("d tab");
     stage.types("postgres:17");
+    stage.press("tab");
+    stage.types("orders");
     album.take("deploy", &stage);
 
     let mut stage = Stage::new(&state, "solarized-dark", WIDE);

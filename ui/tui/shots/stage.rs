@@ -22,7 +22,7 @@ use crate::tui::model::themes::Themes;
 use crate::tui::model::{Clock, Model, Start};
 use crate::tui::pane::{Broken, Ends, Transport, Workspace};
 use crate::tui::remembered::Remembered;
-use crate::tui::settings::Settings;
+use crate::tui::settings;
 use crate::tui::task::Failure;
 use crate::tui::theme::{Depth, Glyphs, Kind};
 use crate::tui::update::update;
@@ -69,7 +69,8 @@ impl Stage {
         let machines = state.engine.machines().clone();
         let world = state.world();
         let editor = world.machine("web").unwrap().id.clone();
-        let settings = Settings { theme: theme.into(), ..Settings::default() };
+        let mut settings = settings::read(state.engine.config()).settings;
+        settings.theme = theme.into();
         let mut model = Model::new(Start {
             size: (columns, rows),
             keymap: Keymap::new(Key::PREFIX, &Overrides::new()).unwrap(),
@@ -97,10 +98,12 @@ impl Stage {
             instant: Instant::now(),
         };
         let mut stage = Stage { model, news };
-        let readings = state::readings(&world);
+        let readings: Vec<_> = state::readings(&world).collect();
         stage.hears(Message::Host(state::host()));
         stage.hears(Message::World(Ok(Box::new(world))));
-        readings.for_each(|reading| stage.hears(Message::Stats(reading)));
+        for reading in readings {
+            stage.hears(Message::Stats(reading));
+        }
         stage
     }
 

@@ -101,8 +101,8 @@ impl State {
             header.set_mode(0o644);
             archive.append_data(&mut header, "etc/os-release", text.as_bytes()).unwrap();
             archive.finish().unwrap();
-            let imported = self.engine.images().import(&path, Some(name), &silent, &CancellationToken::new());
-            imported.await.unwrap();
+            let (images, never) = (self.engine.images(), CancellationToken::new());
+            images.import(&path, Some(name), &silent, &never).await.unwrap();
         }
     }
 
@@ -131,7 +131,7 @@ impl State {
                 image_digest: None,
                 network: Some(network.clone()),
                 ip: Some(ip),
-                mac: Some(sistemo::network::mac_for(ip)),
+                mac: Some(sistemo::network::mac_for(ip).to_string()),
                 host_key: None,
                 vmm: None,
                 accelerator: None,
@@ -180,12 +180,11 @@ impl State {
     }
 
     async fn volumes(&self) {
-        let silent = Progress::silent();
+        let (silent, never) = (Progress::silent(), CancellationToken::new());
         for (name, gibibytes, owner) in VOLUMES {
             let (machines, size) = (self.engine.machines(), ByteSize::bytes(gibibytes << 30));
             let name = name.parse().unwrap();
-            let made = machines.create_volume(Some(&name), size, &silent, &CancellationToken::new());
-            let made = made.await.unwrap();
+            let made = machines.create_volume(Some(&name), size, &silent, &never).await.unwrap();
             if let Some((machine, path)) = owner {
                 let number = MACHINES.iter().position(|row| row.0 == machine).unwrap();
                 assert!(self.engine.store().claim_volume(&made.id, &id(number), path).unwrap());
@@ -239,7 +238,7 @@ fn settle_volume(number: usize, volume: &mut sistemo::volume::Volume, place: &dy
     let number = u64::try_from(number).unwrap();
     volume.id = format!("9a70{number:04x}-66d1-4b7e-8f5c-2b1a0ddba11{:x}", number % 16);
     volume.path = place(&volume.path).with_file_name(format!("{}.ext4", volume.id));
-    volume.used_bytes = Some((64 + 211 * (number % 11)) << 20);
+    volume.used_bytes = Some(volume.size_bytes / 64 * (3 + 7 * number % 43));
     volume.created_at = minutes_ago(4 * 1440);
 }
 
@@ -263,14 +262,15 @@ pub(super) fn readings(world: &World) -> impl Iterator<Item = Vec<Stats>> {
     let running: Vec<_> = world.machines.iter().filter(|machine| machine.status == Status::Running).cloned().collect();
     // xorshift: noise that is the same on every computer.
     let mut noise = 0x2545_f491_u32;
-    (0..60).map(move |second| {
+    (0..60u32).map(move |second| {
         let read = |(number, machine): (usize, &sistemo::machine::Machine)| {
             noise ^= noise << 13;
             noise ^= noise >> 17;
             noise ^= noise << 5;
-            let wave = [10, 14, 22, 35, 52, 60, 47, 30, 18, 12][(second / 3 + 4 * number) % 10];
-            let percent = f64::from(wave * (1 + u32::try_from(number).unwrap() % 3) / 2 + noise % 9);
-            let memory = machine.memory_bytes / 100 * u64::from(38 + 9 * (number as u32 % 4) + noise % 4);
+            let wave = [10, 14, 22, 35, 52, 60, 47, 30, 18, 12][(second as usize / 3 + 4 * number) % 10];
+            let place = u32::try_from(number).unwrap();
+            let percent = f64::from(u32::from(machine.vcpus) * (wave * (2 + place % 3) / 3 + noise % 9));
+            let memory = machine.memory_bytes / 100 * u64::from(31 + 9 * (place % 4) + second / 2 + noise % 8);
             Stats {
                 time: NOW.into(),
                 id: machine.id.clone(),

@@ -84,7 +84,7 @@ fn things_are_found_and_something_is_done_with_them() {
     let model = with_web(80, 24);
     assert_eq!(done("go to photos", &model), "to photos-id in Volumes");
     assert_eq!(done("lab", &model), "to lab in Networks");
-    assert_eq!(done("shell web", &model), "Shell on web-id in Machines");
+    assert_eq!(done("rename db", &model), "Rename on db-id in Machines");
     assert_eq!(done("start db", &model), "Start on db-id in Machines");
     assert_eq!(done("log broken", &model), "BootLog on broken-id in Machines");
     assert_eq!(done("start web", &model), "! web is running / -");
@@ -176,7 +176,7 @@ fn words_are_completed() {
 fn words_are_chosen_among() {
     let model = with_web(80, 24);
     let mut palette = opened(&model);
-    press(&mut palette, &model, "machine re<down><down>");
+    press(&mut palette, &model, "machine re<down><down><up>");
     insta::assert_snapshot!("words_80x24", drawn(&palette, &model));
     press(&mut palette, &model, "<enter>");
     let Below::Words(completion, None) = &palette.below else { panic!("{:?}", palette.below) };

@@ -120,7 +120,7 @@ fn a_theme_is_shown_while_one_looks_at_it() {
     assert!(matches!(&steps[..], [Step::Close, Step::Preview(name)] if name == "default-light"), "{steps:?}");
     let steps = press(&mut themes, &model, "g<enter>");
     assert!(
-        matches!(&steps[..], [Step::Close, Step::Effect(Effect::SetTheme(name))] if name == "auto"),
+        matches!(&steps[..], [Step::Preview(_), Step::Close, Step::Effect(Effect::SetTheme(name))] if name == "auto"),
         "{steps:?}"
     );
     model.size = (40, 12);
