@@ -193,14 +193,7 @@ impl Screen {
     /// Waits for the program's end, and checks that it left the terminal as it found it.
     #[track_caller]
     pub fn ends(&mut self) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
-        let patience = PollTimeout::try_from(PATIENCE).unwrap();
-        if poll(&mut fds, patience).unwrap() == 0 {
-            panic!("the program has not ended:\n{}", self.text());
-        }
-        let status = self.child.wait().unwrap();
+        let status = self.waits();
         self.stop();
         assert!(
             self.is_as_before(),
@@ -209,6 +202,26 @@ impl Screen {
             self.text()
         );
         status
+    }
+
+    /// Takes the terminal away, as a window does that is closed, and waits for the program's end.
+    #[track_caller]
+    pub fn closes(mut self) -> ExitStatus {
+        self.stop();
+        self.side = File::open("/dev/null").unwrap();
+        self.waits()
+    }
+
+    #[track_caller]
+    fn waits(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(PATIENCE).unwrap();
+        if poll(&mut fds, patience).unwrap() == 0 {
+            panic!("the program has not ended:\n{}", self.text());
+        }
+        self.child.wait().unwrap()
     }
 
     /// Whether the terminal is in no other state than it was at the beginning.

@@ -10,6 +10,7 @@ use super::Context;
 use super::complete;
 use super::output::{self, Format};
 use super::report::Failure;
+use crate::tui::settings;
 
 #[derive(Subcommand)]
 pub(crate) enum Config {
@@ -96,6 +97,14 @@ fn show(context: &Context, config: &sistemo::config::Config) {
     });
     let headings = ["SETTING", "VALUE", "FROM", "MEANING"];
     output::say(&output::table(&headings, rows.collect()));
+    complain_of_console(config);
+}
+
+/// Says what is wrong in the console's own table of the files, which keeps its defaults there.
+fn complain_of_console(config: &sistemo::config::Config) {
+    for wrong in settings::read(config).wrong {
+        output::complain(&format!("warning: {wrong}\nhint: {}\n", wrong.hint));
+    }
 }
 
 fn path(context: &Context, path: &std::path::Path) {
@@ -119,7 +128,7 @@ fn edit(context: &Context) -> Result<ExitCode, Failure> {
     match status {
         Ok(status) if status.success() => {
             // Says at once what would be said by the next command.
-            context.config()?;
+            complain_of_console(&context.config()?);
             Ok(ExitCode::SUCCESS)
         }
         _ => Err(Failure::Refused {

@@ -21,7 +21,7 @@ mod pane;
 mod popup;
 mod remembered;
 mod run;
-mod settings;
+pub(crate) mod settings;
 #[cfg(test)]
 mod shots;
 mod task;

@@ -210,7 +210,10 @@ fn busy(before: (u64, u64), now: (u64, u64)) -> Option<f64> {
 fn disk(path: &Path) -> Option<(ByteSize, ByteSize)> {
     let stat = nix::sys::statvfs::statvfs(path).ok()?;
     let bytes = |blocks: u64| ByteSize::bytes(blocks * stat.fragment_size());
-    Some((bytes(stat.blocks()), bytes(stat.blocks_available())))
+    // What is kept for root is neither in use nor free, as df(1) has it.
+    let used = stat.blocks().saturating_sub(stat.blocks_free());
+    let free = stat.blocks_available();
+    Some((bytes(used + free), bytes(free)))
 }
 
 #[cfg(test)]

@@ -125,5 +125,5 @@ const OWN: &[Spec] = &[
     spec(Action::Mouse, "mouse", "Give the mouse to the terminal, or take it back", "mouse", &["ctrl-o"], ANY, 0),
     spec(Action::Redraw, "redraw", "Draw everything anew", "", &["ctrl-l"], ANY, 0),
     spec(Action::Suspend, "suspend", "Suspend, to come back with fg", "", &["ctrl-z"], ANY, 0),
-    spec(Action::Quit, "quit", "Quit", "quit", &["q", "ctrl-c"], ANY, 85),
+    spec(Action::Quit, "quit", "Quit", "quit", &["q", "ctrl-c"], ANY, 44),
 ];

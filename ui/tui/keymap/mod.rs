@@ -117,8 +117,15 @@ impl Keymap {
     /// do something else there are left out.
     pub(crate) fn keys_of<'a>(&'a self, action: Action, places: &'a [On]) -> impl Iterator<Item = &'a [Key]> {
         let own = self.in_places(places).filter(move |binding| binding.spec.action == action);
+        let mut told: Vec<&[Key]> = Vec::new();
         own.map(|binding| binding.keys.as_slice())
             .filter(move |keys| self.find_keys(keys, places) == Found::Action(action))
+            // The same in a wider place.
+            .filter(move |keys| {
+                let is_new = !told.contains(keys);
+                told.push(keys);
+                is_new
+            })
     }
 
     /// The keys of the shells: those behind the prefix.
@@ -141,8 +148,15 @@ impl Keymap {
 
     /// All of them as help shows them: `k`, `↑`.
     pub(crate) fn texts(&self, action: Action, places: &[On], glyphs: &Glyphs) -> Vec<String> {
-        let keys = self.keys_of(action, places);
-        keys.map(|keys| text_of(keys, glyphs)).collect()
+        let mut texts = Vec::new();
+        for keys in self.keys_of(action, places) {
+            let text = text_of(keys, glyphs);
+            // What is done in several of the places has its keys in each.
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
     }
 }
 

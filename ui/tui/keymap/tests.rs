@@ -106,7 +106,7 @@ fn two_actions_with_one_key_in_one_place_are_told_by_name() {
     );
     assert_eq!(
         conflict(&[("machine.stop", &["d d"]), ("machine.restart", &["space d"])]),
-        "d d is the key of machine.stop and of machine.deploy in the list of machines"
+        "d is the key of machine.deploy and of machine.stop in the list of machines"
     );
     // In different places the same key may do different things.
     assert!(with(&[("image.pull", &["d"])]).is_ok());

@@ -123,7 +123,7 @@ pub(crate) const LOG_ACTIONS: &[LogRow] = &[
         "log.save",
         "Save the lines to a file",
         "save",
-        &["s"],
+        &["ctrl-s"],
     ),
     (
         LogAction::OtherStart,
@@ -145,14 +145,14 @@ pub(crate) const LOG_ACTIONS: &[LogRow] = &[
         "log.left",
         "To the left of long lines",
         "left",
-        &["h", "left"],
+        &["left", "<"],
     ),
     (
         LogAction::Right,
         "log.right",
         "To the right of long lines",
         "right",
-        &["l", "right"],
+        &["right", ">"],
     ),
     (
         LogAction::HalfDown,

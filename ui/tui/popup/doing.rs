@@ -29,6 +29,8 @@ pub(super) fn steps(
         Action::Palette => return Ok(open(Box::new(Palette::new(model)))),
         Action::Theme => return Ok(open(Box::new(Themes::new(model)))),
         Action::Undo => return undo(model),
+        // Its screen has said already what will be done.
+        Action::Setup if model.place.first_run => return Ok(vec![Step::Do(Task::Setup)]),
         Action::Setup => return Ok(asked(vec![Task::Setup], model)),
         Action::Deploy if model.place.view == View::Machines => {
             return Ok(open(form::deploy(None, None, model)));

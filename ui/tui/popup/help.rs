@@ -66,15 +66,16 @@ fn sections(model: &Model) -> Vec<Section> {
             sections.push(Section { title, entries });
         }
     };
-    for place in here {
-        if *place == On::ANYWHERE {
-            continue;
-        }
+    for (number, place) in here.iter().enumerate() {
         let title = match *place {
             On::PANES => format!("In the shells, behind {}", model.settings.prefix.text(glyphs)),
             place => capitalised(place.in_words()),
         };
-        section(title, &|spec| spec.on != On::ANYWHERE && spec.on.meets(*place));
+        // What is done in a wider place, too, is told there.
+        let wider = &here[number + 1..];
+        section(title, &|spec| {
+            spec.on != On::ANYWHERE && spec.on.meets(*place) && !wider.iter().any(|wider| spec.on.meets(*wider))
+        });
     }
     if !here.contains(&On::PANES) {
         section("Anywhere".into(), &|spec| spec.on == On::ANYWHERE);

@@ -152,8 +152,8 @@ impl Task {
     /// The identifier, or else the name, of the thing that it is about, when that is there already.
     pub(crate) fn target(&self) -> Option<&str> {
         match self {
+            Task::Deploy(request) => request.name.as_ref().map(|name| name.as_str()),
             Task::Setup
-            | Task::Deploy(_)
             | Task::CreateVolume { .. }
             | Task::CreateNetwork { .. }
             | Task::Pull(_)

@@ -7,9 +7,10 @@ use ratatui::widgets::{Block, Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
 use crate::tui::action::{Action, On, available, spec_of, specs};
-use crate::tui::keymap::{Found, Key, text_of, text_of_events};
+use crate::tui::keymap::{Found, Key, sequence, text_of, text_of_events};
 use crate::tui::model::Model;
 use crate::tui::pane::{COPY_KEYS, PATIENCE, PaneAction, Typing};
+use crate::tui::theme::Glyphs;
 
 /// A part of the bar: a key and what it does. One of a popup has no action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +57,19 @@ fn mode(model: &Model) -> Mode {
     Mode { word, scope: "bar.mode" }
 }
 
+/// Keys as a bar shows them; what is no key stays as it is.
+fn pretty(keys: &str, glyphs: &Glyphs) -> String {
+    let key = |word: &str| match sequence(word) {
+        Ok(keys) => text_of(&keys, glyphs),
+        Err(_) => word.to_string(),
+    };
+    keys.split(' ').map(key).collect::<Vec<_>>().join(" ")
+}
+
 /// The keys that could be in the bar, the most important first, and those that are in it whatever else is not.
 fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
     let glyphs = model.theme.glyphs();
-    let spot = |key: &str, text: &str| Spot { key: key.into(), text: text.into(), action: None };
+    let spot = |key: &str, text: &str| Spot { key: pretty(key, glyphs), text: text.into(), action: None };
     if let Some(popup) = model.popups.last() {
         let keys = popup.keys();
         return (keys.iter().map(|(key, text)| spot(key, text)).collect(), Vec::new());

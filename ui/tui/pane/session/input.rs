@@ -108,11 +108,13 @@ impl Input {
         Ok(())
     }
 
-    /// Drops what waits, and gives a new shell its end. The end before gives nothing any more.
+    /// Gives a new shell its end. The end before gives nothing any more, and what was meant for that shell is dropped.
     pub(super) fn reader(self: &Arc<Self>) -> Typed {
         let mut queue = self.queue();
-        queue.parts.clear();
-        queue.length = 0;
+        if queue.shell > 0 {
+            queue.parts.clear();
+            queue.length = 0;
+        }
         queue.shell += 1;
         queue.wake();
         Typed {

@@ -33,6 +33,8 @@ pub(crate) use input::TooMuch;
 pub(crate) use machine::{Machine, MachineState};
 pub(crate) use screen::{Notify, Said};
 pub(crate) use transport::Transport;
+#[cfg(test)]
+pub(crate) use transport::{Broken, Ends};
 
 use super::emulator::Emulator;
 use input::Input;
@@ -83,7 +85,11 @@ impl Session {
         transport: Arc<dyn Transport>,
         notify: Notify,
     ) -> Session {
-        let screen = Arc::new(Screen::new(size, scrollback, notify));
+        let state = match machine.runs() {
+            true => State::Connecting,
+            false => State::Waiting,
+        };
+        let screen = Arc::new(Screen::new(size, scrollback, state, notify));
         let input = Arc::new(Input::default());
         let machine = watch::Sender::new(machine);
         let size = watch::Sender::new(size);

@@ -34,10 +34,15 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new((columns, lines): Size, scrollback: usize, notify: Notify) -> Screen {
+    pub(super) fn new(
+        (columns, lines): Size,
+        scrollback: usize,
+        state: State,
+        notify: Notify,
+    ) -> Screen {
         Screen {
             emulator: Fair::new(Emulator::new(columns, lines, scrollback)),
-            state: Mutex::new(State::Waiting),
+            state: Mutex::new(state),
             said: Mutex::default(),
             seen: AtomicBool::new(false),
             told: AtomicBool::new(false),

@@ -15,6 +15,8 @@ use crate::tui::view::text::harmless;
 
 /// As many as are shown at most: nobody looks further.
 const MOST: usize = 200;
+/// Scores that differ by less are as good as the same: a letter at the beginning of a word counts as much.
+const NEAR: u32 = 10;
 
 /// What an offer does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +175,8 @@ fn actions(model: &Model) -> Vec<Offer> {
             target: target.clone().filter(|_| is_here && has_target(spec.action)),
             aside: spec.id,
             aliases: aliases(spec.action),
-            weight: spec.weight,
+            // Whoever is here knows how to ask.
+            weight: if spec.action == Action::Help { 1 } else { spec.weight },
         });
     }
     for (there, name) in [(Action::Volumes, "Create a volume"), (Action::Networks, "Create a network")] {
@@ -218,10 +221,14 @@ const VERBS: [(&str, Action); 8] = [
     ("Delete", Action::Delete),
 ];
 
-/// What is done with any machine, once the line begins with a word for it: there may be a thousand machines.
+/// What is done with any machine, once the line has a word for it and more: there may be a thousand machines, and the
+/// word alone means the one that is selected.
 fn with_machines(line: &str, model: &Model) -> Vec<Offer> {
-    let word = line.split_whitespace().next().unwrap_or_default().to_lowercase();
-    let is_meant = |verb: &str| word.len() > 1 && verb.to_lowercase().starts_with(&word);
+    let Some((word, _)) = line.split_once(char::is_whitespace) else {
+        return Vec::new();
+    };
+    let word = word.to_lowercase();
+    let is_meant = |verb: &str| word.len() > 1 && verb.to_lowercase().starts_with(word.as_str());
     let mut offers = Vec::new();
     for (verb, action) in VERBS.iter().filter(|(verb, _)| is_meant(verb)) {
         let aside = spec_of(*action).map_or("", |spec| spec.id);
@@ -266,12 +273,17 @@ pub(super) fn fitting(line: &str, all: &[Offer], recent: &[String], model: &Mode
             scored.push((is_meant, score.unwrap_or(0), offer));
         }
     }
-    let best = scored.iter().map(|(_, score, _)| *score).max().unwrap_or(0);
+    scored.sort_by_key(|(is_meant, score, _)| (Reverse(*is_meant), Reverse(*score)));
+    // The rest is not looked at by anybody, and whether it can be done takes time to find out.
+    scored.truncate(2 * MOST);
+    let best = scored.first().map_or(0, |(_, score, _)| *score);
     scored.sort_by_cached_key(|(is_meant, score, offer)| {
-        // What fits as well as anything is in the order of its use.
-        let is_among_the_best = *score + 8 > best;
+        let is_out = offer.why_not(model).is_some();
+        // What fits as well as anything is in the order of its use, and what cannot be done stands back a little.
+        let is_among_the_best = *score + NEAR > best && !is_out;
         let used = if is_among_the_best { newest(offer) } else { 0 };
-        (Reverse(*is_meant), Reverse(used), Reverse(*score), Reverse(offer.weight), offer.text().len())
+        let score = if is_out { score.saturating_sub(NEAR) } else { *score };
+        (Reverse(*is_meant), Reverse(used), Reverse(score), Reverse(offer.weight), offer.text().len())
     });
     let mut offers: Vec<Offer> = Vec::new();
     for (_, _, offer) in scored {

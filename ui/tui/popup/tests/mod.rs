@@ -3,6 +3,7 @@
 mod asking;
 mod deploy;
 mod doing;
+mod finding;
 mod forms;
 mod messages;
 

@@ -10,6 +10,7 @@ mod screen;
 mod search;
 mod select;
 
+use alacritty_terminal::index::{Column, Line};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};

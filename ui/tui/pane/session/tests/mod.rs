@@ -402,7 +402,7 @@ async fn a_flood_is_held_up_and_holds_nobody_up() {
         asked.elapsed() / u32::from(rounds)
     };
     let echo = echoes(30).await;
-    assert!(echo < Duration::from_millis(50), "echo after {echo:?}");
+    assert!(echo < Duration::from_millis(250), "echo after {echo:?}");
     let screen = flooded.session.emulator();
     assert!(screen.history_len() <= 1000);
     // What was under way when the screen took the terminal may have been counted since; after that nothing is.
