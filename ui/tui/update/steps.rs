@@ -53,8 +53,16 @@ pub(super) fn all(model: &mut Model, steps: Vec<Step>) -> Vec<Effect> {
 /// Begins a task.
 pub(super) fn begin(model: &mut Model, task: Task) -> Vec<Effect> {
     // One that is being done already is not done twice at once.
-    if model.tasks.running.iter().any(|running| running.task == task) {
-        model.say(Toast::new(Kind::News, format!("{}: already being done", task.title())));
+    if model
+        .tasks
+        .running
+        .iter()
+        .any(|running| running.task == task)
+    {
+        model.say(Toast::new(
+            Kind::News,
+            format!("{}: already being done", task.title()),
+        ));
         return Vec::new();
     }
     model.tasks.last_command = Some(task.command_line());
@@ -89,5 +97,8 @@ fn select(model: &mut Model, view: View, id: String) {
 /// Opens a machine's own screen.
 pub(super) fn open(model: &mut Model, id: String) {
     model.place.view = View::Machines;
-    model.place.detail = Some(Detail { id, ..Detail::default() });
+    model.place.detail = Some(Detail {
+        id,
+        ..Detail::default()
+    });
 }

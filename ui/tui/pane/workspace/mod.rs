@@ -445,6 +445,8 @@ pub(super) fn content(place: Rect) -> Rect {
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace").field("panes", &self.panes.len()).finish_non_exhaustive()
+        f.debug_struct("Workspace")
+            .field("panes", &self.panes.len())
+            .finish_non_exhaustive()
     }
 }
