@@ -259,6 +259,8 @@ impl LogView {
 
 impl std::fmt::Debug for LogView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogView").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("LogView")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
