@@ -11,10 +11,10 @@ pub(crate) mod spark;
 pub(crate) mod status;
 mod table;
 pub(crate) mod tasks;
-pub(crate) mod text;
-pub(crate) mod toasts;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
+pub(crate) mod toasts;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

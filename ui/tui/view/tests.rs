@@ -23,14 +23,24 @@ use crate::tui::update::update;
 fn busy(columns: u16, rows: u16) -> Model {
     let mut model = model(columns, rows);
     let mut world = world();
-    world.machines.push(machine("starting-up", Status::Starting));
-    let broken = world.machines.iter_mut().find(|machine| machine.name == "broken").unwrap();
+    world
+        .machines
+        .push(machine("starting-up", Status::Starting));
+    let broken = world
+        .machines
+        .iter_mut()
+        .find(|machine| machine.name == "broken")
+        .unwrap();
     broken.failure = Some("Kernel panic - not syncing: No working init found".into());
     world.history = (1..=30).map(entry).rev().collect();
     update(&mut model, Message::World(Ok(Box::new(world))));
     update(&mut model, Message::Host(host()));
     for step in 0..40_u32 {
-        let stats = model.world.machines.iter().map(|machine| reading(&machine.id, step));
+        let stats = model
+            .world
+            .machines
+            .iter()
+            .map(|machine| reading(&machine.id, step));
         let stats = stats.collect();
         update(&mut model, Message::Stats(stats));
     }
@@ -72,7 +82,11 @@ fn reading(id: &str, step: u32) -> Stats {
         time: "2026-03-01T12:00:00Z".into(),
         id: id.into(),
         name: id.into(),
-        status: if runs { Status::Running } else { Status::Stopped },
+        status: if runs {
+            Status::Running
+        } else {
+            Status::Stopped
+        },
         pid: runs.then_some(4711),
         uptime_ns: None,
         vcpus: 2,
@@ -137,21 +151,35 @@ fn say_run(out: &mut String, run: Option<(Style, String)>) {
     let Some((style, text)) = run else {
         return;
     };
-    let color = |color: Option<ratatui::style::Color>| color.map_or("-".into(), |color| color.to_string());
+    let color =
+        |color: Option<ratatui::style::Color>| color.map_or("-".into(), |color| color.to_string());
     let (fg, bg) = (color(style.fg), color(style.bg));
-    let _ = writeln!(out, "{fg} on {bg} {:?} {:?}", style.add_modifier, text.trim_end());
+    let _ = writeln!(
+        out,
+        "{fg} on {bg} {:?} {:?}",
+        style.add_modifier,
+        text.trim_end()
+    );
 }
 
 #[test]
 fn machines_fit_every_screen() {
     for (columns, rows) in [(40, 12), (60, 20), (80, 24), (120, 40), (200, 60)] {
-        insta::assert_snapshot!(format!("machines_{columns}x{rows}"), shown(&busy(columns, rows)));
+        insta::assert_snapshot!(
+            format!("machines_{columns}x{rows}"),
+            shown(&busy(columns, rows))
+        );
     }
 }
 
 #[test]
 fn every_list_fits_a_small_screen_and_uses_a_large_one() {
-    for (number, name) in [(2, "volumes"), (3, "images"), (4, "networks"), (5, "history")] {
+    for (number, name) in [
+        (2, "volumes"),
+        (3, "images"),
+        (4, "networks"),
+        (5, "history"),
+    ] {
         for (columns, rows) in [(80, 24), (200, 60)] {
             let mut model = busy(columns, rows);
             press(&mut model, &number.to_string());
@@ -185,10 +213,20 @@ fn what_failed_says_why() {
 #[test]
 fn progress_is_in_its_row_or_above_the_bar() {
     let mut model = busy(80, 24);
-    let web = Task::Stop { machine: Thing::new("web-id", "web"), force: false };
+    let web = Task::Stop {
+        machine: Thing::new("web-id", "web"),
+        force: false,
+    };
     let id = model.tasks.begin(web, model.clock.instant);
-    model.tasks.hear(id, sistemo::event::Event::Step { step: "asking the guest to power off".into() });
-    let id = model.tasks.begin(Task::Pull("alpine".into()), model.clock.instant);
+    model.tasks.hear(
+        id,
+        sistemo::event::Event::Step {
+            step: "asking the guest to power off".into(),
+        },
+    );
+    let id = model
+        .tasks
+        .begin(Task::Pull("alpine".into()), model.clock.instant);
     let half = sistemo::event::Event::Transfer {
         id: "layer".into(),
         label: "layer".into(),
@@ -210,11 +248,17 @@ fn marks_a_filter_and_an_order_are_seen() {
 #[test]
 fn where_there_is_nothing_the_key_that_changes_it_is_told() {
     let mut model = model(80, 24);
-    let empty = crate::tui::model::world::World { is_known: true, ..Default::default() };
+    let empty = crate::tui::model::world::World {
+        is_known: true,
+        ..Default::default()
+    };
     update(&mut model, Message::World(Ok(Box::new(empty))));
     insta::assert_snapshot!("nothing_yet", shown(&model));
     let mut host = host();
-    host.lacks = vec!["install packages: qemu-system-x86".into(), "unpack a kernel".into()];
+    host.lacks = vec![
+        "install packages: qemu-system-x86".into(),
+        "unpack a kernel".into(),
+    ];
     update(&mut model, Message::Host(host));
     insta::assert_snapshot!("first_run", shown(&model));
 }
@@ -240,7 +284,11 @@ fn names_cannot_act_on_the_terminal() {
     update(&mut model, Message::World(Ok(Box::new(world))));
     for keys in ["", "<enter>"] {
         press(&mut model, keys);
-        let harmful = |cell: &ratatui::buffer::Cell| cell.symbol().chars().any(|c| c.is_control() || c == '\u{202e}');
+        let harmful = |cell: &ratatui::buffer::Cell| {
+            cell.symbol()
+                .chars()
+                .any(|c| c.is_control() || c == '\u{202e}')
+        };
         assert!(!buffer(&model).content.iter().any(harmful));
     }
 }
@@ -255,7 +303,9 @@ fn themes_differ_in_style_and_in_nothing_else() {
         insta::assert_snapshot!(format!("styles_{name}"), styles(&model));
     }
     let mut model = busy(80, 24);
-    model.theme = Theme::load("default-dark", Depth::None, &[]).unwrap().with_glyphs(Glyphs::ascii());
+    model.theme = Theme::load("default-dark", Depth::None, &[])
+        .unwrap()
+        .with_glyphs(Glyphs::ascii());
     let drawn = shown(&model);
     assert!(drawn.is_ascii(), "{drawn}");
     insta::assert_snapshot!("ascii", drawn);
