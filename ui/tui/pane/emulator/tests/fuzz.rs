@@ -138,7 +138,7 @@ fn happens(emulator: &mut Emulator, deed: Deed) {
         Deed::Top => emulator.scroll_to_top(),
         Deed::Bottom => emulator.scroll_to_bottom(),
         Deed::Select(kind, column, line) => {
-            emulator.begin_selection(KINDS[usize::from(kind)], column, line)
+            emulator.begin_selection(KINDS[usize::from(kind)], column, line);
         }
         Deed::Extend(column, line) => emulator.extend_selection(column, line),
         Deed::Copy => emulator.enter_copy_mode(),
