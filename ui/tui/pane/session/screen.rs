@@ -128,6 +128,9 @@ impl Screen {
 
     /// Keeps what is for the user. Whether any of that is to be told although nobody sees the terminal.
     fn hear(&self, news: Vec<News>) -> bool {
+        if news.is_empty() {
+            return false;
+        }
         let mut said = lock(&self.said);
         let before = said.clone();
         let mut titled = false;

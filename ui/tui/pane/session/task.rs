@@ -20,8 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A shell that lived so long had a connection that was good.
 const GOOD: Duration = Duration::from_secs(10);
-/// A shell that ends so shortly before its machine does ended because of that.
-const TOGETHER: Duration = Duration::from_secs(3);
+/// A shell that ends so shortly before its machine does ended because of that: shutting down ends shells first.
+const TOGETHER: Duration = Duration::from_secs(30);
 
 /// Puts the terminal into the state that a new shell expects, on a line of its own, and leaves what is on it. CAN ends a sequence that was cut
 /// off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
@@ -168,7 +168,7 @@ impl Task {
             }
         };
         // A shell whose end came with its machine's is told as that.
-        let down = is_other(&self.machine.borrow(), started);
+        let down = ends_shells(&self.machine.borrow(), started);
         let end = if down && !matches!(end, End::Ordered(_)) {
             End::Down
         } else {
@@ -208,9 +208,6 @@ impl Task {
         started: &Option<String>,
         together: Instant,
     ) -> Result<(), Closed> {
-        let stops = |machine: &Machine| {
-            is_other(machine, started) || machine.state == MachineState::Stopping
-        };
         loop {
             tokio::select! {
                 order = self.orders.recv() => match order.ok_or(Closed)? {
@@ -221,13 +218,18 @@ impl Task {
                     changed.map_err(|_| Closed)?;
                     let machine = self.machine.borrow_and_update();
                     let gone = machine.state == MachineState::Gone;
-                    if gone || (stops(&machine) && Instant::now() <= together) {
+                    if gone || (ends_shells(&machine, started) && Instant::now() <= together) {
                         return Ok(());
                     }
                 }
             }
         }
     }
+}
+
+/// Whether shells in a machine end because of it.
+fn ends_shells(machine: &Machine, started: &Option<String>) -> bool {
+    is_other(machine, started) || machine.state == MachineState::Stopping
 }
 
 /// Whether a machine is not what it was when a shell was opened: down, or started anew.
