@@ -23,8 +23,11 @@ const GOOD: Duration = Duration::from_secs(10);
 /// A shell that ends so shortly before its machine does ended because of that: shutting down ends shells first.
 const TOGETHER: Duration = Duration::from_secs(30);
 
-/// Puts the terminal into the state that a new shell expects, on a line of its own, and leaves what is on it. CAN ends a sequence that was cut
-/// off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
+/// A guest that has written nothing for so long may go on doing so.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// Puts the terminal into the state that a new shell expects, on a line of its own, and leaves what is on it. CAN ends a
+/// sequence that was cut off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
 /// or insert mode, the usual keys, no mouse, focus or paste reports, no kitty keyboard, a visible cursor of the usual
 /// shape, no attributes, ASCII.
 const FRESH: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b[r\x1b[?7h\x1b[?6l\x1b[4l\x1b[?1l\x1b>\
@@ -141,7 +144,13 @@ impl Task {
         let transport = self.transport.clone();
         let (screen, input) = (self.screen.clone(), self.input.clone());
         let mut shell = transport.shell(&id, ends);
-        let beside = async { tokio::join!(pass_sizes(size, resized), show_held(&screen, &input)) };
+        let beside = async {
+            tokio::join!(
+                pass_sizes(size, resized),
+                show_held(&screen, &input),
+                pack(&screen)
+            )
+        };
         tokio::pin!(beside);
         let mut lived = None;
         let end = loop {
@@ -251,6 +260,17 @@ async fn pass_sizes(mut size: watch::Receiver<Size>, events: mpsc::Sender<Event>
         }
     }
     std::future::pending::<()>().await;
+}
+
+/// Packs old lines away whenever the guest has been silent for a moment.
+async fn pack(screen: &Screen) {
+    loop {
+        screen.grown.notified().await;
+        while timeout(SILENCE, screen.grown.notified()).await.is_ok() {}
+        while screen.pack_some() {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Shows what a guest began to hold back and did not show in time: a program that dies meanwhile would leave the
