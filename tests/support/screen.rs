@@ -149,9 +149,16 @@ impl Screen {
     /// Waits until what is shown is so.
     #[track_caller]
     pub fn until(&self, what_if_not: &str, holds: impl FnMut(&str) -> bool) {
-        if let Err((why, text)) = self.emulated.until(Instant::now() + PATIENCE, holds) {
-            panic!("{what_if_not} {why}:\n{text}");
+        if let Err(why) = self.shows(holds) {
+            panic!("{what_if_not} {why}");
         }
+    }
+
+    /// The same, as a result: why it is not, and what is shown instead.
+    pub fn shows(&self, holds: impl FnMut(&str) -> bool) -> Result<(), String> {
+        let end = Instant::now() + PATIENCE;
+        let shown = self.emulated.until(end, holds);
+        shown.map_err(|(why, text)| format!("{why}:\n{text}"))
     }
 
     /// Waits until the program has written more than so many bytes, but no longer than that; how many it has written.
@@ -193,14 +200,7 @@ impl Screen {
     /// Waits for the program's end, and checks that it left the terminal as it found it.
     #[track_caller]
     pub fn ends(&mut self) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
-        let patience = PollTimeout::try_from(PATIENCE).unwrap();
-        if poll(&mut fds, patience).unwrap() == 0 {
-            panic!("the program has not ended:\n{}", self.text());
-        }
-        let status = self.child.wait().unwrap();
+        let status = self.waits();
         self.stop();
         assert!(
             self.is_as_before(),
@@ -209,6 +209,26 @@ impl Screen {
             self.text()
         );
         status
+    }
+
+    /// Takes the terminal away, as a window does that is closed, and waits for the program's end.
+    #[track_caller]
+    pub fn closes(mut self) -> ExitStatus {
+        self.stop();
+        self.side = File::open("/dev/null").unwrap();
+        self.waits()
+    }
+
+    #[track_caller]
+    fn waits(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(PATIENCE).unwrap();
+        if poll(&mut fds, patience).unwrap() == 0 {
+            panic!("the program has not ended:\n{}", self.text());
+        }
+        self.child.wait().unwrap()
     }
 
     /// Whether the terminal is in no other state than it was at the beginning.

@@ -47,10 +47,11 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
 
 /// What can be done on a computer that lacks what machines need.
 fn is_for_first_run(action: Action) -> bool {
-    use Action::{Help, Messages, Mouse, Palette, Quit, Redraw, Setup, Suspend, Theme};
+    use Action::{Back, Help, Messages, Mouse, Palette, Quit, Redraw, Setup, Suspend, Theme};
     matches!(
         action,
         Setup
+            | Back
             | Help
             | Palette
             | Messages

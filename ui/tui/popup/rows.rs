@@ -99,7 +99,7 @@ pub(super) fn draw(
 /// Shows at the right edge which part of so many lines is seen.
 pub(super) fn thumb(model: &Model, area: Rect, count: usize, top: usize, buffer: &mut Buffer) {
     let height = usize::from(area.height);
-    if count <= height || area.width == 0 {
+    if count <= height || area.is_empty() {
         return;
     }
     let (glyphs, style) = (model.theme.glyphs(), model.theme.style("border"));

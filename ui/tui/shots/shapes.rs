@@ -14,15 +14,36 @@ enum Weight {
 
 use Weight::{Double as D, Heavy as H, Light as L, None as N};
 
-/// Draws a symbol at a place if it is one of these; whether it was.
-pub(super) fn draw(out: &mut Svg, symbol: &str, at: (usize, usize), ink: &Ink) -> bool {
+/// How many cells of a row may be drawn as one: those that begin with the same line or block from edge to edge.
+pub(super) fn reach(symbols: &[&str]) -> usize {
+    let stretches = matches!(symbols.first(), Some(&("─" | "━" | "═" | "░" | "▒" | "▓")))
+        || symbols
+            .first()
+            .is_some_and(|first| ("▁"..="█").contains(first));
+    match stretches {
+        true => symbols
+            .iter()
+            .take_while(|symbol| *symbol == &symbols[0])
+            .count(),
+        false => 1,
+    }
+}
+
+/// Draws a symbol over so many cells if it is one of these; whether it was.
+pub(super) fn draw(
+    out: &mut Svg,
+    symbol: &str,
+    at: (usize, usize),
+    cells: usize,
+    ink: &Ink,
+) -> bool {
     let mut chars = symbol.chars();
     let (Some(c), None) = (chars.next(), chars.next()) else {
         return false;
     };
     if let Some((x, y, width, height)) = block(c) {
         let (left, top) = (at.0 as f64 + x, at.1 as f64 + y);
-        let fill = ink.foreground;
+        let (fill, width) = (ink.foreground, width + ((cells - 1) * WIDTH) as f64);
         let opacity = shade(c)
             .map(|share| format!(r#" fill-opacity="{share}""#))
             .unwrap_or_default();
@@ -41,9 +62,9 @@ pub(super) fn draw(out: &mut Svg, symbol: &str, at: (usize, usize), ink: &Ink) -
     for (arm, weight) in arms.into_iter().enumerate() {
         match weight {
             N => {}
-            L => light += &straight(arm, 0.0),
-            H => heavy += &straight(arm, 0.0),
-            D => light += &(straight(arm, -1.5) + &straight(arm, 1.5)),
+            L => light += &straight(arm, 0.0, cells),
+            H => heavy += &straight(arm, 0.0, cells),
+            D => light += &(straight(arm, -1.5, cells) + &straight(arm, 1.5, cells)),
         }
     }
     for (path, width) in [(light, 1.0), (heavy, 2.0)] {
@@ -63,13 +84,13 @@ fn stroke(out: &mut Svg, at: (usize, usize), ink: &Ink, path: &str, width: f64) 
 
 const MIDDLE: (f64, f64) = (WIDTH as f64 / 2.0, HEIGHT as f64 / 2.0);
 
-/// A line from the middle to an edge (up, right, down, left), moved sideways.
-fn straight(arm: usize, aside: f64) -> String {
+/// A line from the middle of a cell to an edge (up, right of so many cells, down, left), moved sideways.
+fn straight(arm: usize, aside: f64, cells: usize) -> String {
     let (x, y) = MIDDLE;
     // Arms overlap in the middle, so that corners are closed.
     match arm {
         0 => format!("M{} {}V0", x + aside, y + 0.5),
-        1 => format!("M{} {}H{WIDTH}", x - 0.5, y + aside),
+        1 => format!("M{} {}H{}", x - 0.5, y + aside, cells * WIDTH),
         2 => format!("M{} {}V{HEIGHT}", x + aside, y - 0.5),
         _ => format!("M{} {}H0", x + 0.5, y + aside),
     }
@@ -172,6 +193,9 @@ mod tests {
             corner('╭').as_deref(),
             Some("M4.5 19V13.5Q4.5 9.5 8.5 9.5H9")
         );
-        assert_eq!(straight(1, 0.0), "M4 9.5H9");
+        assert_eq!(straight(1, 0.0, 1), "M4 9.5H9");
+        assert_eq!(straight(1, 0.0, 3), "M4 9.5H27");
+        assert_eq!(reach(&["─", "─", "┐"]), 2);
+        assert_eq!(reach(&["│", "│"]), 1);
     }
 }

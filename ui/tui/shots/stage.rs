@@ -22,7 +22,7 @@ use crate::tui::model::themes::Themes;
 use crate::tui::model::{Clock, Model, Start};
 use crate::tui::pane::{Broken, Ends, Transport, Workspace};
 use crate::tui::remembered::Remembered;
-use crate::tui::settings::Settings;
+use crate::tui::settings;
 use crate::tui::task::Failure;
 use crate::tui::theme::{Depth, Glyphs, Kind};
 use crate::tui::update::update;
@@ -31,8 +31,7 @@ use crate::tui::view;
 /// How long what other threads do may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What guests wrote, recorded with a terminal of 58 columns and 34 rows: vim in a machine called `web`, and a shell in
-/// `db`.
+/// What programs wrote on terminals of 60 and of 59 columns and 38 rows: vim for the machine `web`, and a shell for `db`.
 const VIM: &[u8] = include_bytes!("recordings/vim.bytes");
 const SHELL: &[u8] = include_bytes!("recordings/shell.bytes");
 
@@ -69,7 +68,8 @@ impl Stage {
         let machines = state.engine.machines().clone();
         let world = state.world();
         let editor = world.machine("web").unwrap().id.clone();
-        let settings = Settings { theme: theme.into(), ..Settings::default() };
+        let mut settings = settings::read(state.engine.config()).settings;
+        settings.theme = theme.into();
         let mut model = Model::new(Start {
             size: (columns, rows),
             keymap: Keymap::new(Key::PREFIX, &Overrides::new()).unwrap(),
@@ -81,7 +81,11 @@ impl Stage {
                 folders: Vec::new(),
                 background: Kind::Dark,
             },
-            workspace: Workspace::new(Arc::new(Recorded { editor }), notify(|| Message::Panes), 1000),
+            workspace: Workspace::new(
+                Arc::new(Recorded { editor }),
+                notify(|| Message::Panes),
+                1000,
+            ),
             remembered: Remembered::default(),
             logs: Logs {
                 open: Arc::new(move |machine, previous| {
@@ -97,10 +101,12 @@ impl Stage {
             instant: Instant::now(),
         };
         let mut stage = Stage { model, news };
-        let readings = state::readings(&world);
+        let readings: Vec<_> = state::readings(&world).collect();
         stage.hears(Message::Host(state::host()));
         stage.hears(Message::World(Ok(Box::new(world))));
-        readings.for_each(|reading| stage.hears(Message::Stats(reading)));
+        for reading in readings {
+            stage.hears(Message::Stats(reading));
+        }
         stage
     }
 
@@ -153,7 +159,9 @@ impl Stage {
     fn text(&self) -> String {
         let buffer = self.buffer();
         let rows = buffer.content.chunks(usize::from(buffer.area.width));
-        let lines: Vec<String> = rows.map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect();
+        let lines: Vec<String> = rows
+            .map(|row| row.iter().map(|cell| cell.symbol()).collect())
+            .collect();
         lines.join("\n")
     }
 

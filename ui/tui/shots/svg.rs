@@ -117,7 +117,12 @@ fn texts(out: &mut Svg, top: usize, row: &[Cell], inks: &[Ink]) {
     let mut x = 0;
     while x < row.len() {
         let (symbol, ink) = (row[x].symbol(), &inks[x]);
-        let cells = symbol.width().clamp(1, row.len() - x);
+        let same = inks[x..].iter().take_while(|other| *other == ink).count();
+        let symbols: Vec<&str> = row[x..x + same].iter().map(Cell::symbol).collect();
+        let cells = symbol
+            .width()
+            .clamp(1, row.len() - x)
+            .max(shapes::reach(&symbols));
         let is_blank = |at: usize| row[at].symbol().trim().is_empty() && !inks[at].has_line();
         // One blank between words is part of a run; where there are more, each word is held in its own place. So are
         // glyphs beyond ASCII, which may come from a font of another width.
@@ -125,7 +130,7 @@ fn texts(out: &mut Svg, top: usize, row: &[Cell], inks: &[Ink]) {
             true => x + 1 < row.len() && !is_blank(x + 1),
             false => true,
         };
-        let shape = shapes::draw(out, symbol, (x * WIDTH, top), ink);
+        let shape = shapes::draw(out, symbol, (x * WIDTH, top), cells, ink);
         let joins = is_text && !shape && symbol.is_ascii();
         match run.as_mut().filter(|run| joins && run.takes(x, ink)) {
             Some(run) => {

@@ -7,6 +7,8 @@ mod log;
 mod mouse;
 mod panes;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use ratatui::layout::Rect;
 

@@ -15,13 +15,14 @@ mod screen;
 mod search;
 mod select;
 mod text;
+mod view;
 
 use std::time::Instant;
 
-use alacritty_terminal::grid::{Dimensions, Scroll};
-use alacritty_terminal::index::{Boundary, Column, Line, Point};
-use alacritty_terminal::term::{TermMode, point_to_viewport, viewport_to_point};
-use alacritty_terminal::vte::ansi::{CursorShape, Processor};
+use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::index::Boundary;
+use alacritty_terminal::term::TermMode;
+use alacritty_terminal::vte::ansi::Processor;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use attic::Attic;
@@ -35,6 +36,7 @@ pub(crate) use outbox::News;
 pub(crate) use paint::{Look, paint};
 pub(crate) use search::BadSearch;
 pub(crate) use select::Kind;
+pub(crate) use view::{Cursor, Shape};
 
 /// How many bytes are parsed between two looks at how the history has grown.
 const SLICE: usize = 4096;
@@ -44,26 +46,12 @@ const SLICE: usize = 4096;
 const PACK_AT: usize = 800;
 const KEEP: usize = 400;
 
+/// How many lines are packed away at once; takes a millisecond or two.
+const PACK: usize = 2000;
+
 /// How many bytes may come without anything being done. A control string that is longer has no other end than that of
 /// memory, in which the parser keeps it.
 const LONGEST_STRING: usize = 8 * 1024 * 1024;
-
-/// Where the cursor is in the pane, and how it looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(crate) column: u16,
-    pub(crate) line: u16,
-    pub(crate) shape: Shape,
-    pub(crate) blinks: bool,
-}
-
-/// How a cursor looks (DECSCUSR).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Block,
-    Underline,
-    Bar,
-}
 
 /// The terminal in a pane.
 pub(crate) struct Emulator {
@@ -94,7 +82,8 @@ impl Emulator {
         }
     }
 
-    /// Does what the guest's output says.
+    /// Does what the guest's output says. Whoever has much of it gives up to 64 KiB at once: then lines that are soon gone
+    /// again are not packed away, but may take 20 MB until [`Emulator::tidy`] is called.
     pub(crate) fn advance(&mut self, bytes: &[u8]) {
         for slice in bytes.chunks(SLICE) {
             let (offset, history) = (self.scrolled_back(), self.history_at_hand());
@@ -109,6 +98,27 @@ impl Emulator {
             }
             self.settle();
         }
+        if bytes.len() <= SLICE {
+            self.tidy();
+        }
+    }
+
+    /// Packs old lines away, some of them at a time; to be called again if there are more. For when no output has come for
+    /// a moment.
+    pub(crate) fn tidy(&mut self) -> bool {
+        let term = &mut self.screen.term;
+        let history = term.history_size();
+        let looked_at = term.grid().display_offset() > 0
+            || term.selection.is_some()
+            || term.mode().intersects(TermMode::VI | TermMode::ALT_SCREEN)
+            || self.search.is_some();
+        if history < PACK_AT || looked_at {
+            return false;
+        }
+        let keep = KEEP.max(history.saturating_sub(PACK));
+        self.attic.take(term.grid_mut(), keep, self.scrollback);
+        self.settle();
+        self.history_at_hand() >= PACK_AT
     }
 
     /// What the guest is to be answered, in order.
@@ -194,80 +204,6 @@ impl Emulator {
         bytes.to_vec()
     }
 
-    /// Moves the view by lines, back in time if positive.
-    pub(crate) fn scroll(&mut self, lines: i32) {
-        let wanted = self.scrolled_back().saturating_add_signed(lines as isize);
-        if wanted > self.history_at_hand() {
-            self.bring_back();
-        }
-        self.scroll_view(Scroll::Delta(lines));
-    }
-
-    pub(crate) fn scroll_page_up(&mut self) {
-        self.scroll(i32::try_from(self.lines()).unwrap_or(i32::MAX));
-    }
-
-    pub(crate) fn scroll_page_down(&mut self) {
-        self.scroll_view(Scroll::PageDown);
-    }
-
-    pub(crate) fn scroll_to_top(&mut self) {
-        self.bring_back();
-        self.scroll_view(Scroll::Top);
-    }
-
-    pub(crate) fn scroll_to_bottom(&mut self) {
-        self.scroll_view(Scroll::Bottom);
-    }
-
-    fn scroll_view(&mut self, scroll: Scroll) {
-        self.screen.term.scroll_display(scroll);
-        self.settle();
-    }
-
-    /// How many lines the view is above the end.
-    pub(crate) fn scrolled_back(&self) -> usize {
-        self.screen.term.grid().display_offset()
-    }
-
-    /// How many lines there are above the screen.
-    pub(crate) fn history_len(&self) -> usize {
-        let attic = if self.screen.is_alternate() {
-            0
-        } else {
-            self.attic.rows()
-        };
-        self.history_at_hand() + attic
-    }
-
-    pub(crate) fn columns(&self) -> usize {
-        self.screen.term.columns()
-    }
-
-    pub(crate) fn lines(&self) -> usize {
-        self.screen.term.screen_lines()
-    }
-
-    /// The cursor, if it is to be seen: the guest has not hidden it, and the view has not left it behind. In copy mode it
-    /// is that mode's own.
-    pub(crate) fn cursor(&self) -> Option<Cursor> {
-        let content = self.screen.term.renderable_content();
-        let style = self.screen.term.cursor_style();
-        let shape = match content.cursor.shape {
-            CursorShape::Block | CursorShape::HollowBlock => Shape::Block,
-            CursorShape::Underline => Shape::Underline,
-            CursorShape::Beam => Shape::Bar,
-            CursorShape::Hidden => return None,
-        };
-        let point = point_to_viewport(content.display_offset, content.cursor.point)?;
-        (point.line < self.lines()).then(|| Cursor {
-            column: u16::try_from(point.column.0).unwrap_or(u16::MAX),
-            line: u16::try_from(point.line).unwrap_or(u16::MAX),
-            shape,
-            blinks: style.blinking,
-        })
-    }
-
     /// Whether the guest wants to know of the mouse.
     pub(crate) fn wants_mouse(&self) -> bool {
         self.screen.x10_mouse || self.screen.term.mode().intersects(TermMode::MOUSE_MODE)
@@ -289,23 +225,8 @@ impl Emulator {
         text::link(cell.hyperlink()?.uri())
     }
 
-    /// The cell of the grid at one of the pane's, the nearest if the pane is larger.
-    fn point(&self, column: u16, line: u16) -> Point {
-        viewport_to_point(self.scrolled_back(), self.clamp(column, line))
-    }
-
-    fn clamp(&self, column: u16, line: u16) -> Point<usize> {
-        let column = usize::from(column).min(self.columns() - 1);
-        Point::new(usize::from(line).min(self.lines() - 1), Column(column))
-    }
-
-    /// How many lines of history the grid itself has.
-    fn history_at_hand(&self) -> usize {
-        self.screen.term.history_size()
-    }
-
-    /// Brings things in order after the grid has changed: keeps the cursor of copy mode on it, and packs old lines away
-    /// while nobody looks at them.
+    /// Brings things in order after the grid has changed: the cursor of copy mode is on it, and no more lines are kept
+    /// than are wanted.
     fn settle(&mut self) {
         if std::mem::take(&mut self.screen.forgotten) {
             self.attic.clear();
@@ -313,41 +234,10 @@ impl Emulator {
         let term = &mut self.screen.term;
         let point = term.vi_mode_cursor.point;
         term.vi_mode_cursor.point = point.grid_clamp(term, Boundary::Grid);
-        let history = term.history_size();
-        let looked_at = term.grid().display_offset() > 0
-            || term.selection.is_some()
-            || term.mode().intersects(TermMode::VI | TermMode::ALT_SCREEN)
-            || self.search.is_some();
-        if history >= PACK_AT && !looked_at {
-            self.attic.take(term.grid_mut(), KEEP, self.scrollback);
-        }
         if !self.screen.is_alternate() {
             let room = self.scrollback.saturating_sub(self.history_at_hand());
             self.attic.trim(room);
         }
-    }
-
-    /// Keeps the view, and the match that a search is at, on what they were on, given how far the view was from the end and
-    /// how much history there was. alacritty's grid moves the view also when lines scroll within a region, which leaves
-    /// the history as it is, even to where there is none.
-    fn keep_view(&mut self, offset: usize, history: usize) {
-        let now = self.history_at_hand();
-        let grown = now.saturating_sub(history);
-        let most = if now < self.scrollback {
-            (offset + grown).min(now)
-        } else {
-            now
-        };
-        let over = self.scrolled_back().saturating_sub(most);
-        if over > 0 {
-            let down = i32::try_from(over).unwrap_or(i32::MAX);
-            self.screen
-                .term
-                .grid_mut()
-                .scroll_display(Scroll::Delta(-down));
-        }
-        let moved = self.scrolled_back().saturating_sub(offset);
-        self.follow(moved.max(grown));
     }
 
     /// Puts all lines that were packed away back into the grid.
@@ -356,17 +246,6 @@ impl Emulator {
             self.attic
                 .give_back(self.screen.term.grid_mut(), self.scrollback);
         }
-    }
-
-    /// A line of the grid as text, the first of the screen being 0 and those of the history negative.
-    #[cfg(test)]
-    fn text_of(&self, line: i32) -> String {
-        let last = Column(self.columns() - 1);
-        let (start, end) = (
-            Point::new(Line(line), Column(0)),
-            Point::new(Line(line), last),
-        );
-        self.screen.term.bounds_to_string(start, end)
     }
 }
 

@@ -7,11 +7,31 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 
 use super::Emulator;
 use super::outbox::Outbox;
-use super::screen::Size;
 
 /// The least that alacritty's grid can be.
 const LEAST_COLUMNS: u16 = 2;
 const LEAST_LINES: u16 = 1;
+
+/// A size in cells.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) columns: usize,
+    pub(super) lines: usize,
+}
+
+impl Dimensions for Size {
+    fn total_lines(&self) -> usize {
+        self.lines
+    }
+
+    fn screen_lines(&self) -> usize {
+        self.lines
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+}
 
 /// A size as it may be.
 pub(super) fn clamp(columns: u16, lines: u16) -> Size {
@@ -35,27 +55,12 @@ impl Emulator {
             self.bring_back();
         }
         let anchor = (!self.screen.is_alternate()).then(|| Anchor::new(self.screen.term.grid()));
-        self.screen.term.resize(&size);
+        self.screen.term.resize(size);
         if let Some(anchor) = anchor {
             anchor.restore(&mut self.screen.term);
         }
         self.attic.set_columns(size.columns);
         self.settle();
-    }
-}
-
-/// The size by reference, as `Term::resize` takes it by value and `restore` needs it twice.
-impl Dimensions for &Size {
-    fn total_lines(&self) -> usize {
-        self.lines
-    }
-
-    fn screen_lines(&self) -> usize {
-        self.lines
-    }
-
-    fn columns(&self) -> usize {
-        self.columns
     }
 }
 
@@ -92,11 +97,11 @@ impl Anchor {
         let down = hidden.min(blank_rows(grid));
         if self.whole && down > 0 {
             // Taking blank rows away below and adding them again takes as many from the history.
-            term.resize(&Size {
+            term.resize(Size {
                 columns,
                 lines: lines - down,
             });
-            term.resize(&Size { columns, lines });
+            term.resize(Size { columns, lines });
         }
         let up = usize::try_from(top).unwrap_or_default();
         if self.whole && self.room && up > 0 {

@@ -5,7 +5,6 @@
 //! programs that find `xterm-256color` in terminfo do without.
 
 use alacritty_terminal::event::{Event, EventListener};
-use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::Column;
 use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Config, Term, TermMode};
@@ -18,6 +17,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::colours::Colours;
 use super::outbox::Outbox;
+use super::resize::Size;
 use super::text;
 
 /// How many characters without a width one cell takes; the rest is dropped. Unicode's stream-safe text has at most 30
@@ -97,26 +97,6 @@ impl Screen {
             self.keyboards.swap(0, 1);
             self.term.grid_mut().cursor = cursor;
         }
-    }
-}
-
-/// A size in cells.
-pub(super) struct Size {
-    pub(super) columns: usize,
-    pub(super) lines: usize,
-}
-
-impl Dimensions for Size {
-    fn total_lines(&self) -> usize {
-        self.lines
-    }
-
-    fn screen_lines(&self) -> usize {
-        self.lines
-    }
-
-    fn columns(&self) -> usize {
-        self.columns
     }
 }
 

@@ -173,7 +173,7 @@ fn a_volume_with_data_wants_its_name() {
     assert!(press(&mut *question, &model, "backu<enter>").is_empty());
     assert_eq!(
         tasks(press(&mut *question, &model, "p<enter>")),
-        [task.clone()]
+        std::slice::from_ref(&task)
     );
     let mut question = ask(std::slice::from_ref(&task), (80, 24));
     question.paste("backup\n", &model);

@@ -10,7 +10,7 @@ use crate::tui::fixture::{drawn, model, text};
 use crate::tui::model::Model;
 use crate::tui::model::toasts::{Kind, Toast};
 use crate::tui::popup::messages::Messages;
-use crate::tui::popup::{Popup, on_quitting};
+use crate::tui::popup::on_quitting;
 use crate::tui::task::{Task, Thing};
 use crate::tui::view;
 

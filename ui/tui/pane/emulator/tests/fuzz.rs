@@ -24,6 +24,7 @@ enum Deed {
     Search(&'static str),
     Next(bool),
     EndSync,
+    Tidy,
 }
 
 const KINDS: [Kind; 4] = [Kind::Simple, Kind::Word, Kind::Line, Kind::Block];
@@ -96,7 +97,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (0..60u16, 0..20u16).prop_map(|(columns, lines)| Deed::Resize(columns, lines)),
         1 => (any::<char>(), any::<u8>()).prop_map(|(c, modifiers)| Deed::Key(c, modifiers)),
         1 => (at(), any::<bool>()).prop_map(|((column, line), down)| Deed::Mouse(column, line, down)),
-        1 => (-2000..2000i32).prop_map(Deed::Scroll),
+        1 => prop_oneof![-2000..2000i32, Just(i32::MAX), Just(i32::MIN)].prop_map(Deed::Scroll),
         1 => Just(Deed::Top),
         1 => Just(Deed::Bottom),
         2 => (0..4u8, at()).prop_map(|(kind, (column, line))| Deed::Select(kind, column, line)),
@@ -108,6 +109,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => prop_oneof![Just("o"), Just("1|漢"), Just(""), Just("a*"), Just("line$"), Just("\\s+")].prop_map(Deed::Search),
         2 => any::<bool>().prop_map(Deed::Next),
         1 => Just(Deed::EndSync),
+        2 => Just(Deed::Tidy),
     ]
 }
 
@@ -136,7 +138,7 @@ fn happens(emulator: &mut Emulator, deed: Deed) {
         Deed::Top => emulator.scroll_to_top(),
         Deed::Bottom => emulator.scroll_to_bottom(),
         Deed::Select(kind, column, line) => {
-            emulator.begin_selection(KINDS[usize::from(kind)], column, line)
+            emulator.begin_selection(KINDS[usize::from(kind)], column, line);
         }
         Deed::Extend(column, line) => emulator.extend_selection(column, line),
         Deed::Copy => emulator.enter_copy_mode(),
@@ -153,11 +155,14 @@ fn happens(emulator: &mut Emulator, deed: Deed) {
             emulator.search_previous();
         }
         Deed::EndSync => emulator.end_sync(),
+        Deed::Tidy => {
+            emulator.tidy();
+        }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_panics(deeds in proptest::collection::vec(deed(), 1..40)) {

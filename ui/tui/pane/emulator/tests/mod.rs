@@ -10,12 +10,25 @@ mod screen;
 mod search;
 mod select;
 
+use alacritty_terminal::index::{Column, Line};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::*;
 use crate::tui::theme::Depth;
+
+/// A pane's worker and whoever draws it are threads of their own.
+#[test]
+fn it_goes_from_thread_to_thread() {
+    let mut emulator = fed(10, 1, b"here");
+    emulator.set_search("h").unwrap();
+    let there = std::thread::spawn(move || {
+        emulator.advance(b" and there");
+        emulator.title()
+    });
+    assert_eq!(there.join().unwrap(), "");
+}
 
 /// A look that changes nothing.
 pub(super) fn look() -> Look {

@@ -1,21 +1,23 @@
 //! Deploy: a machine from an image or from a disk that was kept.
 
+mod read;
+
 use sistemo::guest::words::Restart;
 use sistemo::image;
-use sistemo::machine::{LEAST_MEMORY, MOST_STORAGE, Request, Wishes};
-use sistemo::value::{ByteSize, Name, PortMapping, Variable};
-use sistemo::volume::{Attachment, LEAST, Volume};
+use sistemo::machine::{MOST_STORAGE, Request, Wishes};
+use sistemo::value::Name;
+use sistemo::volume::{LEAST, Volume};
 
-use super::attach::mount_path;
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Choice, Values};
 use super::image::{IMAGE_HINT, image_offers, reference};
-use super::rename::{NAME_HINT, name, taken};
+use super::rename::{NAME_HINT, taken};
 use super::volume::size;
 use super::{Form, ports};
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::task::{Task, typed};
+use read::{attachments, free_name, mappings, memory, variables, vcpus, words};
 
 /// What parts the things of a list: typed with either between them.
 const PARTS: &[char] = &[',', ' '];
@@ -214,7 +216,7 @@ impl Content for Deploy {
         match (has_root, values.get("image")) {
             (true, _) => request.volume = Some(values.get("volume").into()),
             (false, "") => {
-                reading.missing("image", "what to boot is missing: debian, nginx, a file")
+                reading.missing("image", "what to boot is missing: debian, nginx, a file");
             }
             (false, text) => request.image = reading.take("image", reference(text, model)),
         }
@@ -241,10 +243,8 @@ impl Content for Deploy {
         };
         request.expose = mappings(values.get("ports"), model, &mut reading);
         request.attach = attachments(values.get("volumes"), model, &mut reading);
-        let restart = RESTARTS.into_iter();
-        request.restart = restart
-            .filter(|restart| restart.as_str() == values.get("restart"))
-            .last();
+        let mut restarts = RESTARTS.into_iter();
+        request.restart = restarts.find(|restart| restart.as_str() == values.get("restart"));
         let env = reading.take("env", variables(values.get("env")));
         let command = reading.take("command", words(values.get("command")));
         request.application = Wishes {
@@ -271,99 +271,4 @@ impl Content for Deploy {
         }
         reading
     }
-}
-
-fn free_name(text: &str, has_root: bool, model: &Model) -> Result<Name, String> {
-    let name = name(text)?;
-    let is_machine = model
-        .world
-        .machines
-        .iter()
-        .any(|machine| machine.name == text);
-    match taken(text, model) {
-        Some(why) if !has_root || is_machine => Err(why),
-        _ => Ok(name),
-    }
-}
-
-fn vcpus(text: &str, most: u8) -> Result<u8, String> {
-    let read = text.parse::<u8>().ok();
-    let fits = read.filter(|count| (1..=most).contains(count));
-    fits.ok_or_else(|| format!("a number from 1 to {most}"))
-}
-
-fn memory(text: &str, model: &Model) -> Result<ByteSize, String> {
-    let (total, available) = model.host.memory.unwrap_or((MOST_STORAGE, MOST_STORAGE));
-    let most = model.config.max_memory.unwrap_or(total);
-    let memory = size(text, LEAST_MEMORY, most)?;
-    match memory > available {
-        true => Err(format!("only {available} are available now")),
-        false => Ok(memory),
-    }
-}
-
-fn mappings(text: &str, model: &Model, reading: &mut Reading) -> Vec<PortMapping> {
-    let mut all: Vec<PortMapping> = Vec::new();
-    for text in pieces(text) {
-        let Some(port) = reading.take("ports", ports::port(text)) else {
-            continue;
-        };
-        let is_same =
-            |other: &PortMapping| (other.host, other.protocol) == (port.host, port.protocol);
-        if all.iter().any(is_same) {
-            reading.wrong("ports", format!("port {} is here twice", port.host));
-        } else if let Some(why) = ports::taken(&port, None, model) {
-            reading.wrong("ports", why);
-        }
-        all.push(port);
-    }
-    all
-}
-
-fn attachments(text: &str, model: &Model, reading: &mut Reading) -> Vec<Attachment> {
-    let mut all: Vec<Attachment> = Vec::new();
-    for text in pieces(text) {
-        let read = match text.split_once(':') {
-            Some(("", _)) => Err("a volume's name is missing before the colon".into()),
-            Some((_, path)) => mount_path(path).map(Some),
-            None => Ok(None),
-        };
-        let Some(path) = reading.take("volumes", read) else {
-            continue;
-        };
-        let volume = text.split(':').next().unwrap_or(text).to_owned();
-        if all.iter().any(|other| other.volume == volume) {
-            reading.wrong("volumes", format!("{volume} is here twice"));
-        } else if let Some(why) = no_data(&volume, model) {
-            reading.wrong("volumes", why);
-        }
-        all.push(Attachment { volume, path });
-    }
-    all
-}
-
-/// Why a volume cannot be attached.
-fn no_data(name: &str, model: &Model) -> Option<String> {
-    match model.world.volume(name) {
-        None => Some(format!("there is no volume {name}")),
-        Some(volume) if volume.role != "data" => Some(format!("{name} is a machine's disk")),
-        Some(volume) => volume
-            .machine
-            .as_ref()
-            .map(|machine| format!("{name} belongs to {machine}")),
-    }
-}
-
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split(PARTS).filter(|piece| !piece.is_empty())
-}
-
-fn words(text: &str) -> Result<Vec<String>, String> {
-    shlex::split(text).ok_or_else(|| "a quote is not closed".into())
-}
-
-fn variables(text: &str) -> Result<Vec<Variable>, String> {
-    let here = |name: &str| std::env::var(name).ok();
-    let read = |word: String| Variable::parse(&word, &here).map_err(|bad| bad.to_string());
-    words(text)?.into_iter().map(read).collect()
 }
