@@ -33,6 +33,8 @@ pub(crate) use input::TooMuch;
 pub(crate) use machine::{Machine, MachineState};
 pub(crate) use screen::{Notify, Said};
 pub(crate) use transport::Transport;
+#[cfg(test)]
+pub(crate) use transport::{Broken, Ends};
 
 use super::emulator::Emulator;
 use input::Input;
