@@ -4,6 +4,7 @@
 mod file;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Lines in the command line's own syntax: read by its own parser, and done in here.
 
-use sistemo::value::Name;
+mod machine;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -9,9 +9,6 @@ use super::super::{Step, confirm};
 use crate::cli::config::Config;
 use crate::cli::image::Image;
 use crate::cli::image::build::{Build, is_folder};
-use crate::cli::machine::Machine;
-use crate::cli::machine::power::Grace;
-use crate::cli::machine::volume::Volume as Data;
 use crate::cli::network::Network;
 use crate::cli::report::Failure;
 use crate::cli::volume::Volume;
@@ -76,7 +73,7 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         ));
     };
     match command {
-        Command::Machine(command) => machine(command, model),
+        Command::Machine(command) => machine::steps(command, model),
         Command::Volume(command) => volume(command, model),
         Command::Network(command) => network(command, model),
         Command::Image(command) => image(command, model),
@@ -179,112 +176,6 @@ fn image_of(name: &str, model: &Model) -> Result<Thing, Refusal> {
         .ok_or_else(|| there_is_no("image", name, "image list"))
 }
 
-/// Does something with one machine as its key would.
-fn on(name: &str, action: Action, model: &Model) -> Outcome {
-    let machine = machine_of(name, model)?;
-    Ok(vec![Step::ActOn(
-        View::Machines,
-        machine.id.clone(),
-        action,
-    )])
-}
-
-fn machine(command: Machine, model: &Model) -> Outcome {
-    let thing = |name: &str| machine_of(name, model).map(Thing::from);
-    match command {
-        Machine::Deploy(args) => match args.request() {
-            Ok(request) => Ok(vec![Step::Do(Task::Deploy(Box::new(request)))]),
-            Err(failure) => Err(failed(failure)),
-        },
-        Machine::List(_) | Machine::Stats(_) => Ok(vec![Step::Act(Action::Machines)]),
-        Machine::Status(args) => on(&args.name, Action::Open, model),
-        Machine::Start(args) => each(&args.names, false, model, |name| {
-            Ok(Task::start(machine_of(name, model)?))
-        }),
-        Machine::Stop(args) => {
-            let force = forced(&args.grace)?;
-            each(&args.names, false, model, |name| {
-                Ok(Task::Stop {
-                    machine: thing(name)?,
-                    force,
-                })
-            })
-        }
-        Machine::Restart(args) => match forced(&args.grace)? {
-            true => Err(Refusal::new(
-                "restart takes no --force in here",
-                "machine stop --force, then machine start",
-            )),
-            false => each(&args.names, false, model, |name| {
-                Ok(Task::Restart(thing(name)?))
-            }),
-        },
-        Machine::Delete(args) => each(&args.names, args.yes, model, |name| {
-            Ok(Task::Delete {
-                machine: thing(name)?,
-                keep_storage: args.preserve_storage,
-            })
-        }),
-        Machine::Ssh(args) if !args.command.is_empty() || args.login != "root" => {
-            Err(elsewhere("machine ssh with a command or a user"))
-        }
-        Machine::Ssh(args)
-            if !args.local.is_empty() || !args.remote.is_empty() || !args.dynamic.is_empty() =>
-        {
-            Err(elsewhere("machine ssh with forwarded ports"))
-        }
-        Machine::Ssh(args) => on(&args.name, Action::Shell, model),
-        Machine::Terminal(args) => on(&args.name, Action::Shell, model),
-        Machine::Logs(args) => on(&args.name, Action::BootLog, model),
-        Machine::Exec(_) => Err(elsewhere("machine exec")),
-        Machine::Cp(_) => Err(elsewhere("machine cp")),
-        Machine::Expose(args) => {
-            let task = Task::Expose {
-                machine: thing(&args.name)?,
-                port: args.port,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Unexpose(args) => {
-            let task = Task::Unexpose {
-                machine: thing(&args.name)?,
-                port: args.port,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Rename(args) => Ok(vec![Step::Do(Task::Rename {
-            machine: thing(&args.name)?,
-            new: args.new,
-        })]),
-        Machine::Volume(Data::Attach { machine, volume }) => {
-            volume_of(&volume.volume, model)?;
-            let task = Task::Attach {
-                machine: thing(&machine)?,
-                attachment: volume,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Volume(Data::Detach { machine, volume }) => {
-            let task = Task::Detach {
-                machine: thing(&machine)?,
-                volume: volume_of(&volume, model)?,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-    }
-}
-
-/// Whether a guest is not to be asked. How long it may take is a setting in here.
-fn forced(grace: &Grace) -> Result<bool, Refusal> {
-    match grace.timeout {
-        Some(_) => Err(Refusal::new(
-            "the console takes no --timeout",
-            "it goes by the setting stop_timeout, or --force",
-        )),
-        None => Ok(grace.force),
-    }
-}
-
 fn failed(failure: Failure) -> Refusal {
     match failure {
         Failure::Usage { message, hint } | Failure::Refused { message, hint } => {
@@ -331,15 +222,13 @@ fn network(command: Network, model: &Model) -> Outcome {
     match command {
         Network::List => Ok(vec![Step::Act(Action::Networks)]),
         Network::Show { name } => Ok(vec![Step::Go(View::Networks, known(&name)?)]),
-        Network::Create { name, subnet } => Ok(vec![Step::Do(create_network(name, subnet))]),
+        Network::Create { name, subnet } => {
+            Ok(vec![Step::Do(Task::CreateNetwork { name, subnet })])
+        }
         Network::Delete { names } => each(&names, false, model, |name| {
             Ok(Task::DeleteNetwork(known(name)?))
         }),
     }
-}
-
-fn create_network(name: Name, subnet: Option<ipnet::Ipv4Net>) -> Task {
-    Task::CreateNetwork { name, subnet }
 }
 
 fn image(command: Image, model: &Model) -> Outcome {
