@@ -31,7 +31,7 @@ fn keys_lead_to_actions_where_these_can_be_done() {
     let keymap = Keymap::default();
     let find = |keys, place| keymap.find(&events(keys), &[place]);
     assert_eq!(find("d", On::MACHINES), Found::Action(Action::Deploy));
-    assert_eq!(find("d", On::VOLUMES), Found::None);
+    assert_eq!(find("d", On::NETWORKS), Found::None);
     assert_eq!(find("p", On::IMAGES), Found::Action(Action::Pull));
     assert_eq!(find("enter", On::MACHINES), Found::Action(Action::Open));
     assert_eq!(find("enter", On::FIRST_RUN), Found::Action(Action::Setup));
@@ -109,11 +109,11 @@ fn two_actions_with_one_key_in_one_place_are_told_by_name() {
         "d is the key of machine.deploy and of machine.stop in the list of machines"
     );
     // In different places the same key may do different things.
-    assert!(with(&[("image.pull", &["d"])]).is_ok());
+    assert!(with(&[("image.pull", &["e"])]).is_ok());
     // Where an action can be done in certain places, it counts before what can be done anywhere …
     let keymap = with(&[("machine.deploy", &["q"])]).unwrap();
     assert_eq!(keymap.find(&events("q"), &[On::MACHINES]), Found::Action(Action::Deploy));
-    assert_eq!(keymap.find(&events("q"), &[On::VOLUMES]), Found::Action(Action::Quit));
+    assert_eq!(keymap.find(&events("q"), &[On::NETWORKS]), Found::Action(Action::Quit));
     // … unless that is what the settings want.
     assert_eq!(
         conflict(&[("quit", &["d"])]),
