@@ -7,18 +7,31 @@
 
 #[path = "ratios/boot.rs"]
 mod boot;
+#[path = "ratios/boot_log.rs"]
+mod boot_log;
+#[path = "ratios/console.rs"]
+mod console;
 #[path = "ratios/cp.rs"]
 mod cp;
 #[path = "ratios/daemon.rs"]
 mod daemon;
 #[path = "ratios/deploy.rs"]
 mod deploy;
+#[path = "../tests/support/emulated.rs"]
+#[expect(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "the tests' driver, which fails as tests do, and of which this needs a part"
+)]
+mod emulated;
 #[path = "ratios/enter.rs"]
 mod enter;
 #[path = "ratios/grow.rs"]
 mod grow;
 #[path = "ratios/guest.rs"]
 mod guest;
+#[path = "../tests/support/keys.rs"]
+mod keys;
 #[path = "ratios/lab.rs"]
 mod lab;
 #[path = "ratios/layers.rs"]
@@ -31,6 +44,15 @@ mod measure;
 mod network;
 #[path = "ratios/pull.rs"]
 mod pull;
+#[path = "../tests/support/screen.rs"]
+#[expect(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "the tests' driver, which fails as tests do, and of which this needs a part"
+)]
+mod screen;
+#[path = "ratios/shells.rs"]
+mod shells;
 #[path = "ratios/table.rs"]
 mod table;
 
@@ -60,6 +82,11 @@ const ROWS: &[(&str, Measure)] = &[
     ("volume resize", grow::measure),
     ("daemon walk", daemon::walk),
     ("daemon idle and crash", daemon::rest),
+    ("console first frame and keys", console::thousand),
+    ("console idle", console::idle),
+    ("console boot log", boot_log::measure),
+    ("console cat", shells::cat),
+    ("console memory", shells::memory),
 ];
 
 fn main() -> ExitCode {

@@ -19,7 +19,6 @@ fn console(lab: &Lab) -> Screen {
 fn deploy(screen: &mut Screen, image: &str, name: &str) {
     screen.press("d");
     screen.sees("Deploy a machine");
-    screen.press("tab");
     screen.types(image);
     screen.press("tab");
     screen.types(name);
@@ -57,7 +56,9 @@ fn leave_shells(screen: &mut Screen) {
 #[track_caller]
 fn quit(screen: &mut Screen) {
     screen.press("q");
-    screen.until("it does not ask, nor end", |text| text.contains("Quit?") || !text.contains("NAV"));
+    screen.until("it does not ask, nor end", |text| {
+        text.contains("Quit?") || !text.contains("NAV")
+    });
     screen.press("y");
     assert!(screen.ends().success());
 }
@@ -77,7 +78,11 @@ fn from_an_empty_data_directory_to_two_shells_side_by_side() {
 
     // A shell in each, one beside the other.
     screen.press("g g s");
-    shell_says(&mut screen, "kept=there; echo $((6*7))-$(hostname)", "42-one");
+    shell_says(
+        &mut screen,
+        "kept=there; echo $((6*7))-$(hostname)",
+        "42-one",
+    );
     leave_shells(&mut screen);
     screen.press("j S");
     shell_says(&mut screen, "echo $((6*7))-$(hostname)", "42-two");
@@ -91,7 +96,9 @@ fn from_an_empty_data_directory_to_two_shells_side_by_side() {
     screen.types("iwritten in vi");
     screen.sees("written in vi");
     screen.press("esc");
-    screen.until("the editor still inserts", |text| !text.contains("I /tmp/note"));
+    screen.until("the editor still inserts", |text| {
+        !text.contains("I /tmp/note")
+    });
     screen.types(":wq");
     screen.press("enter");
     shell_says(&mut screen, "rev /tmp/note", "iv ni nettirw");
@@ -117,7 +124,14 @@ fn from_an_empty_data_directory_to_two_shells_side_by_side() {
     screen.sees("one-root");
     screen.press("y");
     screen.until("one is still there", |text| !text.contains(" one "));
-    assert_eq!(lab.run("machine list -o json").json().as_array().unwrap().len(), 1);
+    assert_eq!(
+        lab.run("machine list -o json")
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     screen.press("6");
     screen.sees("one was deleted");
     screen.press("x");
@@ -135,7 +149,9 @@ fn shells_and_lists_follow_what_is_done_elsewhere() {
     let lab = Lab::new();
     // What a guest says on its console may be meant for the user's terminal.
     let evil = r"printf '\033]0;mine\007\033[2J\033[?1049l\033]52;c;aGk=\007\033[31mred\033[0m hostile-%d\n' $((3*3)); exec sleep 100000";
-    let app = Application::new(json!({"Cmd": ["/app"]})).script("app", evil).import(&lab, "evil");
+    let app = Application::new(json!({"Cmd": ["/app"]}))
+        .script("app", evil)
+        .import(&lab, "evil");
     lab.run("setup --yes").ok();
     let mut screen = console(&lab);
     lab.run(&format!("machine deploy {app} --name a")).ok();
@@ -168,17 +184,20 @@ fn shells_and_lists_follow_what_is_done_elsewhere() {
 #[test]
 fn the_screen_answers_while_others_hold_the_store() {
     let lab = Lab::bare();
-    let mut screen = console(&lab);
-    screen.press("q");
-    assert!(screen.ends().success());
-
+    lab.run("machine list").ok();
+    lab.store(
+        "INSERT INTO machines (id, name, status, spec, image, created_at) VALUES \
+         ('00000000-0000-4000-8000-000000000000', 'there', 'stopped', \
+         '{\"vcpus\":1,\"memory\":134217728,\"command\":null}', 'tiny', '2026-01-01T00:00:00.000Z')",
+    );
     let database = rusqlite::Connection::open(lab.data_dir().join("sistemo.db")).unwrap();
     database.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let mut screen = console(&lab);
+    screen.sees("there");
     screen.press("?");
-    screen.sees("The keys for here and now");
+    screen.sees("In the list of machines");
     screen.press("esc");
-    screen.gone("The keys for here and now");
+    screen.gone("In the list of machines");
     // Once it is free again, what others do is seen.
     database.execute_batch("COMMIT").unwrap();
     lab.run("volume create 16M --name made-elsewhere").ok();
@@ -203,7 +222,10 @@ fn a_suspended_console_comes_back() {
     let lab = Lab::bare();
     let program = lab.command("", &[]);
     let mut shell = Command::new("bash");
-    shell.args(["--norc", "--noprofile", "-i"]).env("PS1", "prompt> ").env("CONSOLE", program.get_program());
+    shell
+        .args(["--norc", "--noprofile", "-i"])
+        .env("PS1", "prompt> ")
+        .env("CONSOLE", program.get_program());
     for (key, value) in program.get_envs() {
         match value {
             Some(value) => shell.env(key, value),

@@ -149,7 +149,7 @@ fn patience(began: Instant, what: &str) -> Outcome<()> {
 }
 
 /// A data directory whose machines seem to run.
-struct Fleet<'a> {
+pub(crate) struct Fleet<'a> {
     lab: &'a Lab,
     data: PathBuf,
     machines: Vec<StandIn>,
@@ -169,7 +169,7 @@ struct Daemon<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    fn new(lab: &'a Lab, size: usize) -> Outcome<Fleet<'a>> {
+    pub(crate) fn new(lab: &'a Lab, size: usize) -> Outcome<Fleet<'a>> {
         let data = lab.scratch().join(format!("fleet-{size}"));
         // Which makes the database and the default network.
         run(lab.sistemo_in(&data).args(["network", "list"]))?;
@@ -210,6 +210,11 @@ impl<'a> Fleet<'a> {
         }
         rows.commit()?;
         Ok(fleet)
+    }
+
+    /// Where it is.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Adds the firewall elements of all machines, as their start would have.
@@ -307,7 +312,7 @@ impl Drop for Fleet<'_> {
 }
 
 /// Processor time of a process and of those it has waited for (proc_pid_stat(5), fields 14 to 17).
-fn cpu_seconds(pid: u32) -> Outcome<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> Outcome<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, fields) = text.rsplit_once(')').ok_or("no such process")?;
     let ticks: u64 = fields
@@ -320,7 +325,8 @@ fn cpu_seconds(pid: u32) -> Outcome<f64> {
     Ok(ticks as f64 / 100.0)
 }
 
-fn resident_mib(pid: u32) -> Outcome<f64> {
+/// What a process has in memory.
+pub(crate) fn resident_mib(pid: u32) -> Outcome<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|rest| rest.split_whitespace().next());

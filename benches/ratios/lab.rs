@@ -82,6 +82,16 @@ impl Lab {
         command
     }
 
+    /// The same as a line for a shell.
+    pub(crate) fn typed(&self, words: &[&str]) -> String {
+        let data = self.data().display().to_string();
+        let home = self.namespace().display().to_string();
+        format!(
+            "SISTEMO_DATA_DIR={data} SISTEMO_NETWORK_HOME={home} {SISTEMO} {}",
+            words.join(" ")
+        )
+    }
+
     /// Our program on another data directory.
     pub(crate) fn sistemo_in(&self, data: &Path) -> Command {
         let mut command = Command::new(SISTEMO);

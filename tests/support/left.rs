@@ -14,7 +14,12 @@ pub fn of_machines(lab: &Lab) -> Vec<String> {
     for folder in ["machines", "volumes", "locks"] {
         found.extend(files(&lab.data_dir().join(folder)));
         // Duties are nobody's machine.
-        let duties = ["locks/supervisor", "locks/attend", "locks/networks"];
+        let duties = [
+            "locks/supervisor",
+            "locks/stand-in",
+            "locks/attend",
+            "locks/networks",
+        ];
         found.retain(|file| !duties.iter().any(|duty| file.ends_with(duty)));
     }
     for table in ["machines", "volumes", "addresses", "operations", "ports"] {

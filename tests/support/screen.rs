@@ -149,9 +149,16 @@ impl Screen {
     /// Waits until what is shown is so.
     #[track_caller]
     pub fn until(&self, what_if_not: &str, holds: impl FnMut(&str) -> bool) {
-        if let Err((why, text)) = self.emulated.until(Instant::now() + PATIENCE, holds) {
-            panic!("{what_if_not} {why}:\n{text}");
+        if let Err(why) = self.shows(holds) {
+            panic!("{what_if_not} {why}");
         }
+    }
+
+    /// The same, as a result: why it is not, and what is shown instead.
+    pub fn shows(&self, holds: impl FnMut(&str) -> bool) -> Result<(), String> {
+        let end = Instant::now() + PATIENCE;
+        let shown = self.emulated.until(end, holds);
+        shown.map_err(|(why, text)| format!("{why}:\n{text}"))
     }
 
     /// Waits until the program has written more than so many bytes, but no longer than that; how many it has written.

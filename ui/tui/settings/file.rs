@@ -15,9 +15,23 @@ use crate::tui::list;
 use crate::tui::model::place::View;
 
 /// What stands in `[console]`.
-const SETTINGS: [&str; 7] = ["prefix", "refresh", "mouse", "scrollback", "glyphs", "columns", "keys"];
+const SETTINGS: [&str; 7] = [
+    "prefix",
+    "refresh",
+    "mouse",
+    "scrollback",
+    "glyphs",
+    "columns",
+    "keys",
+];
 /// The lists that have columns.
-const LISTS: [View; 5] = [View::Machines, View::Volumes, View::Images, View::Networks, View::History];
+const LISTS: [View; 5] = [
+    View::Machines,
+    View::Volumes,
+    View::Images,
+    View::Networks,
+    View::History,
+];
 
 /// A file, and the line in it, counted from 1.
 pub(super) type At = (PathBuf, usize);
@@ -73,7 +87,10 @@ impl Found {
         };
         let source = Source { path, text };
         let Some(table) = item.as_table_like() else {
-            let bad = Bad("console is a value, not a table".into(), "write [console], and below it refresh = 2".into());
+            let bad = Bad(
+                "console is a value, not a table".into(),
+                "write [console], and below it refresh = 2".into(),
+            );
             return self.refuse(source, item.span(), bad);
         };
         for (key, item) in table.iter() {
@@ -115,7 +132,12 @@ impl Found {
                 settings.scrollback = usize::try_from(lines).unwrap_or(usize::MAX);
             }
             "mouse" => {
-                let unfit = || Bad(format!("console.mouse is {}", shown(item)), "it is true or false".into());
+                let unfit = || {
+                    Bad(
+                        format!("console.mouse is {}", shown(item)),
+                        "it is true or false".into(),
+                    )
+                };
                 settings.mouse = item.as_bool().ok_or_else(unfit)?;
             }
             "glyphs" => {
@@ -139,7 +161,9 @@ impl Found {
     }
 
     fn columns(&mut self, source: Source<'_>, key: &str, item: &Item) -> Result<(), Bad> {
-        let table = item.as_table_like().ok_or_else(|| not_a_table(key, "machines = [\"name\", \"status\"]"))?;
+        let table = item
+            .as_table_like()
+            .ok_or_else(|| not_a_table(key, "machines = [\"name\", \"status\"]"))?;
         for (key, item) in table.iter() {
             match columns(key, item) {
                 Ok((view, columns)) => drop(self.settings.columns.insert(view, columns)),
@@ -150,7 +174,9 @@ impl Found {
     }
 
     fn keys(&mut self, source: Source<'_>, key: &str, item: &Item) -> Result<(), Bad> {
-        let table = item.as_table_like().ok_or_else(|| not_a_table(key, "\"machine.stop\" = \"x\""))?;
+        let table = item
+            .as_table_like()
+            .ok_or_else(|| not_a_table(key, "\"machine.stop\" = \"x\""))?;
         self.keys_below("", source, table);
         Ok(())
     }
@@ -201,13 +227,21 @@ fn unknown(what: &str, above: &str, word: &str, known: &[&str]) -> Bad {
 }
 
 fn number(key: &str, item: &Item, range: RangeInclusive<u64>) -> Result<u64, Bad> {
-    let number = item.as_integer().and_then(|number| u64::try_from(number).ok());
-    number.filter(|number| range.contains(number)).ok_or_else(|| {
-        Bad(
-            format!("console.{key} is {}", shown(item)),
-            format!("it is a whole number from {} to {}", range.start(), range.end()),
-        )
-    })
+    let number = item
+        .as_integer()
+        .and_then(|number| u64::try_from(number).ok());
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            Bad(
+                format!("console.{key} is {}", shown(item)),
+                format!(
+                    "it is a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            )
+        })
 }
 
 fn prefix(item: &Item) -> Result<Key, Bad> {
@@ -227,9 +261,15 @@ fn columns(key: &str, item: &Item) -> Result<(View, Vec<String>), Bad> {
     let known: Vec<&str> = list::columns(view).iter().map(|column| column.id).collect();
     let all = || format!("the columns of {key} are {}", known.join(", "));
     let mut columns: Vec<String> = Vec::new();
-    for text in texts(item).filter(|texts| !texts.is_empty()).ok_or_else(|| {
-        Bad(format!("console.columns.{key} is {}", shown(item)), format!("it is a list of names; {}", all()))
-    })? {
+    for text in texts(item)
+        .filter(|texts| !texts.is_empty())
+        .ok_or_else(|| {
+            Bad(
+                format!("console.columns.{key} is {}", shown(item)),
+                format!("it is a list of names; {}", all()),
+            )
+        })?
+    {
         if !known.contains(&text) {
             let hint = match nearest(text, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
@@ -252,7 +292,10 @@ fn keys(name: &str, item: &Item) -> Result<(&'static str, Vec<Vec<Key>>), Bad> {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "the palette shows the name of every action: press : in the console".into(),
         };
-        return Err(Bad(format!("there is no action {name:?} to give keys to"), hint));
+        return Err(Bad(
+            format!("there is no action {name:?} to give keys to"),
+            hint,
+        ));
     };
     let one = item.as_str().map(|text| vec![text]);
     let given = one.or_else(|| texts(item)).ok_or_else(|| {
@@ -264,11 +307,19 @@ fn keys(name: &str, item: &Item) -> Result<(&'static str, Vec<Vec<Key>>), Bad> {
     let mut keys = Vec::new();
     for text in given {
         let sequence = keymap::sequence(text);
-        let sequence = sequence.map_err(|bad| Bad(format!("{bad}, so it cannot do {id}"), keymap::EXAMPLES.into()))?;
+        let sequence = sequence.map_err(|bad| {
+            Bad(
+                format!("{bad}, so it cannot do {id}"),
+                keymap::EXAMPLES.into(),
+            )
+        })?;
         let is_behind_prefix = id.starts_with("pane.");
         if is_behind_prefix && sequence.len() > 1 {
             let what = format!("{id} is to be done by {} keys in a row", sequence.len());
-            return Err(Bad(what, "in the shells one key behind the prefix does something".into()));
+            return Err(Bad(
+                what,
+                "in the shells one key behind the prefix does something".into(),
+            ));
         }
         if !sequence.is_empty() {
             keys.push(sequence);

@@ -48,7 +48,11 @@ impl Album {
         let kept = std::fs::read_dir(&self.folder).unwrap();
         let kept = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let left: Vec<String> = kept.filter(|name| !self.names.contains(name)).collect();
-        assert!(left.is_empty(), "nothing makes {} in screenshots/ any more: remove what is left", left.join(", "));
+        assert!(
+            left.is_empty(),
+            "nothing makes {} in screenshots/ any more: remove what is left",
+            left.join(", ")
+        );
         assert!(
             self.stale.is_empty(),
             "{} in screenshots/ no longer show the console: take them anew with \
@@ -90,7 +94,7 @@ async fn screenshots_show_the_console_as_it_is() {
     album.take("shells-catppuccin", &stage);
 
     let mut stage = Stage::new(&state, "default-dark", WIDE);
-    stage.press("d tab");
+    stage.press("d");
     stage.types("postgres:17");
     stage.press("tab");
     stage.types("orders");

@@ -17,15 +17,26 @@ use Weight::{Double as D, Heavy as H, Light as L, None as N};
 /// How many cells of a row may be drawn as one: those that begin with the same line or block from edge to edge.
 pub(super) fn reach(symbols: &[&str]) -> usize {
     let stretches = matches!(symbols.first(), Some(&("─" | "━" | "═" | "░" | "▒" | "▓")))
-        || symbols.first().is_some_and(|first| ("▁"..="█").contains(first));
+        || symbols
+            .first()
+            .is_some_and(|first| ("▁"..="█").contains(first));
     match stretches {
-        true => symbols.iter().take_while(|symbol| *symbol == &symbols[0]).count(),
+        true => symbols
+            .iter()
+            .take_while(|symbol| *symbol == &symbols[0])
+            .count(),
         false => 1,
     }
 }
 
 /// Draws a symbol over so many cells if it is one of these; whether it was.
-pub(super) fn draw(out: &mut Svg, symbol: &str, at: (usize, usize), cells: usize, ink: &Ink) -> bool {
+pub(super) fn draw(
+    out: &mut Svg,
+    symbol: &str,
+    at: (usize, usize),
+    cells: usize,
+    ink: &Ink,
+) -> bool {
     let mut chars = symbol.chars();
     let (Some(c), None) = (chars.next(), chars.next()) else {
         return false;

@@ -31,8 +31,7 @@ use crate::tui::view;
 /// How long what other threads do may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What guests wrote, recorded with a terminal of 58 columns and 34 rows: vim in a machine called `web`, and a shell in
-/// `db`.
+/// What programs wrote on terminals of 60 and of 59 columns and 38 rows: vim for the machine `web`, and a shell for `db`.
 const VIM: &[u8] = include_bytes!("recordings/vim.bytes");
 const SHELL: &[u8] = include_bytes!("recordings/shell.bytes");
 
@@ -82,7 +81,11 @@ impl Stage {
                 folders: Vec::new(),
                 background: Kind::Dark,
             },
-            workspace: Workspace::new(Arc::new(Recorded { editor }), notify(|| Message::Panes), 1000),
+            workspace: Workspace::new(
+                Arc::new(Recorded { editor }),
+                notify(|| Message::Panes),
+                1000,
+            ),
             remembered: Remembered::default(),
             logs: Logs {
                 open: Arc::new(move |machine, previous| {
@@ -156,7 +159,9 @@ impl Stage {
     fn text(&self) -> String {
         let buffer = self.buffer();
         let rows = buffer.content.chunks(usize::from(buffer.area.width));
-        let lines: Vec<String> = rows.map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect();
+        let lines: Vec<String> = rows
+            .map(|row| row.iter().map(|cell| cell.symbol()).collect())
+            .collect();
         lines.join("\n")
     }
 

@@ -27,18 +27,66 @@ pub(super) const NOW: &str = "2026-03-14T09:26:53Z";
 const BOOT_LOG: &[u8] = include_bytes!("recordings/boot.log");
 
 /// A machine: its name, status and image, its processors, MiB of memory, minutes since its start, and port of the host.
-type Row = (&'static str, Status, &'static str, u8, u64, i64, Option<&'static str>);
+type Row = (
+    &'static str,
+    Status,
+    &'static str,
+    u8,
+    u64,
+    i64,
+    Option<&'static str>,
+);
 
 const MACHINES: [Row; 9] = [
     ("build", Status::Stopped, "debian:trixie", 4, 4096, 0, None),
     ("cache", Status::Running, "redis:8", 1, 512, 3 * 1440, None),
-    ("db", Status::Running, "postgres:17", 2, 2048, 3 * 1440, Some("5432:5432")),
-    ("gitea", Status::Running, "gitea/gitea:1.25", 2, 1024, 1440, Some("3000:3000")),
+    (
+        "db",
+        Status::Running,
+        "postgres:17",
+        2,
+        2048,
+        3 * 1440,
+        Some("5432:5432"),
+    ),
+    (
+        "gitea",
+        Status::Running,
+        "gitea/gitea:1.25",
+        2,
+        1024,
+        1440,
+        Some("3000:3000"),
+    ),
     ("mail", Status::Failed, "alpine:3.22", 1, 256, 0, None),
-    ("web", Status::Running, "debian", 2, 1024, 167, Some("8080:80")),
-    ("web-2", Status::Running, "debian", 2, 1024, 51, Some("8081:80")),
+    (
+        "web",
+        Status::Running,
+        "debian",
+        2,
+        1024,
+        167,
+        Some("8080:80"),
+    ),
+    (
+        "web-2",
+        Status::Running,
+        "debian",
+        2,
+        1024,
+        51,
+        Some("8081:80"),
+    ),
     ("wiki", Status::Stopped, "ubuntu:24.04", 1, 1024, 0, None),
-    ("worker", Status::Starting, "python:3.13-slim", 2, 1024, 0, None),
+    (
+        "worker",
+        Status::Starting,
+        "python:3.13-slim",
+        2,
+        1024,
+        0,
+        None,
+    ),
 ];
 
 /// Volumes that are made for real: name, GiB, and the machine and folder that they are attached at.
@@ -55,7 +103,13 @@ const HISTORY: [(&str, &str, &str, i64, Option<&str>); 8] = [
     ("volume", "attach", "photos", 61, None),
     ("machine", "expose", "web", 18, None),
     ("machine", "stop", "wiki", 2_377, None),
-    ("machine", "deploy", "mail", 30_112, Some("the kernel of mail panicked: not syncing: no working init found")),
+    (
+        "machine",
+        "deploy",
+        "mail",
+        30_112,
+        Some("the kernel of mail panicked: not syncing: no working init found"),
+    ),
     ("machine", "restart", "web-2", 6_020, None),
     ("image", "pull", "python:3.13-slim", 11_940, None),
 ];
@@ -73,7 +127,9 @@ pub(super) fn minutes_ago(minutes: i64) -> String {
 
 /// The number of a machine in the list makes its identifier and address.
 fn id(number: usize) -> MachineId {
-    format!("5e1f{number:04x}-3c5d-4e8a-9b21-7d40c0ffee{number:02x}").parse().unwrap()
+    format!("5e1f{number:04x}-3c5d-4e8a-9b21-7d40c0ffee{number:02x}")
+        .parse()
+        .unwrap()
 }
 
 impl State {
@@ -82,7 +138,10 @@ impl State {
         let data = folder.path().join("data");
         // As the settings are by themselves, whoever runs the tests.
         let config = Config::load(Some(data), &|_| None).unwrap();
-        let programs = Programs { guest: "sistemo-guest".into(), own: "sistemo".into() };
+        let programs = Programs {
+            guest: "sistemo-guest".into(),
+            own: "sistemo".into(),
+        };
         let engine = Engine::open(config, programs).unwrap();
         let state = State { engine, folder };
         state.images().await;
@@ -93,25 +152,39 @@ impl State {
 
     async fn images(&self) {
         let silent = Progress::silent();
-        for (number, name) in ["debian", "postgres:17", "redis:8", "python:3.13-slim"].into_iter().enumerate() {
+        for (number, name) in ["debian", "postgres:17", "redis:8", "python:3.13-slim"]
+            .into_iter()
+            .enumerate()
+        {
             let path = self.folder.path().join(format!("{number}.tar"));
             let mut archive = tar::Builder::new(std::fs::File::create(&path).unwrap());
             let (mut header, text) = (tar::Header::new_gnu(), format!("{name}\n"));
             header.set_size(text.len() as u64);
             header.set_mode(0o644);
-            archive.append_data(&mut header, "etc/os-release", text.as_bytes()).unwrap();
+            archive
+                .append_data(&mut header, "etc/os-release", text.as_bytes())
+                .unwrap();
             archive.finish().unwrap();
             let (images, never) = (self.engine.images(), CancellationToken::new());
-            images.import(&path, Some(name), &silent, &never).await.unwrap();
+            images
+                .import(&path, Some(name), &silent, &never)
+                .await
+                .unwrap();
         }
     }
 
     fn machines(&self) {
         let store = self.engine.store();
         let network = "default".parse().unwrap();
-        store.ensure_network(&network, "10.200.0.0/16".parse().unwrap()).unwrap();
-        store.ensure_network(&"lab".parse().unwrap(), "10.201.0.0/24".parse().unwrap()).unwrap();
-        for (number, (name, status, image, vcpus, mebibytes, minutes, port)) in MACHINES.into_iter().enumerate() {
+        store
+            .ensure_network(&network, "10.200.0.0/16".parse().unwrap())
+            .unwrap();
+        store
+            .ensure_network(&"lab".parse().unwrap(), "10.201.0.0/24".parse().unwrap())
+            .unwrap();
+        for (number, (name, status, image, vcpus, mebibytes, minutes, port)) in
+            MACHINES.into_iter().enumerate()
+        {
             let id = id(number);
             let ip = std::net::Ipv4Addr::new(10, 200, 1, u8::try_from(number + 2).unwrap());
             let spec = Spec {
@@ -148,9 +221,12 @@ impl State {
                 undoing: false,
             };
             assert!(store.add_machine(&row, &begins).unwrap());
-            let failure = (status == Status::Failed).then_some("its kernel panicked: no working init found");
+            let failure =
+                (status == Status::Failed).then_some("its kernel panicked: no working init found");
             store.end_operation(&id, status, failure).unwrap();
-            store.set_started(&id, "qemu", "kvm", &minutes_ago(minutes)).unwrap();
+            store
+                .set_started(&id, "qemu", "kvm", &minutes_ago(minutes))
+                .unwrap();
             if let Some(port) = port {
                 assert_eq!(store.claim_port(&id, &port.parse().unwrap()).unwrap(), None);
             }
@@ -162,8 +238,14 @@ impl State {
     }
 
     fn root_volume(&self, number: usize, name: &str) {
-        let path = self.folder.path().join(format!("data/volumes/{name}-root.ext4"));
-        std::fs::File::create(&path).unwrap().set_len(10 << 30).unwrap();
+        let path = self
+            .folder
+            .path()
+            .join(format!("data/volumes/{name}-root.ext4"));
+        std::fs::File::create(&path)
+            .unwrap()
+            .set_len(10 << 30)
+            .unwrap();
         let row = VolumeRow {
             id: MachineId::new().to_string(),
             name: format!("{name}-root").parse().unwrap(),
@@ -184,13 +266,22 @@ impl State {
         for (name, gibibytes, owner) in VOLUMES {
             let (machines, size) = (self.engine.machines(), ByteSize::bytes(gibibytes << 30));
             let name = name.parse().unwrap();
-            let made = machines.create_volume(Some(&name), size, &silent, &never).await.unwrap();
+            let made = machines
+                .create_volume(Some(&name), size, &silent, &never)
+                .await
+                .unwrap();
             if let Some((machine, path)) = owner {
                 let number = MACHINES.iter().position(|row| row.0 == machine).unwrap();
-                assert!(self.engine.store().claim_volume(&made.id, &id(number), path).unwrap());
+                assert!(
+                    self.engine
+                        .store()
+                        .claim_volume(&made.id, &id(number), path)
+                        .unwrap()
+                );
             }
         }
-        for (number, (target, action, name, duration_ms, error)) in HISTORY.into_iter().enumerate() {
+        for (number, (target, action, name, duration_ms, error)) in HISTORY.into_iter().enumerate()
+        {
             let row = HistoryRow {
                 id: 0,
                 at: minutes_ago(180 - 20 * i64::try_from(number).unwrap()),
@@ -209,11 +300,18 @@ impl State {
     /// What the console reads; times, places and sizes on disk that no two runs have in common are put in order.
     pub(super) fn world(&self) -> World {
         let mut world = observe::read(&self.engine).unwrap();
-        let place = |path: &Path| Path::new("/var/lib/sistemo").join(path.strip_prefix(self.folder.path().join("data")).unwrap());
+        let place = |path: &Path| {
+            Path::new("/var/lib/sistemo")
+                .join(path.strip_prefix(self.folder.path().join("data")).unwrap())
+        };
         for (number, volume) in world.volumes.iter_mut().enumerate() {
             settle_volume(number, volume, &place);
         }
-        for volume in world.machines.iter_mut().flat_map(|machine| &mut machine.volumes) {
+        for volume in world
+            .machines
+            .iter_mut()
+            .flat_map(|machine| &mut machine.volumes)
+        {
             let number = usize::from(volume.name.as_bytes()[0]);
             settle_volume(number, volume, &place);
         }
@@ -229,14 +327,23 @@ impl State {
             network.created_at = minutes_ago(6 * 1440);
         }
         // What was really done here took its time.
-        world.history.retain(|row| row.user.as_deref() == Some("ada"));
+        world
+            .history
+            .retain(|row| row.user.as_deref() == Some("ada"));
         *world
     }
 }
 
-fn settle_volume(number: usize, volume: &mut sistemo::volume::Volume, place: &dyn Fn(&Path) -> std::path::PathBuf) {
+fn settle_volume(
+    number: usize,
+    volume: &mut sistemo::volume::Volume,
+    place: &dyn Fn(&Path) -> std::path::PathBuf,
+) {
     let number = u64::try_from(number).unwrap();
-    volume.id = format!("9a70{number:04x}-66d1-4b7e-8f5c-2b1a0ddba11{:x}", number % 16);
+    volume.id = format!(
+        "9a70{number:04x}-66d1-4b7e-8f5c-2b1a0ddba11{:x}",
+        number % 16
+    );
     volume.path = place(&volume.path).with_file_name(format!("{}.ext4", volume.id));
     volume.used_bytes = Some(volume.size_bytes / 64 * (3 + 7 * number % 43));
     volume.created_at = minutes_ago(4 * 1440);
@@ -259,7 +366,12 @@ pub(super) fn host() -> Host {
 
 /// The readings of a minute, one after the other.
 pub(super) fn readings(world: &World) -> impl Iterator<Item = Vec<Stats>> {
-    let running: Vec<_> = world.machines.iter().filter(|machine| machine.status == Status::Running).cloned().collect();
+    let running: Vec<_> = world
+        .machines
+        .iter()
+        .filter(|machine| machine.status == Status::Running)
+        .cloned()
+        .collect();
     // xorshift: noise that is the same on every computer.
     let mut noise = 0x2545_f491_u32;
     (0..60u32).map(move |second| {
@@ -267,10 +379,13 @@ pub(super) fn readings(world: &World) -> impl Iterator<Item = Vec<Stats>> {
             noise ^= noise << 13;
             noise ^= noise >> 17;
             noise ^= noise << 5;
-            let wave = [10, 14, 22, 35, 52, 60, 47, 30, 18, 12][(second as usize / 3 + 4 * number) % 10];
+            let wave =
+                [10, 14, 22, 35, 52, 60, 47, 30, 18, 12][(second as usize / 3 + 4 * number) % 10];
             let place = u32::try_from(number).unwrap();
-            let percent = f64::from(u32::from(machine.vcpus) * (wave * (2 + place % 3) / 3 + noise % 9));
-            let memory = machine.memory_bytes / 100 * u64::from(31 + 9 * (place % 4) + second / 2 + noise % 8);
+            let percent =
+                f64::from(u32::from(machine.vcpus) * (wave * (2 + place % 3) / 3 + noise % 9));
+            let memory = machine.memory_bytes / 100
+                * u64::from(31 + 9 * (place % 4) + second / 2 + noise % 8);
             Stats {
                 time: NOW.into(),
                 id: machine.id.clone(),

@@ -11,6 +11,8 @@ pub(crate) mod spark;
 pub(crate) mod status;
 mod table;
 pub(crate) mod tasks;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 pub(crate) mod toasts;
 
@@ -33,7 +35,10 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
     if model.place.first_run {
         first_run::draw(model, parts.body, buffer);
     } else if model.place.view == View::Panes {
-        cursor = model.workspace.draw(parts.body, buffer, &looks::panes(model)).map(Cursor::of_guest);
+        cursor = model
+            .workspace
+            .draw(parts.body, buffer, &looks::panes(model))
+            .map(Cursor::of_guest);
     } else if model.place.detail.is_some() {
         cursor = detail::draw(model, parts.body, buffer).map(Cursor::bar);
     } else {
@@ -68,7 +73,10 @@ impl Cursor {
             Shape::Underline => SetCursorStyle::SteadyUnderScore,
             Shape::Bar => SetCursorStyle::SteadyBar,
         };
-        Cursor { at: place.at, shape }
+        Cursor {
+            at: place.at,
+            shape,
+        }
     }
 
     /// The cursor of a field in which one types.

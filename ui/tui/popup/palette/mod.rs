@@ -6,9 +6,9 @@
 mod command;
 mod complete;
 mod offers;
-mod view;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -97,7 +97,8 @@ impl Palette {
         // Whoever looks for a theme sees it; whoever looks for something else is not blinded.
         let line = self.input.value().trim().to_lowercase();
         let first = line.split_whitespace().next().unwrap_or_default();
-        let is_sought = |name: &str| line.len() > 2 && ("theme".starts_with(first) || name.starts_with(&line));
+        let is_sought =
+            |name: &str| line.len() > 2 && ("theme".starts_with(first) || name.starts_with(&line));
         match chosen.map(|offer| &offer.what) {
             Some(What::Theme(name)) if is_sought(name) => {
                 self.is_previewing = true;
@@ -135,7 +136,10 @@ impl Palette {
                     return Vec::new();
                 };
                 if let Some(why) = offer.why_not(model) {
-                    self.refusal = Some(Refusal { message: why, hint: None });
+                    self.refusal = Some(Refusal {
+                        message: why,
+                        hint: None,
+                    });
                     return Vec::new();
                 }
                 let note = match offer.what {
@@ -203,7 +207,10 @@ impl Palette {
             (Some(at), true) => Some(at.saturating_sub(1)),
             (Some(at), false) => Some(at + 1).filter(|at| *at < self.lines.len()),
         };
-        let line = to.and_then(|at| self.lines.get(at)).cloned().unwrap_or_default();
+        let line = to
+            .and_then(|at| self.lines.get(at))
+            .cloned()
+            .unwrap_or_default();
         let steps = self.set(line, model);
         self.recalled = to;
         steps
@@ -217,7 +224,9 @@ impl Palette {
             KeyCode::Down if self.recalled.is_some() => return Some(self.recall(false, model)),
             // They move in the line.
             KeyCode::Home | KeyCode::End => return None,
-            KeyCode::Char('d' | 'u' | 'k') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
+            KeyCode::Char('d' | 'u' | 'k') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return None;
+            }
             _ => {}
         }
         let page = view::page(model);
@@ -310,9 +319,20 @@ impl Popup for Palette {
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
         match &self.below {
-            Below::Words(_, Some(_)) => vec![("Enter", "take the word"), ("Tab", "next"), ("Esc", "close")],
-            Below::Words(_, None) => vec![("Enter", "do it"), ("Tab", "complete"), ("Esc", "close")],
-            Below::Offers(..) => vec![("Enter", "do it"), ("Esc", "close"), ("Tab", "complete"), ("Up", "lines of before")],
+            Below::Words(_, Some(_)) => vec![
+                ("Enter", "take the word"),
+                ("Tab", "next"),
+                ("Esc", "close"),
+            ],
+            Below::Words(_, None) => {
+                vec![("Enter", "do it"), ("Tab", "complete"), ("Esc", "close")]
+            }
+            Below::Offers(..) => vec![
+                ("Enter", "do it"),
+                ("Esc", "close"),
+                ("Tab", "complete"),
+                ("Up", "lines of before"),
+            ],
         }
     }
 }

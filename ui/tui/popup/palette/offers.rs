@@ -60,7 +60,10 @@ impl Offer {
             What::Action(action) => action,
             _ => return String::new(),
         };
-        model.keymap.text(action, model.contexts(), model.theme.glyphs()).unwrap_or_default()
+        model
+            .keymap
+            .text(action, model.contexts(), model.theme.glyphs())
+            .unwrap_or_default()
     }
 
     /// Why it cannot be done now.
@@ -90,12 +93,26 @@ impl Offer {
 /// What moves is no offer, and the palette is open already.
 fn is_offered(action: Action) -> bool {
     use Action::{
-        Back, Bottom, Down, HalfDown, HalfUp, Left, Mark, MarkRange, PageDown, PageUp, Palette, Right, Top, Up,
+        Back, Bottom, Down, HalfDown, HalfUp, Left, Mark, MarkRange, PageDown, PageUp, Palette,
+        Right, Top, Up,
     };
     !matches!(
         action,
-        Back | Bottom | Down | HalfDown | HalfUp | Left | Mark | MarkRange | PageDown | PageUp | Palette | Right | Top
-            | Up | Action::Create | Action::Pane(PaneAction::Palette | PaneAction::Help)
+        Back | Bottom
+            | Down
+            | HalfDown
+            | HalfUp
+            | Left
+            | Mark
+            | MarkRange
+            | PageDown
+            | PageUp
+            | Palette
+            | Right
+            | Top
+            | Up
+            | Action::Create
+            | Action::Pane(PaneAction::Palette | PaneAction::Help)
     )
 }
 
@@ -111,13 +128,28 @@ fn home(action: Action) -> Option<Action> {
 /// Whether it is done with what is selected.
 fn has_target(action: Action) -> bool {
     use Action::{
-        Attach, BootLog, Copy, Delete, Detach, Expose, ForceStop, Menu, Open, Rename, Resize, Restart, Shell,
-        ShellBeside, Start, Stop, Unexpose,
+        Attach, BootLog, Copy, Delete, Detach, Expose, ForceStop, Menu, Open, Rename, Resize,
+        Restart, Shell, ShellBeside, Start, Stop, Unexpose,
     };
     matches!(
         action,
-        Attach | BootLog | Copy | Delete | Detach | Expose | ForceStop | Menu | Open | Rename | Resize | Restart
-            | Shell | ShellBeside | Start | Stop | Unexpose
+        Attach
+            | BootLog
+            | Copy
+            | Delete
+            | Detach
+            | Expose
+            | ForceStop
+            | Menu
+            | Open
+            | Rename
+            | Resize
+            | Restart
+            | Shell
+            | ShellBeside
+            | Start
+            | Stop
+            | Unexpose
     )
 }
 
@@ -172,14 +204,23 @@ fn actions(model: &Model) -> Vec<Offer> {
         offers.push(Offer {
             what,
             name: spec.title.into(),
-            target: target.clone().filter(|_| is_here && has_target(spec.action)),
+            target: target
+                .clone()
+                .filter(|_| is_here && has_target(spec.action)),
             aside: spec.id,
             aliases: aliases(spec.action),
             // Whoever is here knows how to ask.
-            weight: if spec.action == Action::Help { 1 } else { spec.weight },
+            weight: if spec.action == Action::Help {
+                1
+            } else {
+                spec.weight
+            },
         });
     }
-    for (there, name) in [(Action::Volumes, "Create a volume"), (Action::Networks, "Create a network")] {
+    for (there, name) in [
+        (Action::Volumes, "Create a volume"),
+        (Action::Networks, "Create a network"),
+    ] {
         offers.push(Offer {
             what: What::There(there, Action::Create),
             name: name.into(),
@@ -202,11 +243,27 @@ fn things(model: &Model) -> Vec<Offer> {
         aliases: &[],
         weight: 0,
     };
-    let machines = world.machines.iter().map(|machine| thing(View::Machines, &machine.id, &machine.name, "machine"));
-    let volumes = world.volumes.iter().map(|volume| thing(View::Volumes, &volume.id, &volume.name, "volume"));
-    let images = world.images.iter().map(|image| thing(View::Images, &image.digest, &image.name, "image"));
-    let networks = world.networks.iter().map(|network| thing(View::Networks, &network.name, &network.name, "network"));
-    machines.chain(volumes).chain(images).chain(networks).collect()
+    let machines = world
+        .machines
+        .iter()
+        .map(|machine| thing(View::Machines, &machine.id, &machine.name, "machine"));
+    let volumes = world
+        .volumes
+        .iter()
+        .map(|volume| thing(View::Volumes, &volume.id, &volume.name, "volume"));
+    let images = world
+        .images
+        .iter()
+        .map(|image| thing(View::Images, &image.digest, &image.name, "image"));
+    let networks = world
+        .networks
+        .iter()
+        .map(|network| thing(View::Networks, &network.name, &network.name, "network"));
+    machines
+        .chain(volumes)
+        .chain(images)
+        .chain(networks)
+        .collect()
 }
 
 /// What is done with a machine by a word and its name.
@@ -249,14 +306,25 @@ pub(super) fn fitting(line: &str, all: &[Offer], recent: &[String], model: &Mode
     let line = line.trim();
     let newest = |offer: &Offer| {
         let (text, name) = (offer.text(), &offer.name);
-        recent.iter().rposition(|known| *known == text || known == name).map_or(0, |at| at + 1)
+        recent
+            .iter()
+            .rposition(|known| *known == text || known == name)
+            .map_or(0, |at| at + 1)
     };
     if line.is_empty() {
         // A list of everything is read from its top: what was used of late, what can be done here.
-        let actions = all.iter().filter(|offer| matches!(offer.what, What::Action(_) | What::There(..)));
-        let mut offers: Vec<_> = actions.map(|offer| (offer.why_not(model).is_some(), offer)).collect();
+        let actions = all
+            .iter()
+            .filter(|offer| matches!(offer.what, What::Action(_) | What::There(..)));
+        let mut offers: Vec<_> = actions
+            .map(|offer| (offer.why_not(model).is_some(), offer))
+            .collect();
         offers.sort_by_cached_key(|(is_out, offer)| {
-            (Reverse(newest(offer) * usize::from(!is_out)), *is_out, Reverse(offer.weight))
+            (
+                Reverse(newest(offer) * usize::from(!is_out)),
+                *is_out,
+                Reverse(offer.weight),
+            )
         });
         return offers.into_iter().map(|(_, offer)| offer.clone()).collect();
     }
@@ -282,13 +350,26 @@ pub(super) fn fitting(line: &str, all: &[Offer], recent: &[String], model: &Mode
         // What fits as well as anything is in the order of its use, and what cannot be done stands back a little.
         let is_among_the_best = *score + NEAR > best && !is_out;
         let used = if is_among_the_best { newest(offer) } else { 0 };
-        let score = if is_out { score.saturating_sub(NEAR) } else { *score };
-        (Reverse(*is_meant), Reverse(used), Reverse(score), Reverse(offer.weight), offer.text().len())
+        let score = if is_out {
+            score.saturating_sub(NEAR)
+        } else {
+            *score
+        };
+        (
+            Reverse(*is_meant),
+            Reverse(used),
+            Reverse(score),
+            Reverse(offer.weight),
+            offer.text().len(),
+        )
     });
     let mut offers: Vec<Offer> = Vec::new();
     for (_, _, offer) in scored {
         // The same with the machine that is selected anyway.
-        if !offers.iter().any(|known| known.text() == offer.text() && known.aside == offer.aside) {
+        if !offers
+            .iter()
+            .any(|known| known.text() == offer.text() && known.aside == offer.aside)
+        {
             offers.push(offer.clone());
         }
         if offers.len() == MOST {

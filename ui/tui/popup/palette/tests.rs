@@ -14,7 +14,10 @@ fn opened(model: &Model) -> Palette {
 }
 
 fn press(palette: &mut Palette, model: &Model, keys: &str) -> Vec<Step> {
-    typed(keys).into_iter().flat_map(|key| palette.key(key, model)).collect()
+    typed(keys)
+        .into_iter()
+        .flat_map(|key| palette.key(key, model))
+        .collect()
 }
 
 /// A model in which `web` is selected.
@@ -32,7 +35,9 @@ fn done(line: &str, model: &Model) -> String {
     let steps = press(&mut palette, model, &format!("{line}<enter>"));
     let told: Vec<String> = steps.iter().filter_map(told).collect();
     match &palette.refusal {
-        Some(Refusal { message, hint }) => format!("! {message} / {}", hint.as_deref().unwrap_or("-")),
+        Some(Refusal { message, hint }) => {
+            format!("! {message} / {}", hint.as_deref().unwrap_or("-"))
+        }
         None => told.join(", "),
     }
 }
@@ -86,7 +91,10 @@ fn things_are_found_and_something_is_done_with_them() {
     assert_eq!(done("lab", &model), "to lab in Networks");
     assert_eq!(done("rename db", &model), "Rename on db-id in Machines");
     assert_eq!(done("start db", &model), "Start on db-id in Machines");
-    assert_eq!(done("log broken", &model), "BootLog on broken-id in Machines");
+    assert_eq!(
+        done("log broken", &model),
+        "BootLog on broken-id in Machines"
+    );
     assert_eq!(done("start web", &model), "! web is running / -");
 }
 
@@ -100,17 +108,44 @@ fn the_command_line_is_understood() {
         ("vm rm web", "asks"),
         ("machine delete web db", "asks"),
         ("machine stop web", "asks"),
-        ("sistemo machine rename web shop", "sistemo machine rename web shop"),
-        ("sistemo volume create 10G --name x", "sistemo volume create 10G --name x"),
+        (
+            "sistemo machine rename web shop",
+            "sistemo machine rename web shop",
+        ),
+        (
+            "sistemo volume create 10G --name x",
+            "sistemo volume create 10G --name x",
+        ),
         ("volume delete data -y", "sistemo volume delete data"),
         ("volume resize data 20G", "sistemo volume resize data 20G"),
-        ("machine expose web --port 8081:81", "sistemo machine expose web --port 8081:81"),
-        ("machine volume attach db data:/srv", "sistemo machine volume attach db data:/srv"),
-        ("machine deploy debian --name w --memory 1G", "sistemo machine deploy debian --name w --memory 1G"),
-        ("machine deploy alpine -- sh -c 'sleep 60'", "sistemo machine deploy alpine -- sh -c 'sleep 60'"),
-        ("image pull debian:trixie", "sistemo image pull debian:trixie"),
-        ("image build node:20 -t node", "sistemo image build node:20 --name node"),
-        ("network create lab2 --subnet 10.77.0.0/24", "sistemo network create lab2 --subnet 10.77.0.0/24"),
+        (
+            "machine expose web --port 8081:81",
+            "sistemo machine expose web --port 8081:81",
+        ),
+        (
+            "machine volume attach db data:/srv",
+            "sistemo machine volume attach db data:/srv",
+        ),
+        (
+            "machine deploy debian --name w --memory 1G",
+            "sistemo machine deploy debian --name w --memory 1G",
+        ),
+        (
+            "machine deploy alpine -- sh -c 'sleep 60'",
+            "sistemo machine deploy alpine -- sh -c 'sleep 60'",
+        ),
+        (
+            "image pull debian:trixie",
+            "sistemo image pull debian:trixie",
+        ),
+        (
+            "image build node:20 -t node",
+            "sistemo image build node:20 --name node",
+        ),
+        (
+            "network create lab2 --subnet 10.77.0.0/24",
+            "sistemo network create lab2 --subnet 10.77.0.0/24",
+        ),
         ("machine ssh web", "Shell on web-id in Machines"),
         ("machine terminal web", "Shell on web-id in Machines"),
         ("machine logs web -f", "BootLog on web-id in Machines"),
@@ -129,16 +164,37 @@ fn the_command_line_is_understood() {
 fn what_is_wrong_with_a_command_is_said_under_the_line() {
     let model = with_web(80, 24);
     for (line, says) in [
-        ("machine stop", "! the following required arguments were not provided: <NAME>... / usage: sistemo machine stop"),
+        (
+            "machine stop",
+            "! the following required arguments were not provided: <NAME>... / usage: sistemo machine stop",
+        ),
         ("machine strat web", "! unrecognized subcommand 'strat' / "),
-        ("machine start nobody", "! there is no machine \"nobody\" / see what there is: machine list"),
-        ("machine deploy debian --memory lots", "! invalid value 'lots' for '--memory <SIZE>': \"lots\" is not a size / "),
-        ("machine stop web --timeout 3", "! the console takes no --timeout / "),
+        (
+            "machine start nobody",
+            "! there is no machine \"nobody\" / see what there is: machine list",
+        ),
+        (
+            "machine deploy debian --memory lots",
+            "! invalid value 'lots' for '--memory <SIZE>': \"lots\" is not a size / ",
+        ),
+        (
+            "machine stop web --timeout 3",
+            "! the console takes no --timeout / ",
+        ),
         ("machine stop 'web", "! a quote is open / "),
-        ("machine exec web ls", "! machine exec is nothing for the console / type it into a shell: sistemo machine exec"),
+        (
+            "machine exec web ls",
+            "! machine exec is nothing for the console / type it into a shell: sistemo machine exec",
+        ),
         ("sistemo up", "! up is nothing for the console / "),
-        ("sistemo completion bash", "! completion is nothing for the console / "),
-        ("machine ls --data-dir /x", "! the console stays with its data directory / "),
+        (
+            "sistemo completion bash",
+            "! completion is nothing for the console / ",
+        ),
+        (
+            "machine ls --data-dir /x",
+            "! the console stays with its data directory / ",
+        ),
         ("machine --help", "! Usage: sistemo machine"),
         ("frobnicate", "! unrecognized subcommand 'frobnicate' / "),
     ] {
@@ -160,11 +216,26 @@ fn words_are_completed() {
     assert_eq!(completed("machine re"), "machine re");
     assert_eq!(completed("machine ren"), "machine rename ");
     assert_eq!(completed("vm delete we"), "vm delete web ");
-    assert_eq!(completed("machine delete web --pre"), "machine delete web --preserve-storage ");
-    assert_eq!(completed("machine deploy debian:tr"), "machine deploy debian:trixie ");
-    assert_eq!(completed("machine deploy debian --network la"), "machine deploy debian --network lab ");
-    assert_eq!(completed("machine deploy debian --restart on"), "machine deploy debian --restart on-failure ");
-    assert_eq!(completed("machine volume attach db da"), "machine volume attach db data ");
+    assert_eq!(
+        completed("machine delete web --pre"),
+        "machine delete web --preserve-storage "
+    );
+    assert_eq!(
+        completed("machine deploy debian:tr"),
+        "machine deploy debian:trixie "
+    );
+    assert_eq!(
+        completed("machine deploy debian --network la"),
+        "machine deploy debian --network lab "
+    );
+    assert_eq!(
+        completed("machine deploy debian --restart on"),
+        "machine deploy debian --restart on-failure "
+    );
+    assert_eq!(
+        completed("machine volume attach db da"),
+        "machine volume attach db data "
+    );
     assert_eq!(completed("volume resize ph"), "volume resize photos ");
     assert_eq!(completed("network delete l"), "network delete lab ");
     // A name to be is nobody's yet.
@@ -179,9 +250,15 @@ fn words_are_chosen_among() {
     press(&mut palette, &model, "machine re<down><down><up>");
     insta::assert_snapshot!("words_80x24", drawn(&palette, &model));
     press(&mut palette, &model, "<enter>");
-    let Below::Words(completion, None) = &palette.below else { panic!("{:?}", palette.below) };
+    let Below::Words(completion, None) = &palette.below else {
+        panic!("{:?}", palette.below)
+    };
     assert_eq!(palette.input.value(), "machine restart ");
-    let names: Vec<&str> = completion.words.iter().map(|(word, _)| word.as_str()).collect();
+    let names: Vec<&str> = completion
+        .words
+        .iter()
+        .map(|(word, _)| word.as_str())
+        .collect();
     assert_eq!(names, ["broken", "db", "web"]);
 }
 
@@ -191,15 +268,28 @@ fn a_theme_is_shown_while_it_is_chosen_and_given_back() {
     model.settings.theme = "default-dark".into();
     let mut palette = opened(&model);
     let steps = press(&mut palette, &model, "theme nord");
-    assert!(matches!(steps.last(), Some(Step::Preview(name)) if name == "nord"), "{steps:?}");
+    assert!(
+        matches!(steps.last(), Some(Step::Preview(name)) if name == "nord"),
+        "{steps:?}"
+    );
     let steps = press(&mut palette, &model, "<esc>");
-    assert!(matches!(&steps[..], [Step::Preview(name), Step::Close] if name == "default-dark"), "{steps:?}");
+    assert!(
+        matches!(&steps[..], [Step::Preview(name), Step::Close] if name == "default-dark"),
+        "{steps:?}"
+    );
     let mut palette = opened(&model);
     let steps = press(&mut palette, &model, "theme nord<enter>");
-    assert!(matches!(steps.last(), Some(Step::Effect(Effect::SetTheme(name))) if name == "nord"), "{steps:?}");
+    assert!(
+        matches!(steps.last(), Some(Step::Effect(Effect::SetTheme(name))) if name == "nord"),
+        "{steps:?}"
+    );
     // Whoever looks for something else is not blinded.
     let mut palette = opened(&model);
-    assert!(press(&mut palette, &model, "sol").iter().all(|step| matches!(step, Step::Preview(name) if name == "solarized-light")));
+    assert!(
+        press(&mut palette, &model, "sol")
+            .iter()
+            .all(|step| matches!(step, Step::Preview(name) if name == "solarized-light"))
+    );
     let mut palette = opened(&model);
     assert!(press(&mut palette, &model, "net").is_empty());
 }
@@ -210,7 +300,9 @@ fn what_was_used_comes_first_and_comes_back() {
     model.remembered.note("machine start db");
     model.remembered.note("Choose a theme");
     let mut palette = opened(&model);
-    let Below::Offers(offers, 0) = &palette.below else { panic!() };
+    let Below::Offers(offers, 0) = &palette.below else {
+        panic!()
+    };
     assert_eq!(offers[0].name, "Choose a theme");
     press(&mut palette, &model, "<up><up>");
     assert_eq!(palette.input.value(), "machine start db");
@@ -226,7 +318,10 @@ fn what_was_used_comes_first_and_comes_back() {
         })
     };
     assert_eq!(noted("deploy").as_deref(), Some("Deploy a machine"));
-    assert_eq!(noted("machine start db").as_deref(), Some("machine start db"));
+    assert_eq!(
+        noted("machine start db").as_deref(),
+        Some("machine start db")
+    );
     // What may hold a secret is not.
     assert_eq!(noted("machine deploy debian --env TOKEN=x"), None);
     assert_eq!(noted("machine deploy debian -eTOKEN=x"), None);
@@ -239,10 +334,19 @@ fn it_can_be_clicked_and_pasted_into() {
     palette.paste("st\u{1b}op\n", &model);
     assert_eq!(palette.input.value(), "stop");
     let drawn = drawn(&palette, &model);
-    let row = drawn.lines().position(|line| line.contains("Stop at once")).unwrap();
+    let row = drawn
+        .lines()
+        .position(|line| line.contains("Stop at once"))
+        .unwrap();
     let steps = palette.mouse(click(20, row as u16), &model);
-    assert!(matches!(steps.last(), Some(Step::Act(Action::ForceStop))), "{steps:?}");
-    assert!(matches!(palette.mouse(click(40, 23), &model)[..], [Step::Close]));
+    assert!(
+        matches!(steps.last(), Some(Step::Act(Action::ForceStop))),
+        "{steps:?}"
+    );
+    assert!(matches!(
+        palette.mouse(click(40, 23), &model)[..],
+        [Step::Close]
+    ));
 }
 
 #[test]
@@ -262,12 +366,19 @@ fn a_name_with_escape_sequences_stays_in_its_line() {
 fn it_fits_large_and_small_screens() {
     for (columns, rows) in [(80, 24), (120, 40), (40, 12)] {
         let model = with_web(columns, rows);
-        insta::assert_snapshot!(format!("empty_{columns}x{rows}"), drawn(&opened(&model), &model));
+        insta::assert_snapshot!(
+            format!("empty_{columns}x{rows}"),
+            drawn(&opened(&model), &model)
+        );
         let mut palette = opened(&model);
         press(&mut palette, &model, "sta");
         insta::assert_snapshot!(format!("sought_{columns}x{rows}"), drawn(&palette, &model));
         let mut palette = opened(&model);
-        press(&mut palette, &model, "machine deploy debian --memory lots<enter>");
+        press(
+            &mut palette,
+            &model,
+            "machine deploy debian --memory lots<enter>",
+        );
         insta::assert_snapshot!(format!("refused_{columns}x{rows}"), drawn(&palette, &model));
     }
 }
@@ -284,7 +395,9 @@ fn a_thousand_machines_are_sought_quickly_enough_to_type() {
     model.world.machines = many.collect();
     let mut palette = opened(&model);
     press(&mut palette, &model, "shell 999");
-    let Below::Offers(offers, 0) = &palette.below else { panic!() };
+    let Below::Offers(offers, 0) = &palette.below else {
+        panic!()
+    };
     assert_eq!(offers[0].text(), "Shell: machine-999");
     assert!(offers.len() <= 200);
 }
@@ -293,8 +406,14 @@ fn a_thousand_machines_are_sought_quickly_enough_to_type() {
 fn a_deploy_is_what_was_asked_for() {
     let model = with_web(80, 24);
     let mut palette = opened(&model);
-    let steps = press(&mut palette, &model, "machine deploy nginx --expose 8080:80 --vcpus 4<enter>");
-    let Some(Step::Do(Task::Deploy(request))) = steps.last() else { panic!("{steps:?}") };
+    let steps = press(
+        &mut palette,
+        &model,
+        "machine deploy nginx --expose 8080:80 --vcpus 4<enter>",
+    );
+    let Some(Step::Do(Task::Deploy(request))) = steps.last() else {
+        panic!("{steps:?}")
+    };
     assert_eq!(request.image.as_deref(), Some("nginx"));
     assert_eq!(request.vcpus, Some(4));
     assert_eq!(request.expose.len(), 1);

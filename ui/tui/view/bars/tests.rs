@@ -31,7 +31,11 @@ fn everywhere(columns: u16) -> String {
     }
     model.place.view = View::Machines;
     for tab in [Tab::Overview, Tab::Log] {
-        model.place.detail = Some(Detail { id: "web-id".into(), tab, line: 0 });
+        model.place.detail = Some(Detail {
+            id: "web-id".into(),
+            tab,
+            line: 0,
+        });
         bars.push(bar(&model));
     }
     model.place.first_run = true;
@@ -76,9 +80,14 @@ fn what_can_follow_is_told() {
     model.pending = typed("g");
     assert_eq!(bar(&model), " g…  g To the first");
     insta::assert_snapshot!("followers_80x24", followers(&model));
-    let text = "machine.stop = \"g s\"\nmachine.start = [\"g u\", \"g U\"]\nview.machines = \"g m x\"\n";
+    let text =
+        "machine.stop = \"g s\"\nmachine.start = [\"g u\", \"g U\"]\nview.machines = \"g m x\"\n";
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("config.toml"), format!("[console.keys]\n{text}")).unwrap();
+    std::fs::write(
+        folder.path().join("config.toml"),
+        format!("[console.keys]\n{text}"),
+    )
+    .unwrap();
     let config = sistemo::config::Config::load(Some(folder.path().into()), &|_| None).unwrap();
     model.keymap = crate::tui::settings::read(&config).keymap;
     model.size = (40, 12);
@@ -99,7 +108,10 @@ fn what_can_follow_the_prefix_is_told_after_a_while() {
             assert!(model.workspace.pending_prefix().is_none());
             continue;
         }
-        insta::assert_snapshot!(format!("behind_the_prefix_{columns}x{rows}"), followers(&model));
+        insta::assert_snapshot!(
+            format!("behind_the_prefix_{columns}x{rows}"),
+            followers(&model)
+        );
     }
 }
 
@@ -110,7 +122,13 @@ fn a_key_in_the_bar_can_be_clicked() {
     let area = Rect::new(0, 23, 80, 1);
     let bar = bar(&model);
     let column = |what: &str| u16::try_from(bar.find(what).unwrap()).unwrap();
-    assert_eq!(action_at(&model, area, column("d deploy")), Some(Action::Deploy));
-    assert_eq!(action_at(&model, area, column("? help") + 5), Some(Action::Help));
+    assert_eq!(
+        action_at(&model, area, column("d deploy")),
+        Some(Action::Deploy)
+    );
+    assert_eq!(
+        action_at(&model, area, column("? help") + 5),
+        Some(Action::Help)
+    );
     assert_eq!(action_at(&model, area, 1), None);
 }
