@@ -209,3 +209,16 @@ fn buttons_are_for_the_mouse_too() {
         [delete("db")]
     );
 }
+
+#[test]
+fn what_is_gone_meanwhile_can_still_be_answered() {
+    let mut model = model(80, 24);
+    let mut question = ask(&[delete("web"), delete("db")], (80, 24));
+    model.world.machines.clear();
+    model.world.volumes.clear();
+    question.refresh(&model);
+    let text = drawn(&*question, &model);
+    assert!(text.contains("web") && text.contains("type 2"), "{text}");
+    // The engine says that it is not there.
+    assert_eq!(tasks(press(&mut *question, &model, "2<enter>")).len(), 2);
+}
