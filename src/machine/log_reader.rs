@@ -33,6 +33,14 @@ impl LogReader {
         Ok(self.log.as_mut())
     }
 
+    /// The same log, even if another one has the name by now, for another thread.
+    pub fn again(&self) -> Result<LogReader, Error> {
+        let path = self.path.clone();
+        let log = self.log.as_ref().map(Log::again).transpose();
+        let log = log.map_err(unreadable(&path))?;
+        Ok(LogReader { path, log })
+    }
+
     /// Whether there is a log, or has been one.
     pub fn is_there(&self) -> bool {
         self.log.is_some()
@@ -106,6 +114,8 @@ mod tests {
         std::fs::write(&path, "next\n").unwrap();
         assert!(reader.is_old());
         assert_eq!(reader.read(0, 5).unwrap().bytes, b"first");
+        let mut again = reader.again().unwrap();
+        assert_eq!(again.read(0, 5).unwrap().bytes, b"first");
         reader.renew().unwrap();
         assert!(!reader.is_old());
         assert_eq!(reader.read(0, 9).unwrap().bytes, b"next\n");

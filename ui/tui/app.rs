@@ -134,7 +134,12 @@ impl App {
     }
 
     /// Takes messages in and does what the model then wants.
-    fn take(&mut self, messages: Vec<Message>, tty: &mut Tty, is_owed: &mut bool) -> io::Result<Flow> {
+    fn take(
+        &mut self,
+        messages: Vec<Message>,
+        tty: &mut Tty,
+        is_owed: &mut bool,
+    ) -> io::Result<Flow> {
         for message in messages {
             let is_time = matches!(message, Message::Time);
             self.model.clock.tick();
@@ -142,7 +147,10 @@ impl App {
             let effects = update(&mut self.model, message);
             // A deadline may have been that of a frame only.
             let goes = self.model.toasts.shown().count() != before;
-            *is_owed |= !is_time || goes || self.model.moves() || self.model.workspace.pending_prefix().is_some();
+            *is_owed |= !is_time
+                || goes
+                || self.model.moves()
+                || self.model.workspace.pending_prefix().is_some();
             for effect in effects {
                 if self.carry_out(effect, tty)? == Flow::End {
                     return Ok(Flow::End);
@@ -204,7 +212,9 @@ impl App {
                 }
             }
             Effect::Look => self.attention.send_modify(|attention| attention.asked += 1),
-            Effect::Attend(seen) => self.attention.send_modify(|attention| attention.seen = seen),
+            Effect::Attend(seen) => self
+                .attention
+                .send_modify(|attention| attention.seen = seen),
             Effect::Remember => self.remember(),
             Effect::SetTheme(name) => {
                 if let Err(error) = self.engine.config().set("theme", Some(&name)) {
@@ -239,7 +249,9 @@ impl App {
         drop(self.model);
         let over = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, over).await.is_err() {
-            tracing::warn!("what was being done did not end in time; the next command puts it right");
+            tracing::warn!(
+                "what was being done did not end in time; the next command puts it right"
+            );
         }
     }
 

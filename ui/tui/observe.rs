@@ -8,8 +8,8 @@ use sistemo::engine::Engine;
 use sistemo::error::Result;
 use sistemo::event::Progress;
 use sistemo::host::setup::{self, Facts};
-use sistemo::vmm;
 use sistemo::value::ByteSize;
+use sistemo::vmm;
 use tokio::sync::{mpsc, watch};
 
 use crate::tui::message::Message;
@@ -21,6 +21,8 @@ use crate::tui::task::Failure;
 const HISTORY: u32 = 1000;
 /// The least time between two readings, so that a storm of changes leaves the processor to those who make it.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long after a reading that failed there is another: nothing may tell that the store can be read again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How much slower the host is measured while nobody looks.
 const UNSEEN: u32 = 5;
 
@@ -36,20 +38,32 @@ pub(crate) struct Attention {
 }
 
 /// Watches until nobody listens any more.
-pub(crate) fn start(engine: Engine, attention: watch::Receiver<Attention>, send: mpsc::UnboundedSender<Message>) {
+pub(crate) fn start(
+    engine: Engine,
+    attention: watch::Receiver<Attention>,
+    send: mpsc::UnboundedSender<Message>,
+) {
     tokio::spawn(look(engine.clone(), attention.clone(), send.clone()));
     tokio::spawn(measure(engine.clone(), attention, send.clone()));
     tokio::spawn(tend(engine, send));
 }
 
 /// Reads everything, and again whenever something has changed.
-async fn look(engine: Engine, mut attention: watch::Receiver<Attention>, send: mpsc::UnboundedSender<Message>) {
+async fn look(
+    engine: Engine,
+    mut attention: watch::Receiver<Attention>,
+    send: mpsc::UnboundedSender<Message>,
+) {
     let changes = engine.machines().changes();
     loop {
         let reader = engine.clone();
         let read = tokio::task::spawn_blocking(move || read(&reader)).await;
         let Ok(read) = read else { return };
-        if send.send(Message::World(read.map_err(|error| Failure::from(&error)))).is_err() {
+        let is_owed = read.is_err();
+        if send
+            .send(Message::World(read.map_err(|error| Failure::from(&error))))
+            .is_err()
+        {
             return;
         }
         tokio::time::sleep(PAUSE).await;
@@ -75,6 +89,7 @@ async fn look(engine: Engine, mut attention: watch::Receiver<Attention>, send: m
                 tokio::time::sleep(Duration::from_secs(2)).await;
             },
             () = asks => {}
+            () = tokio::time::sleep(AGAIN), if is_owed => {}
             () = send.closed() => return,
         }
     }
@@ -95,7 +110,11 @@ pub(crate) fn read(engine: &Engine) -> Result<Box<World>> {
 }
 
 /// Measures what machines and this computer do, as often as the settings say.
-async fn measure(engine: Engine, mut attention: watch::Receiver<Attention>, send: mpsc::UnboundedSender<Message>) {
+async fn measure(
+    engine: Engine,
+    mut attention: watch::Receiver<Attention>,
+    send: mpsc::UnboundedSender<Message>,
+) {
     let mut before = None;
     let mut host = Watched::new(&engine).await;
     loop {
@@ -129,7 +148,10 @@ async fn tend(engine: Engine, send: mpsc::UnboundedSender<Message>) {
     let left = engine.machines().tend(&Progress::silent()).await;
     let says = match left {
         Ok(left) if left.is_empty() => return,
-        Ok(left) => left.into_iter().map(|left| format!("could not be put right yet: {left}")).collect(),
+        Ok(left) => left
+            .into_iter()
+            .map(|left| format!("could not be put right yet: {left}"))
+            .collect(),
         Err(error) => vec![error.report()],
     };
     let _ = send.send(Message::Remarks(says));
@@ -152,16 +174,25 @@ impl Watched {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             ..Host::default()
         };
-        let mut watched = Watched { host, ticks: ticks(), facts_wanted: true };
+        let mut watched = Watched {
+            host,
+            ticks: ticks(),
+            facts_wanted: true,
+        };
         watched.look_for_lacks(engine).await;
         watched
     }
 
     async fn read(&mut self, engine: &Engine) -> Host {
         let now = ticks();
-        self.host.busy_percent = self.ticks.zip(now).and_then(|(before, now)| busy(before, now));
+        self.host.busy_percent = self
+            .ticks
+            .zip(now)
+            .and_then(|(before, now)| busy(before, now));
         self.ticks = now;
-        self.host.memory = sistemo::host::memory().ok().map(|memory| (memory.total, memory.available));
+        self.host.memory = sistemo::host::memory()
+            .ok()
+            .map(|memory| (memory.total, memory.available));
         self.host.disk = disk(engine.paths().data_dir());
         self.host.supervisor = engine.machines().supervisor();
         if self.facts_wanted {
@@ -176,9 +207,14 @@ impl Watched {
             let config = engine.config();
             let key_file = engine.paths().keys().join("id_ed25519");
             let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
-            let lacks: Vec<String> = setup::plan(&facts).into_iter().map(|action| action.says).collect();
+            let lacks: Vec<String> = setup::plan(&facts)
+                .into_iter()
+                .map(|action| action.says)
+                .collect();
             // A probe takes a moment, once per boot; before setup there is nothing that it could be for.
-            let probe = lacks.is_empty().then(|| vmm::choose(config.accelerator, &config.data_dir));
+            let probe = lacks
+                .is_empty()
+                .then(|| vmm::choose(config.accelerator, &config.data_dir));
             (lacks, probe.map(|probe| probe.accelerator.to_string()))
         });
         if let Ok((lacks, accelerator)) = found.await {
@@ -193,7 +229,10 @@ impl Watched {
 fn ticks() -> Option<(u64, u64)> {
     let text = std::fs::read_to_string("/proc/stat").ok()?;
     let line = text.lines().next()?.strip_prefix("cpu ")?;
-    let counts: Vec<u64> = line.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+    let counts: Vec<u64> = line
+        .split_whitespace()
+        .filter_map(|count| count.parse().ok())
+        .collect();
     // The time of guests is in that of users already.
     let all = counts.iter().take(8).sum();
     let idle = counts.get(3)? + counts.get(4)?;

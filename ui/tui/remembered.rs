@@ -49,11 +49,16 @@ impl Remembered {
         let path = data_dir.join(FILE);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return (Remembered::default(), None);
             }
             Err(error) => {
-                let said = format!("what the console remembers cannot be read from {}: {error}", path.display());
+                let said = format!(
+                    "what the console remembers cannot be read from {}: {error}",
+                    path.display()
+                );
                 return (Remembered::default(), Some(said));
             }
         };
@@ -66,7 +71,10 @@ impl Remembered {
             Ok(()) => format!("; it is {BROKEN} now"),
             Err(_) => String::new(),
         };
-        let said = format!("what the console remembers is broken ({}: {error}){kept}", path.display());
+        let said = format!(
+            "what the console remembers is broken ({}: {error}){kept}",
+            path.display()
+        );
         (Remembered::default(), Some(said))
     }
 
@@ -76,7 +84,8 @@ impl Remembered {
         let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
-        file.persist(data_dir.join(FILE)).map_err(|error| error.error)?;
+        file.persist(data_dir.join(FILE))
+            .map_err(|error| error.error)?;
         Ok(())
     }
 
@@ -99,14 +108,26 @@ mod tests {
     fn what_is_written_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Remembered::load(dir.path()), (Remembered::default(), None));
-        let mut remembered = Remembered { view: Some("volumes".into()), ..Remembered::default() };
-        remembered.sort.insert("machines".into(), Sort { column: "cpu".into(), reverse: true });
+        let mut remembered = Remembered {
+            view: Some("volumes".into()),
+            ..Remembered::default()
+        };
+        remembered.sort.insert(
+            "machines".into(),
+            Sort {
+                column: "cpu".into(),
+                reverse: true,
+            },
+        );
         remembered.panes = serde_json::json!({ "tabs": [1, 2] });
         remembered.log.wrap = true;
         remembered.note("machine stop web");
         remembered.write(dir.path()).unwrap();
         assert_eq!(Remembered::load(dir.path()), (remembered, None));
-        let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(dir.path().join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -114,7 +135,11 @@ mod tests {
     #[test]
     fn what_is_not_known_is_left_out() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(FILE), r#"{"view": "images", "moods": 3, "log": {"wrap": true}}"#).unwrap();
+        std::fs::write(
+            dir.path().join(FILE),
+            r#"{"view": "images", "moods": 3, "log": {"wrap": true}}"#,
+        )
+        .unwrap();
         let (remembered, said) = Remembered::load(dir.path());
         assert_eq!(remembered.view.as_deref(), Some("images"));
         assert!(remembered.log.wrap && !remembered.log.timestamps);
@@ -129,7 +154,10 @@ mod tests {
             let (remembered, said) = Remembered::load(dir.path());
             assert_eq!(remembered, Remembered::default());
             assert!(said.unwrap().ends_with("; it is console.json.broken now"));
-            assert_eq!(std::fs::read_to_string(dir.path().join(BROKEN)).unwrap(), broken);
+            assert_eq!(
+                std::fs::read_to_string(dir.path().join(BROKEN)).unwrap(),
+                broken
+            );
             assert_eq!(Remembered::load(dir.path()), (Remembered::default(), None));
         }
     }
@@ -144,6 +172,13 @@ mod tests {
         assert_eq!(remembered.palette.len(), LINES);
         assert_eq!(remembered.palette.last().unwrap(), "5");
         assert_eq!(remembered.palette.first().unwrap(), "1");
-        assert_eq!(remembered.palette.iter().filter(|line| *line == "5").count(), 1);
+        assert_eq!(
+            remembered
+                .palette
+                .iter()
+                .filter(|line| *line == "5")
+                .count(),
+            1
+        );
     }
 }

@@ -43,11 +43,12 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     if background == Background::Late {
         events.expect_background();
     }
-    let workspace = Workspace::new(
+    let mut workspace = Workspace::new(
         Arc::new(engine.machines().clone()),
         notify(&send, || Message::Panes),
         reading.settings.scrollback,
     );
+    workspace.bind(reading.keymap.of_shells(reading.settings.prefix));
     let remarks: Vec<_> = reading.wrong.iter().map(settings::Wrong::toast).collect();
     let mut model = Model::new(Start {
         size: crossterm::terminal::size()?,

@@ -63,6 +63,17 @@ impl Log {
         Ok(Some(log))
     }
 
+    /// The same log, for another thread.
+    pub fn again(&self) -> io::Result<Log> {
+        Ok(Log {
+            path: self.path.clone(),
+            file: self.file.try_clone()?,
+            inode: self.inode,
+            marks: self.marks.clone(),
+            version: self.version,
+        })
+    }
+
     /// Whether it still is the log that has the name.
     pub fn is_current(&self) -> bool {
         use std::os::unix::fs::MetadataExt;

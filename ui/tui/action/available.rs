@@ -30,9 +30,10 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
             Err("nothing has been done yet".into())
         }
         Action::Prune if model.world.images.is_empty() => Err("there are no images".into()),
-        Action::Rename | Action::Expose if model.targets().len() > 1 => {
-            Err(format!("one at a time: {} are marked", model.targets().len()))
-        }
+        Action::Rename | Action::Expose if model.targets().len() > 1 => Err(format!(
+            "one at a time: {} are marked",
+            model.targets().len()
+        )),
         _ => match model.place.view {
             View::Machines => of_machines(action, model),
             View::Volumes => of_volumes(action, model),
@@ -46,10 +47,20 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
 
 /// What can be done on a computer that lacks what machines need.
 fn is_for_first_run(action: Action) -> bool {
-    use Action::{Help, Messages, Mouse, Palette, Quit, Redraw, Setup, Suspend, Theme};
+    use Action::{Back, Help, Messages, Mouse, Palette, Quit, Redraw, Setup, Suspend, Theme};
     matches!(
         action,
-        Setup | Help | Palette | Messages | Theme | Mouse | Redraw | Suspend | Quit | Action::Cancel
+        Setup
+            | Back
+            | Help
+            | Palette
+            | Messages
+            | Theme
+            | Mouse
+            | Redraw
+            | Suspend
+            | Quit
+            | Action::Cancel
     )
 }
 
@@ -78,14 +89,26 @@ fn any<T>(things: &[T], can: impl Fn(&T) -> Result<(), String>) -> Result<(), St
 
 fn of_machines(action: Action, model: &Model) -> Result<(), String> {
     use Action::{
-        Attach, BootLog, Delete, Detach, Expose, ForceStop, Rename, Resize, Restart, Shell, ShellBeside,
-        Start, Stop, Unexpose,
+        Attach, BootLog, Delete, Detach, Expose, ForceStop, Rename, Resize, Restart, Shell,
+        ShellBeside, Start, Stop, Unexpose,
     };
     let targets = model.targets();
     let is_about_one = matches!(
         action,
-        Attach | BootLog | Delete | Detach | Expose | ForceStop | Rename | Resize | Restart | Shell
-            | ShellBeside | Start | Stop | Unexpose
+        Attach
+            | BootLog
+            | Delete
+            | Detach
+            | Expose
+            | ForceStop
+            | Rename
+            | Resize
+            | Restart
+            | Shell
+            | ShellBeside
+            | Start
+            | Stop
+            | Unexpose
     );
     if !is_about_one {
         return needs_one(action, &targets);
@@ -100,13 +123,19 @@ fn of_machines(action: Action, model: &Model) -> Result<(), String> {
 
 /// Whether it can be done with this machine; in words why not.
 pub(crate) fn of_machine(action: Action, machine: &Machine, model: &Model) -> Result<(), String> {
-    use Action::{Attach, Delete, Detach, ForceStop, Resize, Restart, Shell, ShellBeside, Start, Stop, Unexpose};
+    use Action::{
+        Attach, Delete, Detach, ForceStop, Resize, Restart, Shell, ShellBeside, Start, Stop,
+        Unexpose,
+    };
     let Machine { name, status, .. } = machine;
     let is = || Err(format!("{name} is {status}"));
     match (action, status) {
         (Start, Status::Stopped | Status::Failed) => Ok(()),
         (Start, _) => is(),
-        (Stop | ForceStop, Status::Running | Status::Failed | Status::Starting | Status::Stopping) => Ok(()),
+        (
+            Stop | ForceStop,
+            Status::Running | Status::Failed | Status::Starting | Status::Stopping,
+        ) => Ok(()),
         (Stop | ForceStop, _) => is(),
         (Restart, Status::Running | Status::Failed) => Ok(()),
         (Restart, _) => is(),
@@ -171,8 +200,12 @@ fn of_volume(action: Action, volume: &Volume, model: &Model) -> Result<(), Strin
         (Action::Attach, Some(owner)) => Err(format!("{name} belongs to {owner}")),
         (Action::Detach, None) => Err(format!("{name} belongs to no machine")),
         (Action::Detach, Some(owner)) if is_root => Err(format!("{name} is the disk of {owner}")),
-        (Action::Detach, Some(owner)) if !is_off(owner) => Err(once_stopped(owner, STOPPED_FOR_VOLUMES)),
-        (Action::Resize, Some(owner)) if !is_off(owner) => Err(once_stopped(owner, STOPPED_FOR_GROWING)),
+        (Action::Detach, Some(owner)) if !is_off(owner) => {
+            Err(once_stopped(owner, STOPPED_FOR_VOLUMES))
+        }
+        (Action::Resize, Some(owner)) if !is_off(owner) => {
+            Err(once_stopped(owner, STOPPED_FOR_GROWING))
+        }
         _ => Ok(()),
     }
 }
@@ -192,7 +225,11 @@ fn of_networks(action: Action, model: &Model) -> Result<(), String> {
             if name == sistemo::store::networks::DEFAULT {
                 return Err("the default network stays".into());
             }
-            match model.world.network(name).and_then(|network| network.machines.first()) {
+            match model
+                .world
+                .network(name)
+                .and_then(|network| network.machines.first())
+            {
                 Some(machine) => Err(format!("{machine} is on {name}")),
                 None => Ok(()),
             }

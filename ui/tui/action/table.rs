@@ -10,10 +10,26 @@ pub(crate) fn specs() -> &'static [Spec] {
     static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         let mut all = OWN.to_vec();
         for (at, (action, id, title, short, keys)) in log::LOG_ACTIONS.iter().enumerate() {
-            all.push(spec(Action::Log(*action), id, title, short, keys, On::LOG, weight(at)));
+            all.push(spec(
+                Action::Log(*action),
+                id,
+                title,
+                short,
+                keys,
+                On::LOG,
+                weight(at),
+            ));
         }
         for (at, (action, id, title, short, keys)) in pane::ACTIONS.iter().enumerate() {
-            all.push(spec(Action::Pane(*action), id, title, short, keys, On::PANES, weight(at)));
+            all.push(spec(
+                Action::Pane(*action),
+                id,
+                title,
+                short,
+                keys,
+                On::PANES,
+                weight(at),
+            ));
         }
         all
     });

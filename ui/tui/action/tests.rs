@@ -10,10 +10,24 @@ fn every_action_has_one_row_a_name_and_a_title() {
     let mut ids = BTreeSet::new();
     for spec in specs() {
         assert!(ids.insert(spec.id), "{} stands there twice", spec.id);
-        assert!(spec.id.chars().all(|letter| letter.is_ascii_lowercase() || ".-".contains(letter) || letter.is_ascii_digit()));
-        assert!(!spec.title.is_empty() && !spec.title.ends_with('.'), "{}", spec.id);
-        assert_eq!(spec_of(spec.action).unwrap().id, spec.id, "two rows for one action");
-        assert!(spec.weight == 0 || !spec.short.is_empty(), "{} has no word for the bar", spec.id);
+        assert!(spec.id.chars().all(|letter| letter.is_ascii_lowercase()
+            || ".-".contains(letter)
+            || letter.is_ascii_digit()));
+        assert!(
+            !spec.title.is_empty() && !spec.title.ends_with('.'),
+            "{}",
+            spec.id
+        );
+        assert_eq!(
+            spec_of(spec.action).unwrap().id,
+            spec.id,
+            "two rows for one action"
+        );
+        assert!(
+            spec.weight == 0 || !spec.short.is_empty(),
+            "{} has no word for the bar",
+            spec.id
+        );
     }
 }
 
@@ -25,7 +39,11 @@ fn every_key_in_the_table_is_one() {
                 continue;
             }
             let read = keymap::sequence(keys);
-            assert!(read.is_ok_and(|read| !read.is_empty()), "{}: {keys}", spec.id);
+            assert!(
+                read.is_ok_and(|read| !read.is_empty()),
+                "{}: {keys}",
+                spec.id
+            );
         }
     }
 }
@@ -57,26 +75,85 @@ fn what_cannot_be_done_says_why() {
         (View::Machines, "web-id", Start, "web is running"),
         (View::Machines, "db-id", Stop, "db is stopped"),
         (View::Machines, "db-id", Restart, "db is stopped"),
-        (View::Machines, "db-id", Shell, "db is stopped: start it first"),
+        (
+            View::Machines,
+            "db-id",
+            Shell,
+            "db is stopped: start it first",
+        ),
         (View::Machines, "db-id", Unexpose, "no port leads into db"),
         (View::Machines, "db-id", Detach, "db has no data volumes"),
-        (View::Machines, "web-id", Detach, "available once web is stopped: volumes are attached and detached while it is off"),
-        (View::Machines, "web-id", Attach, "available once web is stopped: volumes are attached and detached while it is off"),
-        (View::Machines, "web-id", Pull, "it is done in the list of images"),
+        (
+            View::Machines,
+            "web-id",
+            Detach,
+            "available once web is stopped: volumes are attached and detached while it is off",
+        ),
+        (
+            View::Machines,
+            "web-id",
+            Attach,
+            "available once web is stopped: volumes are attached and detached while it is off",
+        ),
+        (
+            View::Machines,
+            "web-id",
+            Pull,
+            "it is done in the list of images",
+        ),
         (View::Machines, "web-id", Undo, "there is nothing to undo"),
         (View::Machines, "web-id", Cancel, "nothing is being done"),
         (View::Machines, "gone", Start, "no machine is selected"),
-        (View::Volumes, "photos-id", Delete, "photos belongs to web: detach it first"),
-        (View::Volumes, "web-root-id", Delete, "web-root is the disk of web and goes with it"),
-        (View::Volumes, "web-root-id", Rename, "web-root is named after web"),
-        (View::Volumes, "web-root-id", Resize, "available once web is stopped: disks grow while it is off"),
+        (
+            View::Volumes,
+            "photos-id",
+            Delete,
+            "photos belongs to web: detach it first",
+        ),
+        (
+            View::Volumes,
+            "web-root-id",
+            Delete,
+            "web-root is the disk of web and goes with it",
+        ),
+        (
+            View::Volumes,
+            "web-root-id",
+            Rename,
+            "web-root is named after web",
+        ),
+        (
+            View::Volumes,
+            "web-root-id",
+            Resize,
+            "available once web is stopped: disks grow while it is off",
+        ),
         (View::Volumes, "photos-id", Attach, "photos belongs to web"),
-        (View::Volumes, "data-id", Detach, "data belongs to no machine"),
-        (View::Images, "sha256:22", Rename, "an image is named when it is pulled or built"),
-        (View::Networks, "default", Delete, "the default network stays"),
+        (
+            View::Volumes,
+            "data-id",
+            Detach,
+            "data belongs to no machine",
+        ),
+        (
+            View::Images,
+            "sha256:22",
+            Rename,
+            "an image is named when it is pulled or built",
+        ),
+        (
+            View::Networks,
+            "default",
+            Delete,
+            "the default network stays",
+        ),
         (View::Networks, "lab", Rename, "a network keeps its name"),
     ] {
-        assert_eq!(why_not(view, &[selected], action).as_deref(), Some(says), "{action:?} {selected}");
+        assert_eq!(
+            why_not(view, &[selected], action).as_deref(),
+            Some(says),
+            "{action:?} {selected}"
+        );
     }
 }
 
@@ -97,11 +174,18 @@ fn what_can_be_done_is_not_refused() {
         (View::Volumes, "old-root-id", Delete),
         (View::Networks, "lab", Delete),
     ] {
-        assert_eq!(why_not(view, &[selected], action), None, "{action:?} {selected}");
+        assert_eq!(
+            why_not(view, &[selected], action),
+            None,
+            "{action:?} {selected}"
+        );
     }
     // Of several it is enough that it can be done with one; what takes one thing takes no more.
     assert_eq!(why_not(View::Machines, &["db-id", "web-id"], Start), None);
-    assert_eq!(why_not(View::Machines, &["db-id", "web-id"], Rename).unwrap(), "one at a time: 2 are marked");
+    assert_eq!(
+        why_not(View::Machines, &["db-id", "web-id"], Rename).unwrap(),
+        "one at a time: 2 are marked"
+    );
     assert!(why_not(View::Machines, &[], Delete).is_some());
 }
 
@@ -110,7 +194,13 @@ fn a_computer_that_is_not_set_up_is_set_up_first() {
     let mut model = fixture::model(80, 24);
     model.place.first_run = true;
     assert!(available(Action::Deploy, &model).is_err());
-    for action in [Action::Setup, Action::Help, Action::Palette, Action::Theme, Action::Quit] {
+    for action in [
+        Action::Setup,
+        Action::Help,
+        Action::Palette,
+        Action::Theme,
+        Action::Quit,
+    ] {
         assert_eq!(available(action, &model), Ok(()), "{action:?}");
     }
 }

@@ -7,7 +7,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::tui::theme::Glyphs;
 
 /// How keys are written.
-pub(crate) const EXAMPLES: &str = "a key is written like x, G, ctrl-d, f5, space or enter; g g is two keys in a row";
+pub(crate) const EXAMPLES: &str =
+    "a key is written like x, G, ctrl-d, f5, space or enter; g g is two keys in a row";
 
 /// A key with what is held down beside it, so that each has one form whatever reports it: what Shift makes of a letter
 /// is in the letter, and Shift-Tab is [`KeyCode::BackTab`].
@@ -30,15 +31,18 @@ impl Key {
     };
 
     fn new(code: KeyCode, modifiers: KeyModifiers) -> Key {
-        let known = KeyModifiers::SHIFT | KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
+        let known =
+            KeyModifiers::SHIFT | KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
         let mut modifiers = modifiers & known;
         let is_shifted = modifiers.contains(KeyModifiers::SHIFT);
         let code = match code {
             KeyCode::Char('\r' | '\n') => KeyCode::Enter,
             KeyCode::Tab if is_shifted => KeyCode::BackTab,
-            KeyCode::Char(letter) => {
-                KeyCode::Char(one_form(letter, is_shifted, modifiers.contains(KeyModifiers::CONTROL)))
-            }
+            KeyCode::Char(letter) => KeyCode::Char(one_form(
+                letter,
+                is_shifted,
+                modifiers.contains(KeyModifiers::CONTROL),
+            )),
             code => code,
         };
         if matches!(code, KeyCode::Char(_) | KeyCode::BackTab) {
@@ -85,13 +89,18 @@ impl Key {
 
     /// Whether it is what one types into any program: no function key, and nothing but Shift held down with it.
     pub(crate) fn is_typed(self) -> bool {
-        self.modifiers.difference(KeyModifiers::SHIFT).is_empty() && !matches!(self.code, KeyCode::F(_))
+        self.modifiers.difference(KeyModifiers::SHIFT).is_empty()
+            && !matches!(self.code, KeyCode::F(_))
     }
 
     /// As a terminal would report it.
     pub(crate) fn event(self) -> KeyEvent {
         let is_capital = matches!(self.code, KeyCode::Char(letter) if letter.is_uppercase());
-        let shift = if is_capital { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
+        let shift = if is_capital {
+            KeyModifiers::SHIFT
+        } else {
+            KeyModifiers::NONE
+        };
         KeyEvent::new(self.code, self.modifiers | shift)
     }
 }
@@ -141,7 +150,8 @@ impl FromStr for Key {
             return Err(bad());
         };
         let mut end = text.rsplit('-').next().unwrap_or_default().chars();
-        let is_capital = matches!((end.next(), end.next()), (Some(letter), None) if letter.is_ascii_uppercase());
+        let is_capital =
+            matches!((end.next(), end.next()), (Some(letter), None) if letter.is_ascii_uppercase());
         let mut modifiers = parsed.modifiers;
         if is_capital && !modifiers.contains(KeyModifiers::CONTROL) {
             modifiers.insert(KeyModifiers::SHIFT);
@@ -192,7 +202,12 @@ mod tests {
             ("ctrl-\\", Char('4'), With::CONTROL, "Ctrl-\\"),
             ("ctrl-d", Char('d'), With::CONTROL, "Ctrl-d"),
             ("ctrl-D", Char('d'), With::CONTROL, "Ctrl-d"),
-            ("ctrl-shift-d", Char('D'), With::CONTROL.union(With::SHIFT), "Ctrl-D"),
+            (
+                "ctrl-shift-d",
+                Char('D'),
+                With::CONTROL.union(With::SHIFT),
+                "Ctrl-D",
+            ),
             ("alt-G", Char('G'), With::ALT.union(With::SHIFT), "Alt-G"),
             ("ctrl-space", Char(' '), With::CONTROL, "Ctrl-Space"),
             ("space", Char(' '), With::NONE, "Space"),
@@ -216,7 +231,15 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "ctrl-", "hyper-x", "a-b", "f99", "enter enter", "\u{1b}"] {
+        for text in [
+            "",
+            "ctrl-",
+            "hyper-x",
+            "a-b",
+            "f99",
+            "enter enter",
+            "\u{1b}",
+        ] {
             assert_eq!(text.parse::<Key>(), Err(BadKey(text.into())), "{text:?}");
         }
         assert!(sequence("").unwrap().is_empty());

@@ -68,11 +68,17 @@ impl Keymap {
         for spec in action::specs() {
             let keys = match overrides.get(spec.id) {
                 Some(keys) => keys.clone(),
-                None => spec.keys.iter().filter_map(|text| in_table(text, prefix)).collect(),
+                None => spec
+                    .keys
+                    .iter()
+                    .filter_map(|text| in_table(text, prefix))
+                    .collect(),
             };
             all.push((spec, keys));
         }
-        let places = On::PLACES.iter().map(|place| bindings(*place, &all, overrides));
+        let places = On::PLACES
+            .iter()
+            .map(|place| bindings(*place, &all, overrides));
         let places = places.collect::<Result<_, _>>()?;
         Ok(Keymap { places })
     }
@@ -115,8 +121,14 @@ impl Keymap {
 
     /// The keys that do `action` in these places, in the order in which the table or the settings have them; those that
     /// do something else there are left out.
-    pub(crate) fn keys_of<'a>(&'a self, action: Action, places: &'a [On]) -> impl Iterator<Item = &'a [Key]> {
-        let own = self.in_places(places).filter(move |binding| binding.spec.action == action);
+    pub(crate) fn keys_of<'a>(
+        &'a self,
+        action: Action,
+        places: &'a [On],
+    ) -> impl Iterator<Item = &'a [Key]> {
+        let own = self
+            .in_places(places)
+            .filter(move |binding| binding.spec.action == action);
         let mut told: Vec<&[Key]> = Vec::new();
         own.map(|binding| binding.keys.as_slice())
             .filter(move |keys| self.find_keys(keys, places) == Found::Action(action))
@@ -191,21 +203,33 @@ fn bindings(
     all: &[(&'static Spec, Vec<Vec<Key>>)],
     overrides: &Overrides,
 ) -> Result<Vec<Binding>, Conflict> {
-    let mut by_narrowness: Vec<_> = all.iter().filter(|(spec, _)| spec.on.meets(place)).collect();
+    let mut by_narrowness: Vec<_> = all
+        .iter()
+        .filter(|(spec, _)| spec.on.meets(place))
+        .collect();
     by_narrowness.sort_by_key(|(spec, _)| std::cmp::Reverse(narrowness(spec)));
     let mut found: Vec<Binding> = Vec::new();
     for (spec, sequences) in by_narrowness {
         for keys in sequences.iter().filter(|keys| !keys.is_empty()) {
-            let known = found.iter().find(|known| known.keys.starts_with(keys) || keys.starts_with(&known.keys));
+            let known = found
+                .iter()
+                .find(|known| known.keys.starts_with(keys) || keys.starts_with(&known.keys));
             let Some(known) = known else {
-                found.push(Binding { keys: keys.clone(), spec });
+                found.push(Binding {
+                    keys: keys.clone(),
+                    spec,
+                });
                 continue;
             };
             let is_hidden = narrowness(known.spec) > narrowness(spec);
             let is_wanted = narrowness(spec) == 0 && overrides.contains_key(spec.id);
             if known.spec.id != spec.id && (!is_hidden || is_wanted) {
                 return Err(Conflict {
-                    written: written(if known.keys.len() < keys.len() { &known.keys } else { keys }),
+                    written: written(if known.keys.len() < keys.len() {
+                        &known.keys
+                    } else {
+                        keys
+                    }),
                     one: known.spec.id,
                     other: spec.id,
                     place: place.in_words(),

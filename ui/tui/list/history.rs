@@ -38,7 +38,12 @@ pub(super) const COLUMNS: &[Column] = &[
             plain(format!("{} {}", entry.target, entry.action))
         },
         order: |model, one, other| {
-            let what = |row| (entry(model, row).target.clone(), entry(model, row).action.clone());
+            let what = |row| {
+                (
+                    entry(model, row).target.clone(),
+                    entry(model, row).action.clone(),
+                )
+            };
             what(one).cmp(&what(other))
         },
     },
@@ -62,7 +67,9 @@ pub(super) const COLUMNS: &[Column] = &[
             plain(took(Duration::from_millis(milliseconds)))
         },
         order: |model, one, other| {
-            entry(model, one).duration_ms.cmp(&entry(model, other).duration_ms)
+            entry(model, one)
+                .duration_ms
+                .cmp(&entry(model, other).duration_ms)
         },
     },
     Column {

@@ -86,7 +86,9 @@ pub(super) const COLUMNS: &[Column] = &[
         drawn: false,
         cell: |model, row, _| plain(age(&image(model, row).created_at, model.clock.now)),
         order: |model, one, other| {
-            image(model, other).created_at.cmp(&image(model, one).created_at)
+            image(model, other)
+                .created_at
+                .cmp(&image(model, one).created_at)
         },
     },
 ];
@@ -120,5 +122,7 @@ fn kind(image: &Image) -> &'static str {
 fn machines(model: &Model, row: usize) -> usize {
     let digest = Some(&image(model, row).digest);
     let machines = model.world.machines.iter();
-    machines.filter(|machine| machine.image_digest.as_ref() == digest).count()
+    machines
+        .filter(|machine| machine.image_digest.as_ref() == digest)
+        .count()
 }

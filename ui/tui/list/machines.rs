@@ -41,7 +41,11 @@ pub(super) const COLUMNS: &[Column] = &[
         weight: 120,
         right: false,
         drawn: false,
-        cell: |model, row, _| plain(harmless(machine(model, row).image.as_deref().unwrap_or("-"))),
+        cell: |model, row, _| {
+            plain(harmless(
+                machine(model, row).image.as_deref().unwrap_or("-"),
+            ))
+        },
         order: |model, one, other| machine(model, one).image.cmp(&machine(model, other).image),
     },
     Column {
@@ -65,7 +69,11 @@ pub(super) const COLUMNS: &[Column] = &[
         right: false,
         drawn: false,
         cell: |model, row, _| plain(machine(model, row).network.as_deref().unwrap_or("-")),
-        order: |model, one, other| machine(model, one).network.cmp(&machine(model, other).network),
+        order: |model, one, other| {
+            machine(model, one)
+                .network
+                .cmp(&machine(model, other).network)
+        },
     },
     Column {
         id: "cpu",
@@ -74,11 +82,18 @@ pub(super) const COLUMNS: &[Column] = &[
         right: true,
         drawn: false,
         cell: |model, row, _| match last(model, row).and_then(|last| last.cpu_percent) {
-            Some(percent) => vec![part(format!("{percent:.0}%"), high(percent, machine(model, row)))],
+            Some(percent) => vec![part(
+                format!("{percent:.0}%"),
+                high(percent, machine(model, row)),
+            )],
             None => none(),
         },
         order: |model, one, other| {
-            let cpu = |row| last(model, row).and_then(|last| last.cpu_percent).unwrap_or(-1.0);
+            let cpu = |row| {
+                last(model, row)
+                    .and_then(|last| last.cpu_percent)
+                    .unwrap_or(-1.0)
+            };
             cpu(one).total_cmp(&cpu(other))
         },
     },
@@ -127,7 +142,14 @@ pub(super) const COLUMNS: &[Column] = &[
         cell: |model, row, width| {
             let most = machine(model, row).memory_bytes as f64;
             drawing(model, row, width, "spark.memory", |series| {
-                (series.memory_bytes.iter().map(|bytes| *bytes as f64).collect(), Some(most))
+                (
+                    series
+                        .memory_bytes
+                        .iter()
+                        .map(|bytes| *bytes as f64)
+                        .collect(),
+                    Some(most),
+                )
             })
         },
         order: |_, _, _| Ordering::Equal,
@@ -185,7 +207,11 @@ pub(super) const COLUMNS: &[Column] = &[
         cell: |model, row, _| {
             let ports = &machine(model, row).ports;
             let texts: Vec<String> = ports.iter().map(port).collect();
-            plain(if texts.is_empty() { "-".into() } else { texts.join(" ") })
+            plain(if texts.is_empty() {
+                "-".into()
+            } else {
+                texts.join(" ")
+            })
         },
         order: |model, one, other| {
             let first = |row: usize| machine(model, row).ports.first().map(|port| port.host_port);
@@ -204,7 +230,11 @@ pub(super) const COLUMNS: &[Column] = &[
                 .filter(|volume| volume.role != "root")
                 .map(|volume| volume.name.as_str())
                 .collect();
-            plain(if names.is_empty() { "-".into() } else { names.join(" ") })
+            plain(if names.is_empty() {
+                "-".into()
+            } else {
+                names.join(" ")
+            })
         },
         order: |model, one, other| {
             let count = |row| machine(model, row).volumes.len();
@@ -260,7 +290,10 @@ fn drawing(
         return Vec::new();
     };
     let (values, most) = values(series);
-    vec![part(spark::line(&values, most, width, model.theme.glyphs()), scope)]
+    vec![part(
+        spark::line(&values, most, width, model.theme.glyphs()),
+        scope,
+    )]
 }
 
 /// What is being done with it, or else its status.
@@ -270,7 +303,10 @@ fn state(model: &Model, row: usize, _: u16) -> Cell {
         return tasks::short(running, model);
     }
     let (sign, scope) = status::sign(machine.status, model.theme.glyphs());
-    vec![part(sign, scope), part(format!(" {}", machine.status), scope)]
+    vec![
+        part(sign, scope),
+        part(format!(" {}", machine.status), scope),
+    ]
 }
 
 /// What wants attention comes first.

@@ -23,7 +23,11 @@ pub(super) const COLUMNS: &[Column] = &[
         right: false,
         drawn: false,
         cell: |model, row, _| plain(network(model, row).subnet.to_string()),
-        order: |model, one, other| network(model, one).subnet.cmp(&network(model, other).subnet),
+        order: |model, one, other| {
+            network(model, one)
+                .subnet
+                .cmp(&network(model, other).subnet)
+        },
     },
     Column {
         id: "gateway",
@@ -32,7 +36,11 @@ pub(super) const COLUMNS: &[Column] = &[
         right: false,
         drawn: false,
         cell: |model, row, _| plain(network(model, row).gateway.to_string()),
-        order: |model, one, other| network(model, one).gateway.cmp(&network(model, other).gateway),
+        order: |model, one, other| {
+            network(model, one)
+                .gateway
+                .cmp(&network(model, other).gateway)
+        },
     },
     Column {
         id: "bridge",
@@ -41,7 +49,11 @@ pub(super) const COLUMNS: &[Column] = &[
         right: false,
         drawn: false,
         cell: |model, row, _| plain(network(model, row).bridge.clone()),
-        order: |model, one, other| network(model, one).bridge.cmp(&network(model, other).bridge),
+        order: |model, one, other| {
+            network(model, one)
+                .bridge
+                .cmp(&network(model, other).bridge)
+        },
     },
     Column {
         id: "machines",
@@ -66,7 +78,9 @@ pub(super) const COLUMNS: &[Column] = &[
         drawn: false,
         cell: |model, row, _| plain(age(&network(model, row).created_at, model.clock.now)),
         order: |model, one, other| {
-            network(model, other).created_at.cmp(&network(model, one).created_at)
+            network(model, other)
+                .created_at
+                .cmp(&network(model, one).created_at)
         },
     },
 ];

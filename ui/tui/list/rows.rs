@@ -76,7 +76,10 @@ pub(crate) fn settle(model: &mut Model, view: View, height: usize) {
         });
     }
     let ids: Vec<Option<String>> = rows.iter().map(|row| identity(model, view, *row)).collect();
-    let place = |id: &Option<String>| id.as_ref().and_then(|_| ids.iter().position(|known| known == id));
+    let place = |id: &Option<String>| {
+        id.as_ref()
+            .and_then(|_| ids.iter().position(|known| known == id))
+    };
     let awaited = list.awaited.as_ref().and_then(|name_or_id| {
         rows.iter().position(|row| {
             name(model, view, *row).as_ref() == Some(name_or_id)

@@ -44,7 +44,9 @@ pub(super) const COLUMNS: &[Column] = &[
         drawn: false,
         cell: |model, row, _| plain(ByteSize::bytes(volume(model, row).size_bytes).to_string()),
         order: |model, one, other| {
-            volume(model, one).size_bytes.cmp(&volume(model, other).size_bytes)
+            volume(model, one)
+                .size_bytes
+                .cmp(&volume(model, other).size_bytes)
         },
     },
     Column {
@@ -58,7 +60,9 @@ pub(super) const COLUMNS: &[Column] = &[
             None => vec![part("-", "text.dim")],
         },
         order: |model, one, other| {
-            volume(model, one).used_bytes.cmp(&volume(model, other).used_bytes)
+            volume(model, one)
+                .used_bytes
+                .cmp(&volume(model, other).used_bytes)
         },
     },
     Column {
@@ -74,7 +78,10 @@ pub(super) const COLUMNS: &[Column] = &[
             };
             let share = used as f64 / volume.size_bytes.max(1) as f64;
             let scope = if share > 0.9 { "gauge.high" } else { "gauge" };
-            vec![part(crate::tui::view::spark::gauge(share, width, model.theme.glyphs()), scope)]
+            vec![part(
+                crate::tui::view::spark::gauge(share, width, model.theme.glyphs()),
+                scope,
+            )]
         },
         order: |_, _, _| std::cmp::Ordering::Equal,
     },
@@ -85,9 +92,15 @@ pub(super) const COLUMNS: &[Column] = &[
         right: false,
         drawn: false,
         cell: |model, row, _| {
-            plain(harmless(volume(model, row).machine.as_deref().unwrap_or("-")))
+            plain(harmless(
+                volume(model, row).machine.as_deref().unwrap_or("-"),
+            ))
         },
-        order: |model, one, other| volume(model, one).machine.cmp(&volume(model, other).machine),
+        order: |model, one, other| {
+            volume(model, one)
+                .machine
+                .cmp(&volume(model, other).machine)
+        },
     },
     Column {
         id: "path",
@@ -96,10 +109,14 @@ pub(super) const COLUMNS: &[Column] = &[
         right: false,
         drawn: false,
         cell: |model, row, _| {
-            plain(harmless(volume(model, row).mount_path.as_deref().unwrap_or("-")))
+            plain(harmless(
+                volume(model, row).mount_path.as_deref().unwrap_or("-"),
+            ))
         },
         order: |model, one, other| {
-            volume(model, one).mount_path.cmp(&volume(model, other).mount_path)
+            volume(model, one)
+                .mount_path
+                .cmp(&volume(model, other).mount_path)
         },
     },
     Column {
@@ -110,7 +127,9 @@ pub(super) const COLUMNS: &[Column] = &[
         drawn: false,
         cell: |model, row, _| plain(age(&volume(model, row).created_at, model.clock.now)),
         order: |model, one, other| {
-            volume(model, other).created_at.cmp(&volume(model, one).created_at)
+            volume(model, other)
+                .created_at
+                .cmp(&volume(model, one).created_at)
         },
     },
 ];
@@ -125,5 +144,8 @@ fn state(model: &Model, row: usize, _: u16) -> Cell {
         return tasks::short(running, model);
     }
     let (sign, scope) = status::of_volume(&volume.status, model.theme.glyphs());
-    vec![part(sign, scope), part(format!(" {}", volume.status), scope)]
+    vec![
+        part(sign, scope),
+        part(format!(" {}", volume.status), scope),
+    ]
 }

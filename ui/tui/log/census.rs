@@ -2,8 +2,9 @@
 
 use super::shape::Shape;
 
-/// What stands for a count that is not known.
+/// What stands for a count that is not known, and for one that somebody is about to know.
 const UNKNOWN: u32 = u32::MAX;
+const TAKEN: u32 = u32::MAX - 1;
 
 /// A count for each slot.
 #[derive(Clone, Debug, Default)]
@@ -24,12 +25,28 @@ impl Census {
         self.counts
             .get(slot)
             .copied()
-            .filter(|count| *count != UNKNOWN)
+            .filter(|count| *count < TAKEN)
+    }
+
+    /// Says that somebody is about to count a slot.
+    pub fn take(&mut self, slot: usize) {
+        if let Some(count) = self.counts.get_mut(slot) {
+            *count = TAKEN;
+        }
+    }
+
+    /// Forgets who was about to count what.
+    pub fn give_back(&mut self) {
+        for count in &mut self.counts {
+            if *count == TAKEN {
+                *count = UNKNOWN;
+            }
+        }
     }
 
     pub fn set(&mut self, slot: usize, count: usize) {
         if let Some(known) = self.counts.get_mut(slot) {
-            *known = u32::try_from(count).unwrap_or(UNKNOWN - 1);
+            *known = u32::try_from(count).map_or(TAKEN - 1, |count| count.min(TAKEN - 1));
         }
     }
 
@@ -37,30 +54,38 @@ impl Census {
     pub fn before(&self, slot: usize) -> Option<u64> {
         let counts = self.counts.get(..slot)?;
         counts.iter().try_fold(0, |sum, count| match *count {
-            UNKNOWN => None,
+            TAKEN.. => None,
             count => Some(sum + u64::from(count)),
         })
     }
 
     /// All that is known together, and whether that is all there is.
     pub fn total(&self) -> (u64, bool) {
-        let known = self.counts.iter().filter(|count| **count != UNKNOWN);
+        let known = self.counts.iter().filter(|count| **count < TAKEN);
         let (sum, count) = known.fold((0, 0), |(sum, count), known| {
             (sum + u64::from(*known), count + 1)
         });
         (sum, count == self.counts.len())
     }
 
-    /// The next slot that is not known: `from` itself or one behind it, or one before it.
+    /// The next slot that nobody knows or is about to: `from` itself or one behind it, or one before it.
     pub fn unknown(&self, from: usize, forwards: bool) -> Option<usize> {
-        let is_unknown = |count: &u32| *count == UNKNOWN;
+        self.next(from, forwards, |count| *count == UNKNOWN)
+    }
+
+    /// Whether all slots in a direction are known.
+    pub fn is_known(&self, from: usize, forwards: bool) -> bool {
+        self.next(from, forwards, |count| *count >= TAKEN).is_none()
+    }
+
+    fn next(&self, from: usize, forwards: bool, wanted: impl Fn(&u32) -> bool) -> Option<usize> {
         if forwards {
             let from = from.min(self.counts.len());
-            let index = self.counts[from..].iter().position(is_unknown)?;
+            let index = self.counts[from..].iter().position(wanted)?;
             Some(from + index)
         } else {
             let until = from.saturating_add(1).min(self.counts.len());
-            self.counts[..until].iter().rposition(is_unknown)
+            self.counts[..until].iter().rposition(wanted)
         }
     }
 
@@ -136,6 +161,11 @@ mod tests {
         assert_eq!(census.unknown(2, false), Some(1));
         assert_eq!(census.unknown(0, false), None);
         assert_eq!(census.unknown(99, true), None);
+        census.take(3);
+        assert_eq!((census.unknown(2, true), census.get(3)), (None, None));
+        assert!(!census.is_known(2, true) && census.is_known(2, true) == census.is_known(3, true));
+        census.give_back();
+        assert_eq!(census.unknown(2, true), Some(3));
         census.set(1, 0);
         census.set(3, 1);
         assert_eq!((census.before(4), census.total()), (Some(8), (8, true)));

@@ -4,6 +4,8 @@
 //! beginning also begins a line when the chunk before has none that begins behind its own beginning. So wherever one
 //! looks, the lines are the same, and none is longer than two chunks. What was cut out is a line of its own.
 
+use std::sync::OnceLock;
+
 use memchr::{memchr, memchr_iter};
 use sistemo::machine::{Error, LogReader};
 
@@ -25,11 +27,26 @@ pub(super) struct Line {
     pub left_out: u64,
 }
 
+/// A run of lines that follow each other in the log.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Where in the chunk's bytes it begins.
+    start: usize,
+    /// Where in the log it begins and ends.
+    at: u64,
+    end: u64,
+    is_gap: bool,
+}
+
 /// The lines that begin in one chunk.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
+    /// Lines with their ends, one behind the other.
     bytes: Vec<u8>,
-    lines: Vec<Line>,
+    /// How many of the bytes are of the chunk before.
+    skipped: usize,
+    runs: Vec<Run>,
+    lines: OnceLock<Vec<Line>>,
 }
 
 impl Chunk {
@@ -60,65 +77,49 @@ impl Chunk {
         }
         let before = begin - EDGE.min(begin - run.0);
         let behind = (end + EDGE).min(run.1);
-        let bytes = read(reader, before, behind)?;
-        let split = |at: u64| {
+        let mut bytes = read(reader, before, behind)?;
+        let place = |at: u64| {
             bytes
                 .len()
                 .min(usize::try_from(at - before).unwrap_or(usize::MAX))
         };
-        let (lead, rest) = bytes.split_at(split(begin));
-        let (text, tail) = rest.split_at(split(end) - lead.len());
-        let begins = begin == run.0 || lead.last() == Some(&b'\n') || {
-            let is_whole = memchr(b'\n', lead).is_none() && begin - run.0 >= CHUNK;
-            is_whole && memchr(b'\n', &read(reader, begin - CHUNK, before)?).is_none()
+        let (lead, last) = (place(begin), place(end));
+        let begins = begin == run.0 || bytes[..lead].last() == Some(&b'\n') || {
+            let is_long = memchr(b'\n', &bytes[..lead]).is_none() && begin - run.0 >= CHUNK;
+            is_long && memchr(b'\n', &read(reader, begin - CHUNK, before)?).is_none()
         };
         let first = match begins {
-            true => 0,
-            false => memchr(b'\n', text).map_or(text.len(), |index| index + 1),
+            true => lead,
+            false => memchr(b'\n', &bytes[lead..last]).map_or(last, |index| lead + index + 1),
         };
-        if first == text.len() {
+        if first == last {
             return Ok(());
         }
-        let base = self.bytes.len();
-        self.bytes.extend_from_slice(&text[first..]);
-        let mut starts = vec![0];
-        starts.extend(memchr_iter(b'\n', &text[first..]).map(|index| index + 1));
-        if starts.last() == Some(&(text.len() - first)) {
-            starts.pop();
-        } else if end == chunk.1 {
-            let is_broken = begin == chunk.0 && memchr(b'\n', text).is_none();
-            if !is_broken {
-                self.end_last(reader, tail, end, run.1)?;
-            }
+        let ends = bytes[last - 1] == b'\n' || end < chunk.1;
+        let is_broken = begin == chunk.0 && memchr(b'\n', &bytes[lead..last]).is_none();
+        if ends || is_broken {
+            bytes.truncate(last);
+        } else if let Some(index) = memchr(b'\n', &bytes[last..]) {
+            bytes.truncate(last + index + 1);
+        } else {
+            bytes.truncate(last);
+            let rest = read(reader, end, (end + CHUNK).min(run.1))?;
+            let length = memchr(b'\n', &rest).map_or(rest.len(), |index| index + 1);
+            bytes.extend_from_slice(&rest[..length]);
         }
-        let at = |start: usize| begin + (first + start) as u64;
-        let ends = starts[1..].iter().copied();
-        let ends = ends.chain([self.bytes.len() - base]);
-        self.lines
-            .extend(starts.iter().zip(ends).map(|(start, end)| Line {
-                at: at(*start),
-                end: at(end),
-                start: base + start,
-                left_out: 0,
-            }));
-        Ok(())
-    }
-
-    /// Adds what the last line has in the chunk that begins at `begin`, of which `tail` is known.
-    fn end_last(
-        &mut self,
-        reader: &mut LogReader,
-        tail: &[u8],
-        begin: u64,
-        end: u64,
-    ) -> Result<(), Error> {
-        if let Some(index) = memchr(b'\n', tail) {
-            self.bytes.extend_from_slice(&tail[..=index]);
-            return Ok(());
+        let at = begin + (first - lead) as u64;
+        let run = Run {
+            start: self.bytes().len(),
+            at,
+            end: at + (bytes.len() - first) as u64,
+            is_gap: false,
+        };
+        self.runs.push(run);
+        if self.bytes.is_empty() {
+            (self.bytes, self.skipped) = (bytes, first);
+        } else {
+            self.bytes.extend_from_slice(&bytes[first..]);
         }
-        let rest = read(reader, begin, (begin + CHUNK).min(end))?;
-        let length = memchr(b'\n', &rest).map_or(rest.len(), |index| index + 1);
-        self.bytes.extend_from_slice(&rest[..length]);
         Ok(())
     }
 
@@ -127,45 +128,80 @@ impl Chunk {
         if !self.bytes.is_empty() && !self.bytes.ends_with(b"\n") {
             self.bytes.push(b'\n');
         }
-        self.lines.push(Line {
+        self.runs.push(Run {
+            start: self.bytes().len(),
             at: from,
             end: to,
-            start: self.bytes.len(),
-            left_out: to - from,
+            is_gap: true,
         });
         self.bytes.push(b'\n');
     }
 
     pub fn lines(&self) -> &[Line] {
-        &self.lines
+        self.lines.get_or_init(|| {
+            let ends = self.runs.iter().skip(1).map(|run| run.start);
+            let ends = ends.chain([self.bytes().len()]);
+            let runs = self.runs.iter().zip(ends);
+            runs.flat_map(|(run, end)| run.lines(&self.bytes()[..end]))
+                .collect()
+        })
     }
 
     /// All of it: line after line.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[self.skipped..]
     }
 
     /// The text of a line, as it is in the log, without its line end.
     pub fn text(&self, index: usize) -> &[u8] {
-        let Some(line) = self.lines.get(index) else {
+        let Some(line) = self.lines().get(index) else {
             return &[];
         };
-        let end = self.lines.get(index + 1).map(|next| next.start);
-        let bytes = &self.bytes[line.start..end.unwrap_or(self.bytes.len())];
+        let end = self.lines().get(index + 1).map(|next| next.start);
+        let bytes = self.bytes();
+        let bytes = &bytes[line.start..end.unwrap_or(bytes.len())];
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         bytes.strip_suffix(b"\r").unwrap_or(bytes)
     }
 
-    /// The line that has the byte at this place of [`Chunk::bytes`].
-    pub fn line_of(&self, place: usize) -> usize {
-        self.lines
-            .partition_point(|line| line.start <= place)
-            .saturating_sub(1)
+    /// How many lines there are, with what stands for what was cut out.
+    pub fn all(&self) -> usize {
+        let bytes = self.bytes();
+        let is_open = bytes.last().is_some_and(|last| *last != b'\n');
+        memchr_iter(b'\n', bytes).count() + usize::from(is_open)
     }
 
-    /// How many lines there are, but for what stands for what was cut out.
+    /// How many lines there are, without it.
     pub fn count(&self) -> usize {
-        self.lines.iter().filter(|line| line.left_out == 0).count()
+        self.all() - usize::from(self.gap().is_some())
+    }
+
+    /// The number of the line that stands for what was cut out.
+    pub fn gap(&self) -> Option<usize> {
+        let run = self.runs.iter().find(|run| run.is_gap)?;
+        Some(memchr_iter(b'\n', &self.bytes()[..run.start]).count())
+    }
+}
+
+impl Run {
+    /// Its lines, in bytes that end with it.
+    fn lines(self, bytes: &[u8]) -> impl Iterator<Item = Line> {
+        let text = &bytes[self.start..];
+        let begins = memchr_iter(b'\n', text).map(|index| index + 1);
+        let begins = [0].into_iter().chain(begins);
+        begins
+            .filter(|begin| *begin < text.len())
+            .map(move |begin| {
+                let length = memchr(b'\n', &text[begin..]).map(|index| index + 1);
+                let end = begin + length.unwrap_or(text.len() - begin);
+                let place = |offset: usize| (self.at + offset as u64).min(self.end);
+                Line {
+                    at: place(begin),
+                    end: if self.is_gap { self.end } else { place(end) },
+                    start: self.start + begin,
+                    left_out: if self.is_gap { self.end - self.at } else { 0 },
+                }
+            })
     }
 }
 

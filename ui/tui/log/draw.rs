@@ -59,16 +59,8 @@ impl LogView {
             base = base.patch(look.cursor);
         }
         buffer.set_style(area, base);
+        self.draw_signs(row, area, buffer, (base, is_here, is_marked), look);
         let (left, width) = (area.left(), usize::from(area.width));
-        if is_here {
-            buffer.set_stringn(left, area.y, look.cursor_sign(), width, base);
-        } else if is_marked {
-            buffer.set_stringn(left, area.y, look.mark_sign(), width, base);
-        }
-        if line.is_error && row.part == 0 {
-            let style = base.patch(look.error);
-            buffer.set_stringn(left + 1, area.y, "!", width.saturating_sub(1), style);
-        }
         if let Some(Some(time)) = self.stamps.get(row.line).filter(|_| row.part == 0) {
             let style = base.patch(look.time);
             let width = width.saturating_sub(SIGNS);
@@ -101,11 +93,38 @@ impl LogView {
         }
     }
 
+    /// The signs before a line: where the cursor is or what is marked, and what is an error or begins farther left.
+    fn draw_signs(
+        &self,
+        row: &Row,
+        area: Rect,
+        buffer: &mut Buffer,
+        (base, is_here, is_marked): (Style, bool, bool),
+        look: &LogLook,
+    ) {
+        let line = &self.window.lines[row.line];
+        let own = match (is_here, is_marked) {
+            (true, _) => Some((look.cursor_sign(), base)),
+            (_, true) => Some((look.mark_sign(), base)),
+            _ => None,
+        };
+        let other = if line.is_error && row.part == 0 {
+            Some(("!", base.patch(look.error)))
+        } else if !self.wraps && row.range.start > 0 {
+            Some(("<", base.patch(look.dim)))
+        } else {
+            None
+        };
+        for ((sign, style), x) in own.into_iter().chain(other).zip(area.left()..area.right()) {
+            buffer.set_stringn(x, area.y, sign, 1, style);
+        }
+    }
+
     fn draw_nothing(&self, area: Rect, buffer: &mut Buffer, look: &LogLook) {
         let patterns = self.pages.patterns();
         let text = match (&patterns.filter, self.position.shown) {
             (Some(filter), Some((_, true))) if self.position.is_there => {
-                format!("no line has {}", filter.text)
+                format!("no line is kept by &{}", filter.text)
             }
             (Some(_), _) if self.position.is_there => format!("filtering{}", look.ellipsis()),
             _ => "nothing has been written yet".into(),

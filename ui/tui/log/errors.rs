@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::pattern::Pattern;
 
-const WANTED: &str = r"\b(error|fail|fatal|panic|oops|critical|emerg|exception|traceback|segfault)|\berr:|\bbug: |call trace|warning: cpu:|general protection fault|unable to |out of memory|oom-kill|\blockup|blocked for more than|^<[0-3]>|\[depend\]|\[ time \]|core dumped|permission denied|no space left|timed out|\bcannot\b|\bcould not\b";
+const WANTED: &str = r"(?-u:\b)(error|fail|fatal|panic|oops|critical|emerg|exception|traceback|segfault)|(?-u:\b)(err:|bug: )|call trace|warning: cpu:|general protection fault|unable to |out of memory|oom-kill|(?-u:\b)lockup|blocked for more than|^<[0-3]>|\[depend\]|\[ time \]|core dumped|permission denied|no space left|timed out|(?-u:\b)(cannot|could not)(?-u:\b)";
 
 const UNWANTED: &str = r"\berrors?=|\bno (known )?(errors?|failures?)\b|\b0 (errors?|failures?|failed)\b|\berror[- ]?(correct|detect|inject|report|record|handl|log)|\bfail(over|safe|-safe)|\bpanic(_on_|=)|\bfail2ban";
 

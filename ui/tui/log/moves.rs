@@ -1,14 +1,9 @@
 //! Going about in a log: by lines, by rows and by the mouse, and having what one is at on the screen.
 
-use super::action::LogRequest;
-use super::shown::plain;
-use super::state::Kind;
-use super::status::{Position, grouped};
+use super::status::Position;
 use super::view::LogView;
 use super::window::{Frame, Window};
 
-/// The most that is copied, in bytes; what is longer is for a file.
-const MOST_COPIED: usize = 1 << 20;
 /// The cells to the left of the text: the sign of the cursor or a mark, and that of an error.
 pub(super) const SIGNS: usize = 2;
 /// The cells of a time, the space behind it included: `14:03:22.250 `, or with its date before it where there is room.
@@ -262,72 +257,5 @@ impl LogView {
         if let Some(line) = whole.or(near.clone().next()) {
             (self.cursor, self.here) = (line, Some(line));
         }
-    }
-
-    /// The wheel was turned by so many rows, up if they are negative.
-    pub(crate) fn wheel(&mut self, rows: isize, size: ratatui::layout::Size) {
-        self.size = size;
-        self.pages.refresh();
-        self.settle();
-        self.scroll(rows, false);
-        self.settle();
-    }
-
-    /// A row was clicked on, counted from the view's top; with `drag`, lines are marked up to it.
-    pub(crate) fn click(&mut self, row: u16, drag: bool, size: ratatui::layout::Size) {
-        self.size = size;
-        self.settle();
-        let Some(line) = self.window.line(usize::from(row)).map(|line| line.at) else {
-            return;
-        };
-        if drag && self.mark.is_none() && self.here != Some(line) {
-            self.mark = self.here;
-        }
-        self.follows = false;
-        self.cursor = line;
-        self.settle();
-    }
-
-    /// The first and the last of the marked lines.
-    pub(super) fn marked(&self) -> Option<(u64, u64)> {
-        let (mark, here) = (self.mark?, self.here?);
-        Some((mark.min(here), mark.max(here)))
-    }
-
-    /// The marked lines, or the one that one is at, as text.
-    pub(super) fn copy(&mut self) -> Option<LogRequest> {
-        let here = self.here?;
-        let (from, to) = self.marked().unwrap_or((here, here));
-        let (mut text, mut count) = (String::new(), 0);
-        let mut next = Some(from);
-        while let Some(at) = next.filter(|at| *at <= to) {
-            if let Some(found) = self.pages.line(at)
-                && found.line().left_out == 0
-            {
-                text += &plain(found.text());
-                text.push('\n');
-                count += 1;
-            }
-            if text.len() > MOST_COPIED {
-                self.notice = Some("that is too much to copy: s saves it to a file".into());
-                return None;
-            }
-            next = self.pages.behind(at);
-        }
-        // A single line is one that something may be put behind.
-        if count == 1 {
-            text.pop();
-        }
-        self.mark = None;
-        self.notice = Some(match count {
-            1 => "copied the line".into(),
-            count => format!("copied {} lines", grouped(count)),
-        });
-        Some(LogRequest::Copy(text))
-    }
-
-    /// How many lines of a kind there are, as far as they are counted.
-    pub(super) fn total(&self, kind: Kind) -> Option<(u64, bool)> {
-        self.pages.total(kind)
     }
 }

@@ -1,17 +1,16 @@
 //! Going from line to line in a log: the chunks around the view, read as they are needed and kept for a while.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use ratatui::style::Style;
 use sistemo::machine::Console;
 
-use super::chunk::{Chunk, Line};
-use super::colours;
+use super::chunk::Chunk;
+use super::kind::{Kind, Patterns};
+use super::page::{Found, Page};
 use super::shape::Shape;
 use super::source::Source;
-use super::state::{Kind, Patterns, Wanted};
-use super::strip::{Part, parts};
+use super::state::Wanted;
 
 /// How many chunks are kept: what the view goes back and forth in.
 const KEPT: usize = 16;
@@ -27,69 +26,6 @@ pub(super) enum Step {
     End,
     /// From here on it is not known yet.
     Unknown(u64),
-}
-
-/// A chunk, and what was found in it.
-#[derive(Debug)]
-struct Page {
-    slot: usize,
-    chunk: Chunk,
-    lines: [OnceLock<Vec<u32>>; 3],
-    styles: OnceLock<Vec<Style>>,
-}
-
-impl Page {
-    fn lines(&self, kind: Kind, patterns: &Patterns) -> &[u32] {
-        let place = match kind {
-            Kind::Line | Kind::Shown => 0,
-            Kind::Found => 1,
-            Kind::Error => 2,
-        };
-        self.lines[place].get_or_init(|| patterns.lines(kind, &self.chunk))
-    }
-
-    /// The guest's style at the beginning of each line: what those before it in the chunk have left.
-    fn style(&self, index: usize) -> Style {
-        let styles = self.styles.get_or_init(|| {
-            let mut style = Style::new();
-            let mut styles = Vec::with_capacity(self.chunk.lines().len());
-            for index in 0..self.chunk.lines().len() {
-                styles.push(style);
-                parts(self.chunk.text(index), |part| {
-                    if let Part::Colours(parameters) = part {
-                        style = colours::choose(style, parameters);
-                    }
-                });
-            }
-            styles
-        });
-        styles.get(index).copied().unwrap_or_default()
-    }
-}
-
-/// A line with the chunk that it is in.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    page: Arc<Page>,
-    index: usize,
-}
-
-impl Found {
-    pub fn line(&self) -> Line {
-        self.page.chunk.lines()[self.index]
-    }
-
-    pub fn text(&self) -> &[u8] {
-        match self.line().left_out {
-            0 => self.page.chunk.text(self.index),
-            _ => &[],
-        }
-    }
-
-    /// The guest's style at its beginning.
-    pub fn style(&self) -> Style {
-        self.page.style(self.index)
-    }
 }
 
 /// The pages of a log.
@@ -171,12 +107,7 @@ impl Pages {
             Chunk::default()
         };
         drop(state);
-        let page = Arc::new(Page {
-            slot,
-            chunk,
-            lines: Default::default(),
-            styles: OnceLock::new(),
-        });
+        let page = Arc::new(Page::new(slot, chunk));
         if is_same {
             self.kept.truncate(KEPT - 1);
             self.kept.push_front(Arc::clone(&page));

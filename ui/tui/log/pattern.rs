@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::chunk::Chunk;
@@ -100,66 +100,49 @@ impl Pattern {
     pub fn lines(&self, chunk: &Chunk) -> Vec<u32> {
         let mut found = Vec::new();
         if strip::is_plain(chunk.bytes()) {
-            self.search(
-                chunk.bytes(),
-                |place| chunk.line_of(place),
-                |line| found.push(line),
-            );
+            self.search(chunk.bytes(), |line| found.push(line));
         } else {
-            let (mut seen, mut starts) = (Vec::with_capacity(chunk.bytes().len()), Vec::new());
-            for index in 0..chunk.lines().len() {
-                starts.push(seen.len());
-                strip::text(chunk.text(index), &mut seen);
-                seen.push(b'\n');
-            }
-            let line_of = |place: usize| starts.partition_point(|start| *start <= place) - 1;
-            self.search(&seen, line_of, |line| found.push(line));
+            let mut seen = Vec::new();
+            strip::lines(chunk.bytes(), &mut seen);
+            self.search(&seen, |line| found.push(line));
         }
-        let is_text = |line: usize| chunk.lines()[line].left_out == 0;
-        let numbers: Vec<u32> = match self.is_inverted {
-            true => {
-                let mut found = found.into_iter().peekable();
-                let lines = 0..chunk.lines().len();
-                lines
-                    .filter(|line| found.next_if_eq(line).is_none() && is_text(*line))
-                    .map(narrow)
-                    .collect()
-            }
-            false => {
-                let found = found.into_iter().filter(|line| is_text(*line));
-                found.map(narrow).collect()
-            }
-        };
-        numbers
+        if self.is_inverted {
+            let mut without = found.into_iter().peekable();
+            let lines = 0..u32::try_from(chunk.all()).unwrap_or(u32::MAX);
+            found = lines
+                .filter(|line| without.next_if_eq(line).is_none())
+                .collect();
+        }
+        if let Some(gap) = chunk.gap() {
+            found.retain(|line| *line as usize != gap);
+        }
+        found
     }
 
-    /// Tells each line of `text` that has it, without looking at each line for itself.
-    fn search(&self, text: &[u8], line_of: impl Fn(usize) -> usize, mut take: impl FnMut(usize)) {
-        let mut from = 0;
+    /// Tells the number of each line of `text` that has it, without looking at each line for itself.
+    fn search(&self, text: &[u8], mut take: impl FnMut(u32)) {
+        let (mut from, mut number) = (0, 0);
         while let Some(found) = self.wanted.find_at(text, from) {
             let begin = memrchr(b'\n', &text[from..found.start()]);
             let begin = begin.map_or(from, |index| from + index + 1);
-            let end = memchr(b'\n', &text[found.start()..]);
-            let end = end.map_or(text.len(), |index| found.start() + index);
             if begin >= text.len() {
                 break;
             }
+            let end = memchr(b'\n', &text[found.start()..]);
+            let end = end.map_or(text.len(), |index| found.start() + index);
+            number += memchr_iter(b'\n', &text[from..begin]).count();
             // It may go over the end of the line, which no line has in itself.
             let line = &text[begin..end];
             let is_there = found.end() <= end || self.wanted.is_match(line);
             if is_there && !self.unwanted.as_ref().is_some_and(|no| no.is_match(line)) {
-                take(line_of(begin));
+                take(u32::try_from(number).unwrap_or(u32::MAX));
             }
-            from = end + 1;
+            (from, number) = (end + 1, number + 1);
             if from >= text.len() {
                 break;
             }
         }
     }
-}
-
-fn narrow(line: usize) -> u32 {
-    u32::try_from(line).unwrap_or(u32::MAX)
 }
 
 /// Whether a pattern has a letter that only a capital one is: those behind a backslash stand for something else.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sistemo::value::ByteSize;
 
+use super::kind::Kind;
 use super::shown::plain;
-use super::source::{Notify, lock};
-use super::state::{Kind, State};
+use super::source::{Notify, Shared};
 
 /// What came of saving.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ pub(super) struct Order {
 
 impl Order {
     /// Saves without anybody waiting for it. Ends early once nobody else has the log any more.
-    pub fn begin(self, state: Arc<Mutex<State>>, results: Results, notify: Notify) {
+    pub fn begin(self, log: Arc<Shared>, results: Results, notify: Notify) {
         let path = self.path.clone();
         let own = Arc::clone(&results);
         let thread = std::thread::Builder::new().name("save".into());
         let begun = thread.spawn(move || {
-            let saved = match self.save(&state) {
+            let saved = match self.save(&log) {
                 Ok(lines) => Saved::Lines(self.path, lines),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Saved::Exists(self.path),
                 Err(error) => Saved::Failed(self.path, error.to_string()),
@@ -53,14 +53,14 @@ impl Order {
         }
     }
 
-    fn save(&self, state: &Arc<Mutex<State>>) -> io::Result<u64> {
+    fn save(&self, shared: &Shared) -> io::Result<u64> {
         if !self.replace && self.path.exists() {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
         let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
         let mut out = BufWriter::new(file.as_file_mut());
-        let lines = self.write(state, &mut out)?;
+        let lines = self.write(shared, &mut out)?;
         out.flush()?;
         drop(out);
         match self.replace {
@@ -79,16 +79,19 @@ impl Order {
         Ok(lines)
     }
 
-    fn write(&self, state: &Arc<Mutex<State>>, out: &mut impl Write) -> io::Result<u64> {
+    fn write(&self, shared: &Shared, out: &mut impl Write) -> io::Result<u64> {
         let (log, patterns) = {
-            let state = lock(state);
+            let state = shared.state();
             (state.log, state.patterns().clone())
         };
         let (mut at, end) = self.range;
         let mut count = 0;
         loop {
             let (chunk, next) = {
-                let mut state = lock(state);
+                let mut state = shared.state();
+                if state.is_closed {
+                    return Err(ErrorKind::Interrupted.into());
+                }
                 if state.log != log {
                     return Err(io::Error::other("the log was begun anew meanwhile"));
                 }
@@ -99,9 +102,6 @@ impl Order {
                 let slot = shape.slot(at);
                 (state.read(slot), shape.start(slot + 1))
             };
-            if Arc::strong_count(state) == 1 {
-                return Err(ErrorKind::Interrupted.into());
-            }
             for index in patterns.lines(Kind::Shown, &chunk) {
                 let line = chunk.lines()[index as usize];
                 if line.at < at || line.at >= end {

@@ -1,7 +1,8 @@
 //! Going to the next line of a kind, however far that is, without waiting for it.
 
+use super::kind::Kind;
 use super::pages::{Pages, Step};
-use super::state::{Kind, Wanted};
+use super::state::Wanted;
 
 /// Looking for a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,38 +5,53 @@
 //!                                        └──────────── notify ──────────────────────▶ (draws)
 //! ```
 //!
-//! The lock on the state is held while a chunk is read, not while it is searched.
+//! The lock on the state is never held while a log is read by the worker or searched. There is a worker for each
+//! processor, up to a few.
 
 use std::fmt;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
 use sistemo::machine::{Console, LogReader};
 use tokio::task::JoinHandle;
 
-use super::state::State;
+use super::chunk::Chunk;
+use super::state::{Job, State};
 
 /// Told when there is something new to draw.
 pub(crate) type Notify = Arc<dyn Fn() + Send + Sync>;
 
-/// How often there is news while the worker counts what nobody waits for.
+/// How often there is news while what is counted is what nobody waits for.
 const NEWS: Duration = Duration::from_millis(30);
 /// How long a log that has just grown may go on growing unseen.
 const REST: Duration = Duration::from_millis(10);
+/// The most threads that count a log.
+const MOST_THREADS: usize = 4;
 
-/// What the worker is told.
-enum Word {
-    Grown,
-    Gone,
-    /// There is something else to do.
-    Look,
+/// The state, and how threads that wait for something to do are told.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
 }
 
-/// A log, and the worker that counts it for as long as this lives.
+impl Shared {
+    /// The state, also after a thread that had it has panicked: no change of it is left half done.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, which gives the worker something to do.
+    fn tell(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.work.notify_all();
+    }
+}
+
+/// A log, and the threads that count it for as long as this lives.
 pub(super) struct Source {
-    state: Arc<Mutex<State>>,
-    words: Sender<Word>,
+    shared: Arc<Shared>,
     watch: Option<JoinHandle<()>>,
 }
 
@@ -49,33 +64,38 @@ impl fmt::Debug for Source {
 impl Source {
     /// Begins to count a log.
     pub fn new(reader: LogReader, notify: Notify) -> Source {
-        let state = Arc::new(Mutex::new(State::new(reader)));
-        let (words, inbox) = channel();
-        let shared = Arc::clone(&state);
-        // Without a thread (too many of them) what is near is still counted by the view itself.
-        let _ = std::thread::Builder::new()
-            .name("boot log".into())
-            .spawn(move || work(&shared, &inbox, &notify));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(reader)),
+            work: Condvar::new(),
+        });
+        let threads = available_parallelism().map_or(1, usize::from);
+        for _ in 0..threads.min(MOST_THREADS) {
+            let worker = Worker {
+                shared: Arc::clone(&shared),
+                notify: Arc::clone(&notify),
+                reader: None,
+            };
+            let thread = thread::Builder::new().name("boot log".into());
+            // Without a thread (there may be too many) what is near is still counted by the view itself.
+            let _ = thread.spawn(move || worker.work());
+        }
         Source {
-            state,
-            words,
+            shared,
             watch: None,
         }
     }
 
     /// Looks at the log again whenever it may have grown. To be called on the runtime.
     pub fn watch(&mut self, mut console: Console) {
-        let words = self.words.clone();
+        let shared = Arc::clone(&self.shared);
         self.watch = Some(tokio::spawn(async move {
-            loop {
-                let word = match console.grown().await {
-                    Ok(true) => Word::Grown,
-                    Ok(false) => Word::Gone,
-                    // It can be read all the same, and is, with every key.
-                    Err(_) => return,
-                };
-                let is_last = matches!(word, Word::Gone);
-                if words.send(word).is_err() || is_last {
+            // When it fails, the log can be read all the same, and is, with every key.
+            while let Ok(grows) = console.grown().await {
+                shared.tell(|state| {
+                    state.has_grown = true;
+                    state.is_gone |= !grows;
+                });
+                if !grows {
                     return;
                 }
                 tokio::time::sleep(REST).await;
@@ -85,22 +105,22 @@ impl Source {
 
     /// Has the worker see that there is something to do.
     pub fn look(&self) {
-        let _ = self.words.send(Word::Look);
+        self.shared.tell(|_| {});
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.shared.state()
     }
 
     /// For whoever goes on with the log in a thread of its own.
-    pub fn share(&self) -> Arc<Mutex<State>> {
-        Arc::clone(&self.state)
+    pub fn share(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// As if the log had been seen to grow.
     #[cfg(test)]
     pub fn grown(&self) {
-        let _ = self.words.send(Word::Grown);
+        self.shared.tell(|state| state.has_grown = true);
     }
 }
 
@@ -109,56 +129,75 @@ impl Drop for Source {
         if let Some(watch) = &self.watch {
             watch.abort();
         }
+        self.shared.tell(|state| state.is_closed = true);
     }
 }
 
-/// The state, also after a thread that had it has panicked: no change of it is left half done.
-pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+/// A thread that counts.
+struct Worker {
+    shared: Arc<Shared>,
+    notify: Notify,
+    /// Which log it reads.
+    reader: Option<(u64, LogReader)>,
 }
 
-/// Counts until there is nothing left to count, and waits for more.
-fn work(state: &Mutex<State>, inbox: &Receiver<Word>, notify: &Notify) {
-    let mut told = Instant::now();
-    let mut has_news = false;
-    loop {
-        let job = lock(state).job();
-        let word = match job {
-            Some(_) => match inbox.try_recv() {
-                Err(TryRecvError::Empty) => None,
-                Err(TryRecvError::Disconnected) => return,
-                Ok(word) => Some(word),
-            },
-            None => {
-                if std::mem::take(&mut has_news) {
-                    notify();
-                }
-                match inbox.recv() {
-                    Ok(word) => Some(word),
-                    Err(_) => return,
-                }
+impl Worker {
+    /// Counts until there is nothing left to count, and waits for more, until nobody looks any more.
+    fn work(mut self) {
+        let mut told = Instant::now();
+        let mut has_news = false;
+        while let Some(job) = self.next(&mut has_news) {
+            let count = self.count(&job);
+            let is_waited_for = self.shared.state().done(&job, count);
+            has_news = true;
+            if is_waited_for || told.elapsed() >= NEWS {
+                (told, has_news) = (Instant::now(), false);
+                (self.notify)();
             }
-        };
-        match word {
-            Some(Word::Grown) => {
-                lock(state).refresh();
-                has_news = true;
-            }
-            Some(Word::Gone) => {
-                lock(state).is_gone = true;
-                has_news = true;
-            }
-            Some(Word::Look) | None => {}
         }
-        let Some(job) = job else {
-            continue;
+    }
+
+    /// What to count next, once there is something.
+    fn next(&self, has_news: &mut bool) -> Option<Job> {
+        let mut state = self.shared.state();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            if std::mem::take(&mut state.has_grown) {
+                state.refresh();
+                *has_news = true;
+                // There is more for the others, too.
+                self.shared.work.notify_all();
+            }
+            if let Some(job) = state.job() {
+                return Some(job);
+            }
+            if std::mem::take(has_news) {
+                drop(state);
+                (self.notify)();
+                state = self.shared.state();
+            } else {
+                let woken = self.shared.work.wait(state);
+                state = woken.unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// How many lines of the kind there are in the chunk. None where it cannot be read, which the view will say.
+    fn count(&mut self, job: &Job) -> usize {
+        if self.reader.as_ref().is_none_or(|(log, _)| *log != job.log) {
+            let state = self.shared.state();
+            // Another log makes the job void.
+            let reader = (state.reader().ok()).filter(|_| state.log == job.log);
+            self.reader = reader.map(|reader| (job.log, reader));
+        }
+        let Some((_, reader)) = &mut self.reader else {
+            return 0;
         };
-        let count = job.count();
-        let is_waited_for = lock(state).done(&job, count);
-        has_news = true;
-        if is_waited_for || told.elapsed() >= NEWS {
-            (told, has_news) = (Instant::now(), false);
-            notify();
+        match Chunk::read(reader, job.shape, job.slot) {
+            Ok(chunk) => job.patterns.count(job.kind, &chunk),
+            Err(_) => 0,
         }
     }
 }

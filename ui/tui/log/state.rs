@@ -8,75 +8,20 @@ use sistemo::machine::{Error, LogReader};
 
 use super::census::Census;
 use super::chunk::Chunk;
-use super::errors;
+use super::kind::{Kind, Patterns};
 use super::pattern::Pattern;
 use super::shape::Shape;
 
-/// Kinds of lines that are counted and gone to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// All of them.
-    Line,
-    /// Those that the filter keeps; without a filter all, and what stands for what was cut out.
-    Shown,
-    /// Those of them that have what is searched.
-    Found,
-    /// Those of them that are taken for errors.
-    Error,
-}
-
-/// What is looked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Patterns {
-    pub search: Option<Arc<Pattern>>,
-    pub filter: Option<Arc<Pattern>>,
-}
-
-impl Patterns {
-    /// The lines of a kind in a chunk, by number.
-    pub fn lines(&self, kind: Kind, chunk: &Chunk) -> Vec<u32> {
-        let errors = errors::pattern();
-        let wanted = match kind {
-            Kind::Line | Kind::Shown => self.filter.as_ref().filter(|_| kind == Kind::Shown),
-            Kind::Found => self.search.as_ref(),
-            Kind::Error => errors.as_ref(),
-        };
-        let mut lines = match (wanted, kind) {
-            (Some(pattern), _) => pattern.lines(chunk),
-            (None, Kind::Line | Kind::Shown) => {
-                let count = u32::try_from(chunk.lines().len()).unwrap_or(u32::MAX);
-                (0..count).collect()
-            }
-            (None, Kind::Found | Kind::Error) => Vec::new(),
-        };
-        if let (Kind::Found | Kind::Error, Some(filter)) = (kind, &self.filter) {
-            lines.retain(|line| filter.is_shown(chunk, *line as usize));
-        }
-        lines
-    }
-
-    fn count(&self, kind: Kind, chunk: &Chunk) -> usize {
-        match kind {
-            Kind::Line => chunk.count(),
-            _ => self.lines(kind, chunk).len(),
-        }
-    }
-}
-
-/// A chunk that is to be counted.
+/// A chunk that is to be counted, by whoever has a reader of its own.
+#[derive(Clone, Debug)]
 pub(super) struct Job {
     pub kind: Kind,
     pub slot: usize,
-    pub chunk: Chunk,
-    patterns: Patterns,
+    pub shape: Shape,
+    /// Which log it is of: [`State::log`].
+    pub log: u64,
+    pub patterns: Patterns,
     version: u64,
-}
-
-impl Job {
-    /// How many lines of the kind there are.
-    pub fn count(&self) -> usize {
-        self.patterns.count(self.kind, &self.chunk)
-    }
 }
 
 /// What is to be counted before anything else, since somebody waits for it: the nearest line of a kind.
@@ -110,6 +55,10 @@ pub(super) struct State {
     pub is_old: bool,
     /// Whether the log was deleted with its machine.
     pub is_gone: bool,
+    /// Whether it may have grown since it was looked at.
+    pub has_grown: bool,
+    /// Whether nobody looks at it any more.
+    pub is_closed: bool,
     /// Why the log could not be read, if it could not be last.
     pub failure: Option<String>,
 }
@@ -130,6 +79,8 @@ impl State {
             wanted: None,
             is_old: false,
             is_gone: false,
+            has_grown: false,
+            is_closed: false,
             failure: None,
         };
         state.refresh();
@@ -162,7 +113,7 @@ impl State {
             return;
         }
         self.shape = new;
-        self.version += 1;
+        self.void();
         if length < old.length {
             // Shortened by whoever begins it anew, or by a cut that took some of the end.
             self.log += 1;
@@ -216,7 +167,7 @@ impl State {
         };
         let same_filter = is_same(&self.patterns.filter, &patterns.filter);
         let same_search = is_same(&self.patterns.search, &patterns.search);
-        self.version += 1;
+        self.void();
         self.wanted = None;
         self.patterns = patterns;
         let fresh = || Census::new(self.shape);
@@ -247,16 +198,29 @@ impl State {
         }
     }
 
-    /// Remembers a count of a chunk as it is now.
-    pub fn set(&mut self, kind: Kind, slot: usize, count: usize) {
-        let census = match kind {
+    fn census_mut(&mut self, kind: Kind) -> Option<&mut Census> {
+        match kind {
             Kind::Line => Some(&mut self.lines),
             Kind::Shown => self.shown.as_mut(),
             Kind::Found => self.found.as_mut(),
             Kind::Error => self.errors.as_mut(),
-        };
-        if let Some(census) = census {
+        }
+    }
+
+    /// Remembers a count of a chunk as it is now.
+    pub fn set(&mut self, kind: Kind, slot: usize, count: usize) {
+        if let Some(census) = self.census_mut(kind) {
             census.set(slot, count);
+        }
+    }
+
+    /// Makes void what is being counted now.
+    fn void(&mut self) {
+        self.version += 1;
+        for kind in [Kind::Shown, Kind::Found, Kind::Line, Kind::Error] {
+            if let Some(census) = self.census_mut(kind) {
+                census.give_back();
+            }
         }
     }
 
@@ -271,23 +235,40 @@ impl State {
         self.reader.time_of(offset).ok()
     }
 
-    /// What is to be counted next.
+    /// What is to be counted next, by whoever asks.
     pub fn job(&mut self) -> Option<Job> {
         let (kind, slot) = self.next_job()?;
+        if let Some(census) = self.census_mut(kind) {
+            census.take(slot);
+        }
         Some(Job {
             kind,
             slot,
-            chunk: self.read(slot),
+            shape: self.shape,
+            log: self.log,
             patterns: self.patterns.clone(),
             version: self.version,
         })
     }
 
+    /// Whether everything is counted.
+    pub fn is_counted(&self) -> bool {
+        let kinds = [Kind::Shown, Kind::Found, Kind::Line, Kind::Error];
+        let mut counted = kinds.into_iter().filter_map(|kind| self.census(kind));
+        counted.all(|census| census.is_known(0, true))
+    }
+
+    /// The log for a thread of its own.
+    pub fn reader(&self) -> Result<LogReader, Error> {
+        self.reader.again()
+    }
+
     fn next_job(&mut self) -> Option<(Kind, usize)> {
         if let Some(wanted) = self.wanted {
             let slot = self.shape.slot(wanted.from);
-            let census = self.census(wanted.kind)?;
-            if let Some(slot) = census.unknown(slot, wanted.forwards) {
+            let census = self.census(wanted.kind);
+            let slot = census.and_then(|census| census.unknown(slot, wanted.forwards));
+            if let Some(slot) = slot {
                 return Some((wanted.kind, slot));
             }
         }
@@ -313,7 +294,7 @@ impl State {
         let from = self.shape.slot(wanted.from);
         let census = self.census(wanted.kind);
         let is_found = wanted.kind == job.kind && count > 0;
-        let is_over = census.is_none_or(|census| census.unknown(from, wanted.forwards).is_none());
+        let is_over = census.is_none_or(|census| census.is_known(from, wanted.forwards));
         if is_found || is_over {
             self.wanted = None;
         }

@@ -1,7 +1,7 @@
 //! The line below a log: where one is in it, how it is shown, and what is to be said.
 
+use super::kind::Kind;
 use super::pages::Pages;
-use super::state::Kind;
 use super::view::LogView;
 use unicode_width::UnicodeWidthStr;
 

@@ -4,7 +4,7 @@
 //! introducers (U+0080 to U+009F). What a line overwrites after a carriage return or a backspace counts once it is
 //! overwritten: of a progress bar the last state is left. A sequence that does not end hides no more than its line.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
@@ -57,7 +57,7 @@ fn next(bytes: &[u8]) -> usize {
     let mut from = 0;
     while let Some(index) = memchr(C1, &bytes[from..end]) {
         let index = from + index;
-        if matches!(bytes.get(index + 1), Some(0x90 | 0x98 | 0x9b | 0x9d..=0x9f)) {
+        if is_c1(bytes.get(index + 1)) {
             return index;
         }
         from = index + 1;
@@ -152,11 +152,67 @@ pub(super) fn text(line: &[u8], out: &mut Vec<u8>) {
     parts(line, |part| state.part(part, out, start));
 }
 
+/// Adds what is to be seen of many lines, each with its end.
+pub(super) fn lines(lines: &[u8], out: &mut Vec<u8>) {
+    out.reserve(lines.len());
+    if overwrites(lines) || has_c1(lines) {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let (line, end) = match line.strip_suffix(b"\n") {
+                Some(line) => (line, &b"\n"[..]),
+                None => (line, &b""[..]),
+            };
+            text(line, out);
+            out.extend_from_slice(end);
+        }
+        return;
+    }
+    // The same, but from one sequence to the next, which are all that there is to leave out.
+    let mut rest = lines;
+    while let Some(index) = memchr(ESCAPE, rest) {
+        out.extend_from_slice(&rest[..index]);
+        rest = &rest[index..];
+        rest = match rest {
+            [_, b'[', behind @ ..] => {
+                let is_parameter = |byte: &u8| matches!(byte, b' '..=b'?');
+                let end = behind.iter().position(|byte| !is_parameter(byte));
+                match behind
+                    .get(end.unwrap_or(behind.len())..)
+                    .unwrap_or_default()
+                {
+                    [b'@'..=b'~', behind @ ..] => behind,
+                    behind => behind,
+                }
+            }
+            _ => {
+                let end = memchr(b'\n', rest).unwrap_or(rest.len());
+                let (line, behind) = rest.split_at(end);
+                text(line, out);
+                behind
+            }
+        };
+    }
+    out.extend_from_slice(rest);
+}
+
 /// Whether lines are to be seen just as they are.
 pub(super) fn is_plain(lines: &[u8]) -> bool {
-    memchr2(ESCAPE, BACKSPACE, lines).is_none()
-        && memchr::memchr_iter(b'\r', lines)
-            .all(|index| matches!(lines.get(index + 1), None | Some(b'\n')))
+    memchr(ESCAPE, lines).is_none() && !overwrites(lines) && !has_c1(lines)
+}
+
+/// Whether there is a carriage return or a backspace within a line.
+fn overwrites(lines: &[u8]) -> bool {
+    memchr(BACKSPACE, lines).is_some()
+        || memchr_iter(b'\r', lines)
+            .any(|index| !matches!(lines.get(index + 1), None | Some(b'\n')))
+}
+
+fn has_c1(lines: &[u8]) -> bool {
+    memchr_iter(C1, lines).any(|index| is_c1(lines.get(index + 1)))
+}
+
+/// Whether a byte behind [`C1`] makes a character of it that begins a sequence.
+fn is_c1(byte: Option<&u8>) -> bool {
+    matches!(byte, Some(0x90 | 0x98 | 0x9b | 0x9d..=0x9f))
 }
 
 #[cfg(test)]
@@ -222,5 +278,23 @@ mod tests {
             }
         });
         assert_eq!(found, ["1;31", "", "7"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn many_lines_are_seen_as_each_of_them(
+            words in proptest::collection::vec("[ab]|\u{1b}|\u{1b}\\[[0-9;]{0,3}m?|\u{1b}\\]|\u{7}|\r|\r?\n|\u{8}|ü|\u{9b}|[ -/@-~]", 0..40),
+        ) {
+            let all = words.concat();
+            let mut expected = Vec::new();
+            for line in all.split_inclusive('\n') {
+                text(line.trim_end_matches('\n').as_bytes(), &mut expected);
+                expected.extend(line.ends_with('\n').then_some(b'\n'));
+            }
+            let mut found = Vec::new();
+            lines(all.as_bytes(), &mut found);
+            let seen = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\r', "");
+            proptest::prop_assert_eq!(seen(&found), seen(&expected));
+        }
     }
 }

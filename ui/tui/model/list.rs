@@ -29,7 +29,10 @@ impl Filter {
     /// The words that are looked for, in small letters.
     pub(crate) fn words(&self) -> Vec<String> {
         let words = self.text.split_whitespace();
-        words.filter(|word| !word.starts_with('!')).map(str::to_lowercase).collect()
+        words
+            .filter(|word| !word.starts_with('!'))
+            .map(str::to_lowercase)
+            .collect()
     }
 }
 
@@ -94,7 +97,12 @@ mod tests {
 
     #[test]
     fn a_filter_wants_all_words_and_none_behind_a_bang() {
-        let shows = |filter: &str, text| Filter { text: filter.into() }.shows(text);
+        let shows = |filter: &str, text| {
+            Filter {
+                text: filter.into(),
+            }
+            .shows(text)
+        };
         assert!(shows("", "web running"));
         assert!(shows("WEB run", "web running"));
         assert!(!shows("web stop", "web running"));
@@ -104,7 +112,10 @@ mod tests {
 
     #[test]
     fn the_selected_row_is_on_the_screen() {
-        let mut list = List { rows: (0..100).collect(), ..List::default() };
+        let mut list = List {
+            rows: (0..100).collect(),
+            ..List::default()
+        };
         list.step(50);
         list.scroll(10);
         assert_eq!((list.at, list.top), (50, 41));

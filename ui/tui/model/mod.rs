@@ -100,7 +100,10 @@ impl Model {
         if list.marked.is_empty() {
             return list.selected.iter().cloned().collect();
         }
-        let ids = list.rows.iter().filter_map(|row| identity(self, self.place.view, *row));
+        let ids = list
+            .rows
+            .iter()
+            .filter_map(|row| identity(self, self.place.view, *row));
         ids.filter(|id| list.marked.contains(id)).collect()
     }
 
@@ -129,9 +132,15 @@ impl Model {
     /// follow are shown.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let spinner = self.moves().then(|| self.clock.instant + SPINNER);
-        let prefix = self.workspace.pending_prefix().map(|since| since + PATIENCE);
+        let prefix = self
+            .workspace
+            .pending_prefix()
+            .map(|since| since + PATIENCE);
         let prefix = prefix.filter(|when| *when > self.clock.instant);
-        [self.toasts.deadline(), spinner, prefix].into_iter().flatten().min()
+        [self.toasts.deadline(), spinner, prefix]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether something turns on the screen while it is waited for.
@@ -150,7 +159,9 @@ impl Model {
     pub(crate) fn shown(&self, action: Action) -> String {
         let glyphs = self.theme.glyphs();
         let key = |action| self.keymap.text(action, self.contexts(), glyphs);
-        key(action).or_else(|| key(Action::Palette)).unwrap_or_default()
+        key(action)
+            .or_else(|| key(Action::Palette))
+            .unwrap_or_default()
     }
 }
 

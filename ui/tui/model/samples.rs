@@ -35,7 +35,11 @@ impl Samples {
         for stats in stats {
             let series = self.0.entry(stats.id.clone()).or_default();
             // Started anew: what was before is another run's.
-            if series.last.as_ref().is_some_and(|last| last.pid != stats.pid) {
+            if series
+                .last
+                .as_ref()
+                .is_some_and(|last| last.pid != stats.pid)
+            {
                 *series = Series::default();
             }
             if let Some(cpu) = stats.cpu_percent {

@@ -67,7 +67,9 @@ impl Model {
             remembered: start.remembered,
         };
         if let Some(wrong) = wrong {
-            model.say(Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string())));
+            model.say(
+                Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string())),
+            );
         }
         model
     }
@@ -76,7 +78,9 @@ impl Model {
     pub(crate) fn show_theme(&mut self, setting: &str) {
         match self.themes.load(setting) {
             Ok(theme) => self.theme = theme,
-            Err(wrong) => self.say(Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string()))),
+            Err(wrong) => self.say(
+                Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string())),
+            ),
         }
     }
 
@@ -94,7 +98,8 @@ impl Model {
         remembered.panes = self.workspace.to_saved();
         remembered.sort.clear();
         for view in View::ALL {
-            if let Some((column, reverse)) = self.lists.get(view).and_then(|list| list.sort.clone()) {
+            if let Some((column, reverse)) = self.lists.get(view).and_then(|list| list.sort.clone())
+            {
                 let sort = Sort { column, reverse };
                 remembered.sort.insert(settings::word(view).into(), sort);
             }

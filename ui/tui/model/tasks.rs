@@ -63,7 +63,12 @@ impl Tasks {
                 running.transfers.clear();
             }
             Event::Note { text } => running.notes.push(text),
-            Event::Transfer { id, label, done, total } => {
+            Event::Transfer {
+                id,
+                label,
+                done,
+                total,
+            } => {
                 let known = running.transfers.iter_mut().find(|known| known.0 == id);
                 match known {
                     Some(known) => *known = (id, label, done, total),
@@ -84,7 +89,11 @@ impl Tasks {
     }
 
     /// Those that are about a machine, a volume, an image or a network of this identifier or name.
-    pub(crate) fn about<'a>(&'a self, id: &'a str, name: &'a str) -> impl Iterator<Item = &'a Running> {
+    pub(crate) fn about<'a>(
+        &'a self,
+        id: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a Running> {
         let about = move |running: &&Running| {
             let target = running.task.target();
             target.is_some_and(|target| target == id || target == name)

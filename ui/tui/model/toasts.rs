@@ -33,7 +33,12 @@ pub(crate) struct Toast {
 
 impl Toast {
     pub(crate) fn new(kind: Kind, text: impl Into<String>) -> Toast {
-        Toast { kind, text: text.into(), hint: None, detail: None }
+        Toast {
+            kind,
+            text: text.into(),
+            hint: None,
+            detail: None,
+        }
     }
 
     pub(crate) fn hint(self, hint: Option<String>) -> Toast {
@@ -76,7 +81,8 @@ impl Toasts {
     /// Takes away what has stayed long enough; whether there was any.
     pub(crate) fn pass(&mut self, instant: Instant) -> bool {
         let before = self.shown.len();
-        self.shown.retain(|(_, until)| until.is_none_or(|until| until > instant));
+        self.shown
+            .retain(|(_, until)| until.is_none_or(|until| until > instant));
         before != self.shown.len()
     }
 

@@ -33,7 +33,8 @@ impl World {
     }
 
     pub(crate) fn image(&self, text: &str) -> Option<&Image> {
-        let known = |image: &&Image| image.digest == text || image.names.iter().any(|name| name == text);
+        let known =
+            |image: &&Image| image.digest == text || image.names.iter().any(|name| name == text);
         self.images.iter().find(known)
     }
 

@@ -26,7 +26,12 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    pub(crate) fn new(title: impl Into<String>, says: impl Into<String>, go: &'static str, steps: Vec<Step>) -> Ask {
+    pub(crate) fn new(
+        title: impl Into<String>,
+        says: impl Into<String>,
+        go: &'static str,
+        steps: Vec<Step>,
+    ) -> Ask {
         Ask {
             title: title.into(),
             says: says.into(),
@@ -50,7 +55,9 @@ impl Ask {
     fn parts(&self, area: Rect) -> (Rect, Vec<String>, Rect) {
         let width = dialog::inside(dialog::centred(area, WIDTH, area.height)).width;
         let lines = dialog::wrapped(&self.says, usize::from(width));
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let height = u16::try_from(lines.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(4);
         let frame = dialog::centred(area, WIDTH, height);
         let inside = dialog::inside(frame);
         let buttons = Rect {
@@ -71,7 +78,11 @@ impl Popup for Ask {
             KeyCode::Char('y' | 'Y') if !control => self.go(),
             KeyCode::Enter | KeyCode::Char(' ') if self.is_on_go => self.go(),
             KeyCode::Enter | KeyCode::Char(' ') => vec![Step::Close],
-            KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l') => {
+            KeyCode::Tab
+            | KeyCode::BackTab
+            | KeyCode::Left
+            | KeyCode::Right
+            | KeyCode::Char('h' | 'l') => {
                 self.is_on_go = !self.is_on_go;
                 Vec::new()
             }
@@ -84,7 +95,11 @@ impl Popup for Ask {
             return Vec::new();
         }
         let (_, _, buttons) = self.parts(Rect::new(0, 0, model.size.0, model.size.1));
-        match dialog::button_at(buttons, &self.buttons(), Position::new(event.column, event.row)) {
+        match dialog::button_at(
+            buttons,
+            &self.buttons(),
+            Position::new(event.column, event.row),
+        ) {
             Some(0) => vec![Step::Close],
             Some(_) => self.go(),
             None => Vec::new(),
@@ -96,9 +111,22 @@ impl Popup for Ask {
         let inside = dialog::frame(model, frame, &self.title, buffer);
         for (line, y) in lines.into_iter().zip(inside.y..buttons.y) {
             let line = Line::styled(line, model.theme.style("popup"));
-            line.render(Rect { y, height: 1, ..inside }, buffer);
+            line.render(
+                Rect {
+                    y,
+                    height: 1,
+                    ..inside
+                },
+                buffer,
+            );
         }
-        dialog::draw_buttons(model, buttons, &self.buttons(), Some(usize::from(self.is_on_go)), buffer);
+        dialog::draw_buttons(
+            model,
+            buttons,
+            &self.buttons(),
+            Some(usize::from(self.is_on_go)),
+            buffer,
+        );
         None
     }
 

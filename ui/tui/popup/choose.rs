@@ -1,6 +1,8 @@
 //! The choice of a machine, by typing a part of its name or by moving to it.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use sistemo::store::machines::Status;
@@ -44,8 +46,11 @@ impl Choose {
     fn found<'a>(&self, model: &'a Model) -> Vec<(&'a str, &'a str)> {
         let wanted = self.input.value().trim().to_lowercase();
         let machines = model.world.machines.iter();
-        let found = machines.filter(|machine| machine.status == Status::Running && machine.name.contains(&wanted));
-        found.map(|machine| (machine.id.as_str(), machine.name.as_str())).collect()
+        let found = machines
+            .filter(|machine| machine.status == Status::Running && machine.name.contains(&wanted));
+        found
+            .map(|machine| (machine.id.as_str(), machine.name.as_str()))
+            .collect()
     }
 
     fn take(&self, model: &Model) -> Vec<Step> {
@@ -58,7 +63,10 @@ impl Choose {
     fn parts(area: Rect) -> (Rect, Rect, Rect) {
         let frame = dialog::centred(area, SIZE.0, SIZE.1);
         let inside = dialog::inside(frame);
-        let input = Rect { height: inside.height.min(1), ..inside };
+        let input = Rect {
+            height: inside.height.min(1),
+            ..inside
+        };
         let list = Rect {
             y: input.bottom(),
             height: inside.height - input.height,
@@ -78,7 +86,9 @@ impl Popup for Choose {
         }
         match key.code {
             KeyCode::Esc => vec![Step::Close],
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => vec![Step::Close],
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                vec![Step::Close]
+            }
             KeyCode::Enter => self.take(model),
             _ => {
                 self.input.handle_event(&Event::Key(key));
@@ -110,7 +120,10 @@ impl Popup for Choose {
         let found = self.found(model);
         let lines: Vec<Row> = found
             .iter()
-            .map(|(_, name)| Row { text: harmless(name).into_owned(), ..Row::default() })
+            .map(|(_, name)| Row {
+                text: harmless(name).into_owned(),
+                ..Row::default()
+            })
             .collect();
         let top = rows::top(self.at, lines.len(), usize::from(list.height));
         rows::draw(model, list, &lines, Some(self.at), top, buffer);

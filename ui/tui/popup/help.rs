@@ -1,5 +1,7 @@
 //! The keys for here and now, out of the table of actions: what is done in this place, then what is done anywhere.
 
+mod sections;
+
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -7,13 +9,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
-use unicode_width::UnicodeWidthStr;
 
 use super::dialog::{centred, frame, inside, wrapped};
 use super::{Popup, Step, rows};
-use crate::tui::action::{On, Spec, specs};
 use crate::tui::model::Model;
-use crate::tui::pane;
+use sections::{Entry, joined, sections};
 
 /// How wide the box is where there is room, and its column of keys.
 const WIDTH: u16 = 76;
@@ -27,89 +27,11 @@ pub(crate) struct Help {
     is_typing: bool,
 }
 
-/// What is known of one action: all its keys, and what they do.
-struct Entry {
-    keys: Vec<String>,
-    text: String,
-    id: &'static str,
-}
-
-/// Actions that belong together.
-struct Section {
-    title: String,
-    entries: Vec<Entry>,
-}
-
 /// A line as it is drawn.
 enum Drawn {
     Title(String),
     Entry(String, String),
     Blank,
-}
-
-fn sections(model: &Model) -> Vec<Section> {
-    let here = model.contexts();
-    let glyphs = model.theme.glyphs();
-    let mut told: Vec<&str> = Vec::new();
-    let mut sections = Vec::new();
-    let mut section = |title: String, is_in: &dyn Fn(&Spec) -> bool| {
-        let mut entries = Vec::new();
-        for spec in specs().iter().filter(|spec| is_in(spec)) {
-            let keys = model.keymap.texts(spec.action, here, glyphs);
-            if keys.is_empty() || told.contains(&spec.id) {
-                continue;
-            }
-            told.push(spec.id);
-            entries.push(Entry { keys, text: spec.title.into(), id: spec.id });
-        }
-        if !entries.is_empty() {
-            sections.push(Section { title, entries });
-        }
-    };
-    for (number, place) in here.iter().enumerate() {
-        let title = match *place {
-            On::PANES => format!("In the shells, behind {}", model.settings.prefix.text(glyphs)),
-            place => capitalised(place.in_words()),
-        };
-        // What is done in a wider place, too, is told there.
-        let wider = &here[number + 1..];
-        section(title, &|spec| {
-            spec.on != On::ANYWHERE && spec.on.meets(*place) && !wider.iter().any(|wider| spec.on.meets(*wider))
-        });
-    }
-    if !here.contains(&On::PANES) {
-        section("Anywhere".into(), &|spec| spec.on == On::ANYWHERE);
-    } else {
-        let entry = |(keys, text): &(&str, &str)| Entry {
-            keys: vec![(*keys).into()],
-            text: (*text).into(),
-            id: "",
-        };
-        sections.push(Section {
-            title: "While one scrolls back and copies".into(),
-            entries: pane::COPY_KEYS.iter().map(entry).collect(),
-        });
-    }
-    sections
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
-}
-
-/// As many of the keys as fit, at least one.
-fn joined(keys: &[String], width: usize) -> String {
-    let mut text = String::new();
-    for key in keys {
-        let more = if text.is_empty() { key.clone() } else { format!("{text}, {key}") };
-        if !text.is_empty() && more.width() > width {
-            break;
-        }
-        text = more;
-    }
-    text
 }
 
 impl Help {
@@ -123,7 +45,11 @@ impl Help {
         let keys_width = KEYS_WIDTH.min(width / 3);
         let mut lines = Vec::new();
         for section in sections(model) {
-            let shown: Vec<&Entry> = section.entries.iter().filter(|entry| self.shows(entry)).collect();
+            let shown: Vec<&Entry> = section
+                .entries
+                .iter()
+                .filter(|entry| self.shows(entry))
+                .collect();
             if shown.is_empty() {
                 continue;
             }
@@ -142,7 +68,11 @@ impl Help {
     }
 
     fn place(area: Rect) -> Rect {
-        centred(area, WIDTH.min(area.width), area.height.saturating_sub(2).max(area.height.min(10)))
+        centred(
+            area,
+            WIDTH.min(area.width),
+            area.height.saturating_sub(2).max(area.height.min(10)),
+        )
     }
 
     /// The line of the filter, and the lines of help.
@@ -150,7 +80,10 @@ impl Help {
         let inner = inside(Help::place(area));
         let filter = u16::from(self.is_typing || !self.filter.value().is_empty());
         let filter = filter.min(inner.height);
-        let line = Rect { height: filter, ..inner };
+        let line = Rect {
+            height: filter,
+            ..inner
+        };
         let rest = Rect {
             y: inner.y + filter,
             height: inner.height - filter,
@@ -215,7 +148,9 @@ impl Popup for Help {
                 self.filter.reset();
                 0
             }
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::F(1) => return vec![Step::Close],
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::F(1) => {
+                return vec![Step::Close];
+            }
             _ => return Vec::new(),
         };
         self.scroll(model, to);
@@ -225,7 +160,8 @@ impl Popup for Help {
     fn paste(&mut self, text: &str, _: &Model) -> Vec<Step> {
         if self.is_typing {
             for letter in text.chars().filter(|letter| !letter.is_control()) {
-                self.filter.handle(tui_input::InputRequest::InsertChar(letter));
+                self.filter
+                    .handle(tui_input::InputRequest::InsertChar(letter));
             }
             self.top = 0;
         }
@@ -237,7 +173,9 @@ impl Popup for Help {
         match event.kind {
             MouseEventKind::ScrollDown => self.scroll(model, self.top + 3),
             MouseEventKind::ScrollUp => self.scroll(model, self.top.saturating_sub(3)),
-            MouseEventKind::Down(_) if !Help::place(area).contains(Position::new(event.column, event.row)) => {
+            MouseEventKind::Down(_)
+                if !Help::place(area).contains(Position::new(event.column, event.row)) =>
+            {
                 return vec![Step::Close];
             }
             _ => {}
@@ -254,11 +192,16 @@ impl Popup for Help {
             let room = usize::from(line.width.saturating_sub(2));
             let scroll = self.filter.visual_scroll(room);
             let text: String = self.filter.value().chars().skip(scroll).collect();
-            let spans = [Span::styled("/", theme.style("key")), Span::styled(text, theme.style("input"))];
+            let spans = [
+                Span::styled("/", theme.style("key")),
+                Span::styled(text, theme.style("input")),
+            ];
             Line::from(spans.to_vec()).render(line, buffer);
             let behind = self.filter.visual_cursor().max(scroll) - scroll;
             let behind = u16::try_from(behind).unwrap_or(0);
-            cursor = self.is_typing.then(|| Position::new(line.x + 1 + behind, line.y));
+            cursor = self
+                .is_typing
+                .then(|| Position::new(line.x + 1 + behind, line.y));
         }
         let width = text_width(rest);
         let lines = self.lines(model, width);
@@ -267,12 +210,22 @@ impl Popup for Help {
         let top = self.top.min(lines.len().saturating_sub(height));
         let keys_width = KEYS_WIDTH.min(width / 3);
         for (drawn, y) in lines.iter().skip(top).take(height).zip(rest.y..) {
-            let place = Rect { y, height: 1, ..rest };
+            let place = Rect {
+                y,
+                height: 1,
+                ..rest
+            };
             match drawn {
-                Drawn::Title(title) => Line::from(Span::styled(title.as_str(), theme.style("title"))).render(place, buffer),
+                Drawn::Title(title) => {
+                    Line::from(Span::styled(title.as_str(), theme.style("title")))
+                        .render(place, buffer)
+                }
                 Drawn::Entry(keys, text) => {
                     let keys = format!("{keys:keys_width$}  ");
-                    let spans = [Span::styled(keys, theme.style("key")), Span::raw(text.as_str())];
+                    let spans = [
+                        Span::styled(keys, theme.style("key")),
+                        Span::raw(text.as_str()),
+                    ];
                     Line::from(spans.to_vec()).render(place, buffer);
                 }
                 Drawn::Blank => {}
@@ -289,7 +242,12 @@ impl Popup for Help {
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
         match self.is_typing {
             true => vec![("Enter", "look at them"), ("Esc", "all again")],
-            false => vec![("Esc", "close"), ("/", "filter"), ("j k", "scroll"), ("g G", "ends")],
+            false => vec![
+                ("Esc", "close"),
+                ("/", "filter"),
+                ("j k", "scroll"),
+                ("g G", "ends"),
+            ],
         }
     }
 }

@@ -31,7 +31,9 @@ pub(crate) struct Prompt {
 
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prompt").field("title", &self.title).finish_non_exhaustive()
+        f.debug_struct("Prompt")
+            .field("title", &self.title)
+            .finish_non_exhaustive()
     }
 }
 
@@ -54,7 +56,9 @@ impl Popup for Prompt {
     fn key(&mut self, key: KeyEvent, _: &Model) -> Vec<Step> {
         match key.code {
             KeyCode::Esc => return vec![Step::Close],
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return vec![Step::Close],
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return vec![Step::Close];
+            }
             KeyCode::Enter => match (self.done)(self.input.value().trim()) {
                 Ok(steps) => return [Step::Close].into_iter().chain(steps).collect(),
                 Err(wrong) => self.wrong = Some(wrong),
@@ -77,7 +81,14 @@ impl Popup for Prompt {
     fn draw(&self, model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let frame = dialog::centred(area, WIDTH, 4);
         let inside = dialog::frame(model, frame, self.title, buffer);
-        let line = |y: u16| Rect { y, height: 1, ..inside }.intersection(inside);
+        let line = |y: u16| {
+            Rect {
+                y,
+                height: 1,
+                ..inside
+            }
+            .intersection(inside)
+        };
         let (says, scope) = match &self.wrong {
             Some(wrong) => (wrong.as_str(), "input.error"),
             None => ("Enter does it, Esc leaves it", "input.hint"),

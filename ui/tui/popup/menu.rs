@@ -31,13 +31,27 @@ struct Entry {
 /// What is done with a thing, in the order of the table; what moves and marks is not.
 fn is_about_a_thing(action: Action) -> bool {
     use Action::{
-        Attach, BootLog, Copy, Delete, Detach, Expose, ForceStop, Open, Rename, Resize, Restart, Shell, ShellBeside,
-        Start, Stop, Unexpose,
+        Attach, BootLog, Copy, Delete, Detach, Expose, ForceStop, Open, Rename, Resize, Restart,
+        Shell, ShellBeside, Start, Stop, Unexpose,
     };
     matches!(
         action,
-        Attach | BootLog | Copy | Delete | Detach | Expose | ForceStop | Open | Rename | Resize | Restart | Shell
-            | ShellBeside | Start | Stop | Unexpose
+        Attach
+            | BootLog
+            | Copy
+            | Delete
+            | Detach
+            | Expose
+            | ForceStop
+            | Open
+            | Rename
+            | Resize
+            | Restart
+            | Shell
+            | ShellBeside
+            | Start
+            | Stop
+            | Unexpose
     )
 }
 
@@ -48,7 +62,10 @@ fn entries(model: &Model) -> Vec<Entry> {
     let entry = |spec: &crate::tui::action::Spec| Entry {
         action: spec.action,
         title: spec.title,
-        keys: model.keymap.text(spec.action, here, model.theme.glyphs()).unwrap_or_default(),
+        keys: model
+            .keymap
+            .text(spec.action, here, model.theme.glyphs())
+            .unwrap_or_default(),
         why_not: available(spec.action, model).err(),
     };
     own.map(entry).collect()
@@ -57,7 +74,10 @@ fn entries(model: &Model) -> Vec<Entry> {
 fn rows_of(entries: &[Entry]) -> Vec<Row> {
     let row = |entry: &Entry| Row {
         text: entry.title.into(),
-        note: entry.why_not.as_deref().map(|why| harmless(why).into_owned()),
+        note: entry
+            .why_not
+            .as_deref()
+            .map(|why| harmless(why).into_owned()),
         right: vec![entry.keys.clone()],
         is_dim: entry.why_not.is_some(),
     };
@@ -105,7 +125,14 @@ impl Menu {
 impl Popup for Menu {
     fn key(&mut self, key: KeyEvent, model: &Model) -> Vec<Step> {
         let entries = entries(model);
-        let page = usize::from(inside(place(&rows_of(&entries), &title(model), Menu::screen(model))).height);
+        let page = usize::from(
+            inside(place(
+                &rows_of(&entries),
+                &title(model),
+                Menu::screen(model),
+            ))
+            .height,
+        );
         if let Some(at) = rows::moved_by_letter(key, self.at, entries.len(), page) {
             self.at = at;
             return Vec::new();
@@ -124,7 +151,9 @@ impl Popup for Menu {
                 self.at = at;
                 self.choose(&entries)
             }
-            None if matches!(action, Action::Menu | Action::Back | Action::Quit) => vec![Step::Close],
+            None if matches!(action, Action::Menu | Action::Back | Action::Quit) => {
+                vec![Step::Close]
+            }
             None => Vec::new(),
         }
     }

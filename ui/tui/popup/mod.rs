@@ -78,7 +78,10 @@ pub(crate) enum Step {
     /// Open a shell in a machine, by its identifier.
     Shell(String, Place),
     /// Save the boot log that is open to a file, over one that is there if so said.
-    SaveLog { path: PathBuf, replace: bool },
+    SaveLog {
+        path: PathBuf,
+        replace: bool,
+    },
     /// Go to a thing: a view and the name of what is to be selected in it.
     Go(View, String),
     /// Note a line of the palette, to offer it again.
@@ -87,7 +90,11 @@ pub(crate) enum Step {
 
 /// What an action that is not done at once does to things of the view that is open, given by their identifiers: opens a
 /// form, asks, or begins tasks. Or why not.
-pub(crate) fn for_action(action: Action, targets: &[String], model: &Model) -> Result<Vec<Step>, String> {
+pub(crate) fn for_action(
+    action: Action,
+    targets: &[String],
+    model: &Model,
+) -> Result<Vec<Step>, String> {
     doing::steps(action, targets, model)
 }
 
@@ -105,7 +112,10 @@ pub(crate) fn choose_machine(model: &Model, place: Place) -> Result<Box<dyn Popu
 pub(crate) fn save_log(suggested: &str) -> Box<dyn Popup> {
     let done = |text: &str| match text {
         "" => Err("it needs a name".into()),
-        text => Ok(vec![Step::SaveLog { path: text.into(), replace: false }]),
+        text => Ok(vec![Step::SaveLog {
+            path: text.into(),
+            replace: false,
+        }]),
     };
     Box::new(line::Prompt::new("Save the boot log to", suggested, done))
 }
@@ -113,6 +123,14 @@ pub(crate) fn save_log(suggested: &str) -> Box<dyn Popup> {
 /// Asks whether a file is replaced by a boot log.
 pub(crate) fn replace_log(path: PathBuf) -> Box<dyn Popup> {
     let says = format!("There is a file {} already.", path.display());
-    let steps = vec![Step::SaveLog { path, replace: true }];
-    Box::new(ask::Ask::new("Save the boot log", harmless(&says), "Replace it", steps))
+    let steps = vec![Step::SaveLog {
+        path,
+        replace: true,
+    }];
+    Box::new(ask::Ask::new(
+        "Save the boot log",
+        harmless(&says),
+        "Replace it",
+        steps,
+    ))
 }

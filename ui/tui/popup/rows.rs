@@ -45,7 +45,12 @@ pub(super) fn moved(key: KeyEvent, at: usize, count: usize, page: usize) -> Opti
 }
 
 /// The same where nothing is typed, so that letters move, too.
-pub(super) fn moved_by_letter(key: KeyEvent, at: usize, count: usize, page: usize) -> Option<usize> {
+pub(super) fn moved_by_letter(
+    key: KeyEvent,
+    at: usize,
+    count: usize,
+    page: usize,
+) -> Option<usize> {
     let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
     let code = match key.code {
         KeyCode::Char('j') if plain => KeyCode::Down,
@@ -59,18 +64,31 @@ pub(super) fn moved_by_letter(key: KeyEvent, at: usize, count: usize, page: usiz
 
 /// The first row that is shown, so that the one that is chosen is in the middle if there is something on both sides.
 pub(super) fn top(at: usize, count: usize, height: usize) -> usize {
-    at.saturating_sub(height / 2).min(count.saturating_sub(height))
+    at.saturating_sub(height / 2)
+        .min(count.saturating_sub(height))
 }
 
 /// Draws rows; the one at `at` is chosen, if it is any. Gives nothing back: which row is where is known by [`top`].
-pub(super) fn draw(model: &Model, area: Rect, rows: &[Row], at: Option<usize>, top: usize, buffer: &mut Buffer) {
+pub(super) fn draw(
+    model: &Model,
+    area: Rect,
+    rows: &[Row],
+    at: Option<usize>,
+    top: usize,
+    buffer: &mut Buffer,
+) {
     let height = usize::from(area.height);
     let is_long = rows.len() > height;
     // A column for what shows how much more there is.
     let width = area.width.saturating_sub(u16::from(is_long) * 2);
     let shown = rows.iter().enumerate().skip(top).take(height);
     for ((number, row), y) in shown.zip(area.y..) {
-        let place = Rect { y, width, height: 1, ..area };
+        let place = Rect {
+            y,
+            width,
+            height: 1,
+            ..area
+        };
         row.draw(model, place, at == Some(number), buffer);
     }
     if is_long {
@@ -81,7 +99,7 @@ pub(super) fn draw(model: &Model, area: Rect, rows: &[Row], at: Option<usize>, t
 /// Shows at the right edge which part of so many lines is seen.
 pub(super) fn thumb(model: &Model, area: Rect, count: usize, top: usize, buffer: &mut Buffer) {
     let height = usize::from(area.height);
-    if count <= height || area.width == 0 {
+    if count <= height || area.is_empty() {
         return;
     }
     let (glyphs, style) = (model.theme.glyphs(), model.theme.style("border"));
@@ -110,14 +128,24 @@ impl Row {
         let scoped = |scope: &str| match is_chosen {
             // What is chosen has the colours of what is chosen.
             true => base,
-            false => Style { bg: base.bg, ..theme.style(scope) },
+            false => Style {
+                bg: base.bg,
+                ..theme.style(scope)
+            },
         };
-        let style = if self.is_dim { scoped("text.dim") } else { base };
+        let style = if self.is_dim {
+            scoped("text.dim")
+        } else {
+            base
+        };
         let room = usize::from(place.width);
         let sign = if is_chosen { glyphs.selected } else { " " };
         let text = fitted(&self.text, room.saturating_sub(2), glyphs.ellipsis);
         let mut used = 2 + text.width();
-        let mut spans = vec![Span::styled(sign, base), Span::styled(format!(" {text}"), style)];
+        let mut spans = vec![
+            Span::styled(sign, base),
+            Span::styled(format!(" {text}"), style),
+        ];
         if let Some(note) = &self.note
             && used + 2 + note.width() <= room
         {
@@ -168,7 +196,10 @@ mod tests {
             for count in 1..30 {
                 for at in 0..count {
                     let top = top(at, count, height);
-                    assert!((top..top + height).contains(&at), "{at} of {count} in {height}");
+                    assert!(
+                        (top..top + height).contains(&at),
+                        "{at} of {count} in {height}"
+                    );
                     assert!(top == 0 || top + height <= count);
                 }
             }

@@ -17,7 +17,10 @@ pub(crate) const AUTO: &str = "auto";
 /// The names of all themes, `auto` first.
 pub(crate) fn names() -> Vec<String> {
     let dirs = theme::dirs(&|key| std::env::var(key).ok());
-    [AUTO.to_string()].into_iter().chain(theme::names(&dirs)).collect()
+    [AUTO.to_string()]
+        .into_iter()
+        .chain(theme::names(&dirs))
+        .collect()
 }
 
 /// The choice.
@@ -47,11 +50,18 @@ impl Themes {
             return Vec::new();
         }
         self.at = at;
-        self.names.get(at).map(|name| Step::Preview(name.clone())).into_iter().collect()
+        self.names
+            .get(at)
+            .map(|name| Step::Preview(name.clone()))
+            .into_iter()
+            .collect()
     }
 
     fn take(&self) -> Vec<Step> {
-        let chosen = self.names.get(self.at).map(|name| Step::Effect(Effect::SetTheme(name.clone())));
+        let chosen = self
+            .names
+            .get(self.at)
+            .map(|name| Step::Effect(Effect::SetTheme(name.clone())));
         [Step::Close].into_iter().chain(chosen).collect()
     }
 
@@ -59,7 +69,9 @@ impl Themes {
     fn place(&self, area: Rect) -> Rect {
         let width = 32.min(area.width);
         let wanted = u16::try_from(self.names.len() + 2).unwrap_or(u16::MAX);
-        let height = wanted.min(area.height.saturating_sub(2).max(3)).min(area.height);
+        let height = wanted
+            .min(area.height.saturating_sub(2).max(3))
+            .min(area.height);
         Rect {
             x: area.right() - width,
             y: area.y + (area.height - height) / 2,
@@ -78,7 +90,9 @@ impl Popup for Themes {
         }
         match key.code {
             KeyCode::Enter => self.take(),
-            KeyCode::Esc | KeyCode::Char('q') => vec![Step::Close, Step::Preview(self.before.clone())],
+            KeyCode::Esc | KeyCode::Char('q') => {
+                vec![Step::Close, Step::Preview(self.before.clone())]
+            }
             _ => Vec::new(),
         }
     }
@@ -121,6 +135,10 @@ impl Popup for Themes {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("Enter", "take it"), ("Esc", "as it was"), ("j k", "look at others")]
+        vec![
+            ("Enter", "take it"),
+            ("Esc", "as it was"),
+            ("j k", "look at others"),
+        ]
     }
 }

@@ -4,6 +4,7 @@
 mod file;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -100,8 +101,14 @@ pub(crate) struct Reading {
 /// Reads the console's settings out of all files that settings come from.
 pub(crate) fn read(config: &Config) -> Reading {
     let reading = read_files(&config.files());
-    let settings = Settings { theme: config.theme.clone(), ..reading.settings };
-    Reading { settings, ..reading }
+    let settings = Settings {
+        theme: config.theme.clone(),
+        ..reading.settings
+    };
+    Reading {
+        settings,
+        ..reading
+    }
 }
 
 fn read_files(paths: &[PathBuf]) -> Reading {
@@ -112,26 +119,44 @@ fn read_files(paths: &[PathBuf]) -> Reading {
             found.read(path, &text);
         }
     }
-    let file::Found { mut settings, mut keys, mut wrong, prefix_at } = found;
+    let file::Found {
+        mut settings,
+        mut keys,
+        mut wrong,
+        prefix_at,
+    } = found;
     // Keys that are in each other's way: the settings yield to the table, one after the other.
     let keymap = loop {
-        settings.keys = keys.iter().map(|(id, given)| (*id, given.keys.clone())).collect();
+        settings.keys = keys
+            .iter()
+            .map(|(id, given)| (*id, given.keys.clone()))
+            .collect();
         let conflict = match Keymap::new(settings.prefix, &settings.keys) {
             Ok(keymap) => break Some(keymap),
             Err(conflict) => conflict,
         };
-        let guilty = [conflict.other, conflict.one].into_iter().find(|id| keys.contains_key(id));
+        let guilty = [conflict.other, conflict.one]
+            .into_iter()
+            .find(|id| keys.contains_key(id));
         match guilty.and_then(|id| keys.remove_entry(id)) {
             Some((id, given)) => wrong.push(in_the_way(id, given.at, &conflict)),
             None if settings.prefix != Key::PREFIX => {
                 settings.prefix = Key::PREFIX;
-                wrong.extend(prefix_at.clone().map(|at| in_the_way("view.panes", at, &conflict)));
+                wrong.extend(
+                    prefix_at
+                        .clone()
+                        .map(|at| in_the_way("view.panes", at, &conflict)),
+                );
             }
             None => break None,
         }
     };
     wrong.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
-    Reading { settings, keymap: keymap.unwrap_or_default(), wrong }
+    Reading {
+        settings,
+        keymap: keymap.unwrap_or_default(),
+        wrong,
+    }
 }
 
 fn in_the_way(id: &str, (path, line): file::At, conflict: &Conflict) -> Wrong {
@@ -142,7 +167,10 @@ fn in_the_way(id: &str, (path, line): file::At, conflict: &Conflict) -> Wrong {
     Wrong {
         path,
         line,
-        what: format!("{} is the key of {other} {} already", conflict.written, conflict.place),
+        what: format!(
+            "{} is the key of {other} {} already",
+            conflict.written, conflict.place
+        ),
         hint: format!("give {id} another key, or {other}: \"{other}\" = \"…\"; \"\" for none"),
     }
 }

@@ -24,7 +24,11 @@ fn files(texts: &[&str]) -> Reading {
 }
 
 fn find(keymap: &Keymap, keys: &str) -> Found {
-    let keys: Vec<_> = sequence(keys).unwrap().into_iter().map(Key::event).collect();
+    let keys: Vec<_> = sequence(keys)
+        .unwrap()
+        .into_iter()
+        .map(Key::event)
+        .collect();
     keymap.find(&keys, &[On::MACHINES])
 }
 
@@ -61,8 +65,14 @@ up.page = "pageup"
     let settings = reading.settings;
     assert_eq!(settings.prefix, "ctrl-b".parse().unwrap());
     assert_eq!(settings.refresh, Duration::from_secs(5));
-    assert_eq!((settings.mouse, settings.scrollback, settings.glyphs), (false, 2000, Drawing::Ascii));
-    assert_eq!(settings.columns_of(View::Machines).unwrap(), ["name", "cpu"]);
+    assert_eq!(
+        (settings.mouse, settings.scrollback, settings.glyphs),
+        (false, 2000, Drawing::Ascii)
+    );
+    assert_eq!(
+        settings.columns_of(View::Machines).unwrap(),
+        ["name", "cpu"]
+    );
     assert_eq!(settings.columns_of(View::History).unwrap(), ["when"]);
     assert_eq!(settings.columns_of(View::Images), None);
     let keymap = reading.keymap;
@@ -111,7 +121,10 @@ quit = "ctrl-q"
     assert_eq!(find(&reading.keymap, "ctrl-q"), Found::Action(Action::Quit));
     assert_eq!(find(&reading.keymap, "d"), Found::Action(Action::Deploy));
     assert_eq!(find(&reading.keymap, "R"), Found::Action(Action::Restart));
-    let settings = Settings { keys: Overrides::new(), ..reading.settings };
+    let settings = Settings {
+        keys: Overrides::new(),
+        ..reading.settings
+    };
     assert_eq!(settings, Settings::default());
 }
 
@@ -119,8 +132,14 @@ quit = "ctrl-q"
 fn what_is_no_table_is_told() {
     for (text, told) in [
         ("console = 3\n", "0.toml:1: console is a value, not a table"),
-        ("\n[console]\nkeys = \"x\"\n", "0.toml:3: console.keys is a value, not a table"),
-        ("console = { columns = 1 }\n", "0.toml:1: console.columns is a value, not a table"),
+        (
+            "\n[console]\nkeys = \"x\"\n",
+            "0.toml:3: console.keys is a value, not a table",
+        ),
+        (
+            "console = { columns = 1 }\n",
+            "0.toml:1: console.columns is a value, not a table",
+        ),
         ("[console.mouse]\n", "0.toml:1: console.mouse is a table"),
     ] {
         let wrong = files(&[text]).wrong;
@@ -133,11 +152,23 @@ fn what_is_no_table_is_told() {
 fn a_prefix_in_the_way_of_the_table_is_given_up() {
     // A page up in a list is not done in the shells.
     let reading = files(&["[console]\nprefix = \"ctrl-b\"\n"]);
-    assert_eq!((reading.settings.prefix, reading.wrong), ("ctrl-b".parse().unwrap(), vec![]));
-    assert_eq!(find(&reading.keymap, "ctrl-b"), Found::Action(Action::PageUp));
+    assert_eq!(
+        (reading.settings.prefix, reading.wrong),
+        ("ctrl-b".parse().unwrap(), vec![])
+    );
+    assert_eq!(
+        find(&reading.keymap, "ctrl-b"),
+        Found::Action(Action::PageUp)
+    );
     let reading = files(&["[console]\nmouse = true\nprefix = \"ctrl-x\"\n"]);
     assert_eq!(reading.settings.prefix, Key::PREFIX);
-    assert_eq!(find(&reading.keymap, "ctrl-]"), Found::Action(Action::Panes));
+    assert_eq!(
+        find(&reading.keymap, "ctrl-]"),
+        Found::Action(Action::Panes)
+    );
     let told = reading.wrong[0].to_string();
-    assert_eq!(told, "0.toml:3: Ctrl-x is the key of cancel in the list of machines already");
+    assert_eq!(
+        told,
+        "0.toml:3: Ctrl-x is the key of cancel in the list of machines already"
+    );
 }

@@ -7,7 +7,9 @@
 //! ```
 
 mod command;
+mod pace;
 mod run;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod thing;

@@ -1,25 +1,21 @@
 //! Doing a task on the engine.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sistemo::engine::Engine;
 use sistemo::error::{Error, Kind};
-use sistemo::event::{Event, Progress};
-use sistemo::host::setup::{self, Facts};
+use sistemo::event::Progress;
 use sistemo::image::{Dockerfile, Prune};
 use sistemo::machine::Machine;
 use sistemo::store::machines::Status;
 use sistemo::value::{ByteSize, PortMapping};
-use sistemo::vmm;
 use tokio_util::sync::CancellationToken;
 
+use super::pace::Pace;
+use super::setup::set_up;
 use super::undo::Before;
 use super::{Failure, News, Outcome, Task, TaskId, Thing};
-
-/// How often the way of one transfer is told. A download says so with every piece that comes.
-const OFTEN: Duration = Duration::from_millis(50);
 
 /// Does a task, and tells how it goes and, last, how it ended.
 pub(crate) async fn run(
@@ -53,14 +49,14 @@ pub(crate) async fn run(
 }
 
 /// What came of a task.
-struct Done {
-    says: String,
-    hint: Option<String>,
-    thing: Option<Thing>,
+pub(super) struct Done {
+    pub(super) says: String,
+    pub(super) hint: Option<String>,
+    pub(super) thing: Option<Thing>,
 }
 
 impl Done {
-    fn says(says: impl Into<String>) -> Done {
+    pub(super) fn says(says: impl Into<String>) -> Done {
         Done {
             says: says.into(),
             hint: None,
@@ -77,7 +73,7 @@ impl Done {
 }
 
 /// Why nothing came of it.
-enum Trouble {
+pub(super) enum Trouble {
     Failed(Failure),
     Cancelled,
 }
@@ -260,7 +256,7 @@ async fn act(
 }
 
 /// Runs what would keep a thread of the runtime from its work.
-async fn beside<T: Send + 'static>(
+pub(super) async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Trouble> {
     tokio::task::spawn_blocking(work).await.map_err(|panicked| {
@@ -314,76 +310,5 @@ fn deployed(machine: &Machine, no_wait: bool) -> Done {
     Done {
         hint,
         ..Done::of(format!("{name} {state}{address}"), machine)
-    }
-}
-
-/// Brings what this computer lacks, as `sistemo setup` does.
-async fn set_up(
-    engine: &Engine,
-    progress: &Progress,
-    cancel: &CancellationToken,
-) -> Result<Done, Trouble> {
-    let config = engine.config().clone();
-    let key_file = engine.paths().keys().join("id_ed25519");
-    let plan = {
-        let (config, key_file) = (config.clone(), key_file.clone());
-        beside(move || {
-            let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
-            setup::plan(&facts)
-        })
-        .await?
-    };
-    if plan.is_empty() {
-        return Ok(Done::says("this computer has all that machines need"));
-    }
-    if plan.iter().any(|action| action.needs_root) && !nix::unistd::Uid::effective().is_root() {
-        return Err(Trouble::Failed(Failure {
-            message: "setting up installs packages and makes networks, which needs root".into(),
-            hint: Some("quit, and run: sudo sistemo".into()),
-            detail: None,
-        }));
-    }
-    let make_keys = &crate::cli::setup::make_keys;
-    setup::carry_out(
-        &plan,
-        &config.data_dir,
-        &key_file,
-        make_keys,
-        progress,
-        cancel,
-    )
-    .await?;
-    progress.step("looking at what machines run on");
-    // Found out once, so that the first deploy need not.
-    let probe = beside(move || vmm::choose(config.accelerator, &config.data_dir)).await?;
-    let says = "this computer is set up";
-    Ok(Done {
-        hint: Some(format!(
-            "machines run on {}: {}",
-            probe.accelerator, probe.reason
-        )),
-        ..Done::says(says)
-    })
-}
-
-/// Keeps transfers from telling of every piece.
-#[derive(Default)]
-struct Pace(Mutex<HashMap<String, Instant>>);
-
-impl Pace {
-    fn lets_pass(&self, event: &Event) -> bool {
-        let Event::Transfer {
-            id, done, total, ..
-        } = event
-        else {
-            return true;
-        };
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, ended) = (Instant::now(), Some(*done) == *total);
-        if !ended && told.get(id).is_some_and(|at| now - *at < OFTEN) {
-            return false;
-        }
-        told.insert(id.clone(), now);
-        true
     }
 }

@@ -82,7 +82,10 @@ fn ask(model: &mut Model, action: Action) -> Vec<Effect> {
     match popup::for_action(action, &targets, model) {
         Ok(wanted) => {
             let effects = steps::all(model, wanted);
-            if effects.iter().any(|effect| matches!(effect, Effect::Begin(..))) {
+            if effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Begin(..)))
+            {
                 model.lists.of(model.place.view).marked.clear();
             }
             effects
@@ -119,7 +122,10 @@ pub(super) fn select(model: &mut Model, view: View) {
 fn page(model: &Model) -> isize {
     let (columns, rows) = model.size;
     let body = view::areas(model, ratatui::layout::Rect::new(0, 0, columns, rows)).body;
-    isize::try_from(view::body_rows(model, body)).unwrap_or(1).max(2) - 1
+    isize::try_from(view::body_rows(model, body))
+        .unwrap_or(1)
+        .max(2)
+        - 1
 }
 
 fn tab(model: &mut Model, by: isize) -> Vec<Effect> {
@@ -136,7 +142,11 @@ pub(super) fn to_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
         detail.tab = tab;
         detail.line = 0;
     }
-    if tab == Tab::Log { log::open(model) } else { Vec::new() }
+    if tab == Tab::Log {
+        log::open(model)
+    } else {
+        Vec::new()
+    }
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
@@ -154,7 +164,10 @@ fn open(model: &mut Model) -> Vec<Effect> {
         View::Machines => steps::open(model, selected),
         // What a thing belongs to is where one goes on from it.
         View::Volumes => {
-            let machine = model.world.volume(&selected).and_then(|volume| volume.machine.clone());
+            let machine = model
+                .world
+                .volume(&selected)
+                .and_then(|volume| volume.machine.clone());
             match machine.and_then(|name| Some(model.world.machine(&name)?.id.clone())) {
                 Some(id) => {
                     steps::open(model, id);
@@ -175,7 +188,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
             }
         }
         View::History => {
-            let name = model.world.history.iter().find(|row| row.id.to_string() == selected);
+            let name = model
+                .world
+                .history
+                .iter()
+                .find(|row| row.id.to_string() == selected);
             let machine = name.and_then(|row| model.world.machine(&row.name));
             match machine.map(|machine| machine.id.clone()) {
                 Some(id) => {
@@ -243,7 +260,10 @@ pub(super) fn to_view(model: &mut Model, view: View) -> Vec<Effect> {
 
 fn sort(model: &mut Model) -> Vec<Effect> {
     let view = model.place.view;
-    let columns: Vec<_> = list::wanted(model, view).into_iter().filter(|column| !column.drawn).collect();
+    let columns: Vec<_> = list::wanted(model, view)
+        .into_iter()
+        .filter(|column| !column.drawn)
+        .collect();
     let list = model.lists.of(view);
     let next = match &list.sort {
         None => columns.first(),
@@ -275,7 +295,10 @@ fn mark_range(model: &mut Model) -> Vec<Effect> {
     let view = model.place.view;
     let ids = shown(model, view);
     let list = model.lists.of(view);
-    let from = list.last_mark.as_ref().and_then(|last| ids.iter().position(|id| id == last));
+    let from = list
+        .last_mark
+        .as_ref()
+        .and_then(|last| ids.iter().position(|id| id == last));
     let (from, to) = (from.unwrap_or(list.at), list.at);
     let range = ids.iter().skip(from.min(to)).take(from.abs_diff(to) + 1);
     list.marked.extend(range.cloned());
@@ -298,7 +321,9 @@ fn mark_all(model: &mut Model) -> Vec<Effect> {
 /// The identities of the rows that are shown, in order.
 fn shown(model: &mut Model, view: View) -> Vec<String> {
     let rows = model.lists.of(view).rows.clone();
-    rows.iter().filter_map(|row| list::identity(model, view, *row)).collect()
+    rows.iter()
+        .filter_map(|row| list::identity(model, view, *row))
+        .collect()
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {
@@ -306,7 +331,10 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     if names.is_empty() {
         return Vec::new();
     }
-    model.say(Toast::new(Kind::Good, format!("copied {}", names.join(" "))));
+    model.say(Toast::new(
+        Kind::Good,
+        format!("copied {}", names.join(" ")),
+    ));
     vec![Effect::Copy(names.join("\n"))]
 }
 
@@ -325,7 +353,12 @@ fn copy_command(model: &mut Model) -> Vec<Effect> {
 
 /// Takes back what was begun last and can still be.
 fn cancel(model: &mut Model) -> Vec<Effect> {
-    let last = model.tasks.running.iter_mut().rev().find(|running| !running.is_cancelled);
+    let last = model
+        .tasks
+        .running
+        .iter_mut()
+        .rev()
+        .find(|running| !running.is_cancelled);
     match last {
         Some(running) => {
             running.is_cancelled = true;
@@ -361,7 +394,11 @@ fn boot_log(model: &mut Model) -> Vec<Effect> {
     match model.targets().into_iter().next() {
         Some(id) => {
             model.place.view = View::Machines;
-            model.place.detail = Some(Detail { id, tab: Tab::Log, line: 0 });
+            model.place.detail = Some(Detail {
+                id,
+                tab: Tab::Log,
+                line: 0,
+            });
             log::open(model)
         }
         None => Vec::new(),

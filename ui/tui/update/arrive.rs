@@ -18,7 +18,11 @@ pub(super) fn world(model: &mut Model, world: Result<Box<World>, Failure>) -> Ve
             for (id, toast) in failed {
                 // A task that is at it says it itself.
                 let name = model.world.machine(&id).map(|machine| machine.name.clone());
-                let is_ours = model.tasks.about(&id, name.as_deref().unwrap_or_default()).next().is_some();
+                let is_ours = model
+                    .tasks
+                    .about(&id, name.as_deref().unwrap_or_default())
+                    .next()
+                    .is_some();
                 if !is_ours {
                     model.say(toast);
                 }
@@ -42,7 +46,10 @@ fn newly_failed(before: &World, now: &World) -> Vec<(String, Toast)> {
     if !before.is_known {
         return Vec::new();
     }
-    let failed = now.machines.iter().filter(|machine| machine.status == Status::Failed);
+    let failed = now
+        .machines
+        .iter()
+        .filter(|machine| machine.status == Status::Failed);
     let fresh = failed.filter(|machine| {
         let before = before.machine(&machine.id);
         before.is_some_and(|before| before.status != Status::Failed)
@@ -50,8 +57,18 @@ fn newly_failed(before: &World, now: &World) -> Vec<(String, Toast)> {
     let said = fresh.map(|machine| {
         let why = machine.failure.as_deref().unwrap_or("its hypervisor ended");
         let toast = Toast::new(Kind::Error, format!("{} has failed: {why}", machine.name));
-        let hint = format!("its boot log says more: sistemo machine logs {}", machine.name);
-        (machine.id.clone(), Toast { detail: machine.boot_log.clone(), ..toast }.hint(Some(hint)))
+        let hint = format!(
+            "its boot log says more: sistemo machine logs {}",
+            machine.name
+        );
+        (
+            machine.id.clone(),
+            Toast {
+                detail: machine.boot_log.clone(),
+                ..toast
+            }
+            .hint(Some(hint)),
+        )
     });
     said.collect()
 }
@@ -85,7 +102,12 @@ pub(super) fn task(model: &mut Model, id: TaskId, news: News) -> Vec<Effect> {
         return Vec::new();
     };
     match outcome {
-        Outcome::Well { says, made, hint: next, .. } => {
+        Outcome::Well {
+            says,
+            made,
+            hint: next,
+            ..
+        } => {
             let undo = model.tasks.undo.is_some();
             let key = model.shown(crate::tui::action::Action::Undo);
             let hint = next.or(undo.then(|| format!("{key} undoes it")));
@@ -96,7 +118,10 @@ pub(super) fn task(model: &mut Model, id: TaskId, news: News) -> Vec<Effect> {
         }
         Outcome::Failed(failure) => {
             let toast = toast_of(failure);
-            model.say(Toast { text: format!("{}: {}", ended.task.title(), toast.text), ..toast });
+            model.say(Toast {
+                text: format!("{}: {}", ended.task.title(), toast.text),
+                ..toast
+            });
         }
         Outcome::Cancelled => {
             let says = format!("{}: cancelled", ended.task.title());

@@ -45,7 +45,11 @@ pub(super) fn in_keymap(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             // A key that leads nowhere behind others may mean something by itself.
             let alone = model.pending.len() == 1;
             model.pending.clear();
-            if alone { Vec::new() } else { in_keymap(model, key) }
+            if alone {
+                Vec::new()
+            } else {
+                in_keymap(model, key)
+            }
         }
     }
 }

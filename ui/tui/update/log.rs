@@ -114,7 +114,11 @@ pub(super) fn news(_: &mut Model) -> Vec<Effect> {
 /// Takes in what has happened to it, and its size.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     // One that was not there yet when its tab was opened.
-    let wanted = model.place.detail.as_ref().is_some_and(|detail| detail.tab == Tab::Log);
+    let wanted = model
+        .place
+        .detail
+        .as_ref()
+        .is_some_and(|detail| detail.tab == Tab::Log);
     if wanted && model.log.is_none() {
         open(model);
     }
@@ -150,7 +154,10 @@ fn answer(model: &mut Model, requests: Vec<LogRequest>) -> Vec<Effect> {
             LogRequest::Copy(text) => {
                 let lines = text.lines().count();
                 let plural = if lines == 1 { "" } else { "s" };
-                model.say(Toast::new(Kind::Good, format!("copied {lines} line{plural}")));
+                model.say(Toast::new(
+                    Kind::Good,
+                    format!("copied {lines} line{plural}"),
+                ));
                 effects.push(Effect::Copy(text));
             }
             LogRequest::AskPath { suggested } => model.popups.push(popup::save_log(&suggested)),

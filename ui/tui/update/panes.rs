@@ -139,7 +139,10 @@ fn answer(model: &mut Model, requests: Vec<Request>) -> Vec<Effect> {
             },
             Request::Start(id) => {
                 let task = model.world.machine(&id).map(|machine| Task::start(machine));
-                effects.extend(task.map(|task| steps::begin(model, task)).unwrap_or_default());
+                effects.extend(
+                    task.map(|task| steps::begin(model, task))
+                        .unwrap_or_default(),
+                );
             }
             Request::Palette => effects.extend(act::act(model, Action::Palette)),
             Request::Help => effects.extend(act::act(model, Action::Help)),

@@ -33,7 +33,8 @@ fn hear_world(model: &mut Model, world: crate::tui::model::world::World) {
 /// Types keys and gives what is to be done.
 fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let keys = typed(keys).into_iter();
-    keys.flat_map(|key| update(model, Message::Key(key))).collect()
+    keys.flat_map(|key| update(model, Message::Key(key)))
+        .collect()
 }
 
 fn selected(model: &Model) -> &str {
@@ -47,7 +48,8 @@ fn shown(model: &Model) -> usize {
 
 fn said(model: &Model) -> String {
     let last = model.toasts.all.last();
-    last.map(|(_, toast)| toast.text.clone()).unwrap_or_default()
+    last.map(|(_, toast)| toast.text.clone())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -115,7 +117,10 @@ fn what_is_marked_is_acted_on_together_once_it_was_asked() {
             _ => None,
         })
         .collect();
-    assert_eq!(begun, ["sistemo machine stop web", "sistemo machine stop zoo"]);
+    assert_eq!(
+        begun,
+        ["sistemo machine stop web", "sistemo machine stop zoo"]
+    );
     assert!(model.popups.is_empty());
     assert_eq!(model.tasks.running.len(), 2);
 }
@@ -124,7 +129,11 @@ fn what_is_marked_is_acted_on_together_once_it_was_asked() {
 fn a_machine_that_fails_is_told_of_unless_a_task_is_at_it() {
     let failing = || {
         let mut failing = world();
-        let web = failing.machines.iter_mut().find(|machine| machine.name == "web").unwrap();
+        let web = failing
+            .machines
+            .iter_mut()
+            .find(|machine| machine.name == "web")
+            .unwrap();
         web.status = Status::Failed;
         web.failure = Some("Kernel panic".into());
         failing
@@ -151,9 +160,14 @@ fn a_task_goes_from_its_beginning_to_a_message_and_to_what_it_made() {
     let Some(Effect::Begin(id, task)) = effects.first() else {
         panic!("{effects:?}");
     };
-    assert_eq!(task.command_line(), "sistemo machine deploy debian --name new");
+    assert_eq!(
+        task.command_line(),
+        "sistemo machine deploy debian --name new"
+    );
     let id = *id;
-    let step = Event::Step { step: "copying the image".into() };
+    let step = Event::Step {
+        step: "copying the image".into(),
+    };
     update(&mut model, Message::Task(id, News::Event(step)));
     assert_eq!(model.tasks.get(id).unwrap().step, "copying the image");
     let mut more = world();
@@ -187,7 +201,10 @@ fn a_failure_is_told_with_its_way_out_and_stays_until_it_is_dismissed() {
     let news = News::Done(Outcome::Failed(failure));
     update(&mut model, Message::Task(*id, news));
     let toast = model.toasts.shown().next().unwrap().clone();
-    assert_eq!((toast.kind, toast.hint.as_deref()), (Kind::Error, Some("stop another")));
+    assert_eq!(
+        (toast.kind, toast.hint.as_deref()),
+        (Kind::Error, Some("stop another"))
+    );
     assert!(toast.text.contains("no memory"), "{}", toast.text);
     model.clock.instant += Duration::from_secs(3600);
     update(&mut model, Message::Time);
@@ -245,7 +262,10 @@ fn what_an_action_is_undone_by_asks_before_it_takes_anything_away() {
     let Some(Effect::Begin(id, start)) = effects.first().cloned() else {
         panic!("{effects:?}");
     };
-    let stop = Task::Stop { machine: start_target(&start), force: false };
+    let stop = Task::Stop {
+        machine: start_target(&start),
+        force: false,
+    };
     let outcome = Outcome::Well {
         says: "db runs".into(),
         hint: None,
@@ -254,13 +274,20 @@ fn what_an_action_is_undone_by_asks_before_it_takes_anything_away() {
     };
     update(&mut model, Message::Task(id, News::Done(outcome)));
     let mut now = world();
-    let db = now.machines.iter_mut().find(|machine| machine.name == "db").unwrap();
+    let db = now
+        .machines
+        .iter_mut()
+        .find(|machine| machine.name == "db")
+        .unwrap();
     db.status = Status::Running;
     hear_world(&mut model, now);
     let effects = press(&mut model, "U");
     assert!(effects.is_empty(), "it stops a machine: {effects:?}");
     let effects = press(&mut model, "y");
-    assert!(matches!(effects.first(), Some(Effect::Begin(_, Task::Stop { .. }))), "{effects:?}");
+    assert!(
+        matches!(effects.first(), Some(Effect::Begin(_, Task::Stop { .. }))),
+        "{effects:?}"
+    );
 }
 
 fn start_target(task: &Task) -> crate::tui::task::Thing {
@@ -273,14 +300,20 @@ fn start_target(task: &Task) -> crate::tui::task::Thing {
 #[test]
 fn a_computer_that_is_not_set_up_says_so_until_it_is_or_its_user_leaves_that() {
     let mut model = model(80, 24);
-    let empty = || crate::tui::model::world::World { is_known: true, ..Default::default() };
+    let empty = || crate::tui::model::world::World {
+        is_known: true,
+        ..Default::default()
+    };
     hear_world(&mut model, empty());
     let mut host = model.host.clone();
     host.lacks = vec!["install qemu".into()];
     update(&mut model, Message::Host(host.clone()));
     assert!(model.place.first_run);
     let effects = press(&mut model, "<enter>");
-    assert!(matches!(effects.first(), Some(Effect::Begin(_, Task::Setup))), "{effects:?}");
+    assert!(
+        matches!(effects.first(), Some(Effect::Begin(_, Task::Setup))),
+        "{effects:?}"
+    );
     host.lacks.clear();
     update(&mut model, Message::Host(host.clone()));
     assert!(!model.place.first_run);
@@ -345,7 +378,12 @@ fn any_message() -> impl Strategy<Value = Message> {
             3 => MouseEventKind::ScrollUp,
             _ => MouseEventKind::ScrollDown,
         };
-        Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+        Message::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        })
     });
     prop_oneof![
         12 => proptest::string::string_regex(keys).unwrap()
@@ -354,7 +392,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         1 => (1..220u16, 1..70u16).prop_map(|(columns, rows)| Message::Resize(columns, rows)),
         1 => "\\PC{0,20}".prop_map(Message::Paste),
         1 => any::<bool>().prop_map(Message::Focus),
-        1 => Just(Message::Time),
+        1 => Just(()).prop_map(|()| Message::Time),
         1 => (0..4usize).prop_map(|kept| {
             let mut world = world();
             world.machines.truncate(kept);

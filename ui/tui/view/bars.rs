@@ -1,15 +1,21 @@
-//! The bar at the bottom, with the keys that matter here, and what can follow keys that are typed already.
+//! The bar at the bottom, with the keys that matter here.
+
+mod followers;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Clear, Widget};
+use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
+
+pub(crate) use followers::whichkey;
 
 use crate::tui::action::{Action, On, available, spec_of, specs};
 use crate::tui::keymap::{Found, Key, sequence, text_of, text_of_events};
 use crate::tui::model::Model;
-use crate::tui::pane::{COPY_KEYS, PATIENCE, PaneAction, Typing};
+use crate::tui::pane::{COPY_KEYS, PaneAction, Typing};
 use crate::tui::theme::Glyphs;
 
 /// A part of the bar: a key and what it does. One of a popup has no action.
@@ -36,7 +42,10 @@ struct Mode {
 fn mode(model: &Model) -> Mode {
     let glyphs = model.theme.glyphs();
     if !model.popups.is_empty() {
-        return Mode { word: "OPEN".into(), scope: "bar.mode" };
+        return Mode {
+            word: "OPEN".into(),
+            scope: "bar.mode",
+        };
     }
     if model.contexts().contains(&On::PANES) {
         let word = match model.workspace.typing() {
@@ -48,13 +57,23 @@ fn mode(model: &Model) -> Mode {
             Typing::Resize => "RESIZE".into(),
             Typing::Asked => "ASKED".into(),
         };
-        return Mode { word, scope: "bar.mode.pane" };
+        return Mode {
+            word,
+            scope: "bar.mode.pane",
+        };
     }
     let word = match model.pending.is_empty() {
         true => "NAV".into(),
-        false => format!("{}{}", text_of_events(&model.pending, glyphs), glyphs.ellipsis),
+        false => format!(
+            "{}{}",
+            text_of_events(&model.pending, glyphs),
+            glyphs.ellipsis
+        ),
     };
-    Mode { word, scope: "bar.mode" }
+    Mode {
+        word,
+        scope: "bar.mode",
+    }
 }
 
 /// Keys as a bar shows them; what is no key stays as it is.
@@ -69,10 +88,17 @@ fn pretty(keys: &str, glyphs: &Glyphs) -> String {
 /// The keys that could be in the bar, the most important first, and those that are in it whatever else is not.
 fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
     let glyphs = model.theme.glyphs();
-    let spot = |key: &str, text: &str| Spot { key: pretty(key, glyphs), text: text.into(), action: None };
+    let spot = |key: &str, text: &str| Spot {
+        key: pretty(key, glyphs),
+        text: text.into(),
+        action: None,
+    };
     if let Some(popup) = model.popups.last() {
         let keys = popup.keys();
-        return (keys.iter().map(|(key, text)| spot(key, text)).collect(), Vec::new());
+        return (
+            keys.iter().map(|(key, text)| spot(key, text)).collect(),
+            Vec::new(),
+        );
     }
     let here = model.contexts();
     if here.contains(&On::PANES) {
@@ -83,7 +109,10 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
     {
         let follow = |(key, action): &(Key, Option<Action>)| Spot {
             key: key.text(glyphs),
-            text: action.and_then(spec_of).map_or(glyphs.ellipsis, |spec| spec.title).into(),
+            text: action
+                .and_then(spec_of)
+                .map_or(glyphs.ellipsis, |spec| spec.title)
+                .into(),
             action: None,
         };
         return (next.iter().map(follow).collect(), Vec::new());
@@ -97,7 +126,11 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
         let Some(key) = model.keymap.text(spec.action, here, glyphs) else {
             continue;
         };
-        let spot = Spot { key, text: spec.short.into(), action: Some(spec.action) };
+        let spot = Spot {
+            key,
+            text: spec.short.into(),
+            action: Some(spec.action),
+        };
         if spec.action == Action::Help {
             last.push(spot);
         } else if available(spec.action, model).is_ok() {
@@ -112,7 +145,11 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
 fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
     let glyphs = model.theme.glyphs();
     let prefix = model.settings.prefix.text(glyphs);
-    let spot = |(key, text): &(&str, &str)| Spot { key: (*key).into(), text: (*text).into(), action: None };
+    let spot = |(key, text): &(&str, &str)| Spot {
+        key: (*key).into(),
+        text: (*text).into(),
+        action: None,
+    };
     let behind = |action: PaneAction| {
         let action = Action::Pane(action);
         let key = model.keymap.text(action, here, glyphs)?;
@@ -121,7 +158,11 @@ fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
             _ => format!("{prefix} {key}"),
         };
         let text = spec_of(action)?.short;
-        Some(Spot { key, text: text.into(), action: Some(action) })
+        Some(Spot {
+            key,
+            text: text.into(),
+            action: Some(action),
+        })
     };
     let keys: &[(&str, &str)] = match model.workspace.typing() {
         Typing::Guest | Typing::Broadcast | Typing::Prefix => {
@@ -131,7 +172,12 @@ fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
             return (spots, behind(PaneAction::Help).into_iter().collect());
         }
         Typing::Copy => &COPY_KEYS,
-        Typing::Nobody => &[("Enter", "begin a shell"), ("s", "start"), ("x", "close"), ("Esc", "back")],
+        Typing::Nobody => &[
+            ("Enter", "begin a shell"),
+            ("s", "start"),
+            ("x", "close"),
+            ("Esc", "back"),
+        ],
         Typing::Resize => &[("h j k l", "move the border"), ("Enter", "done")],
         Typing::Asked => &[("Enter", "go ahead"), ("Esc", "leave it")],
     };
@@ -195,97 +241,8 @@ pub(crate) fn bottom(model: &Model, area: Rect, buffer: &mut Buffer) {
 /// The action whose key is at a column of the bar.
 pub(crate) fn action_at(model: &Model, area: Rect, column: u16) -> Option<Action> {
     let spots = spots(model, area);
-    let found = spots.into_iter().find(|(place, _)| (place.left()..place.right()).contains(&column));
+    let found = spots
+        .into_iter()
+        .find(|(place, _)| (place.left()..place.right()).contains(&column));
     found.and_then(|(_, spot)| spot.action)
 }
-
-/// What can follow the keys that are typed already, in a box above the bar; nothing when none are.
-pub(crate) fn whichkey(model: &Model, area: Rect, buffer: &mut Buffer) {
-    if !model.popups.is_empty() {
-        return;
-    }
-    let glyphs = model.theme.glyphs();
-    let here = model.contexts();
-    // Who knows the key behind the prefix is not to be disturbed.
-    let has_waited = |since| model.clock.instant >= since + PATIENCE;
-    let (typed, keys) = match here.contains(&On::PANES) {
-        true if model.workspace.pending_prefix().is_some_and(has_waited) => {
-            (model.settings.prefix.text(glyphs), Vec::new())
-        }
-        false if !model.pending.is_empty() => (text_of_events(&model.pending, glyphs), model.pending.clone()),
-        _ => return,
-    };
-    let Found::Prefix(next) = model.keymap.find(&keys, here) else {
-        return;
-    };
-    // All keys of one action in one entry, and actions in the order of the table.
-    let mut entries: Vec<(Option<Action>, Vec<String>)> = Vec::new();
-    for (key, action) in next {
-        let text = text_of(&[key], glyphs);
-        match entries.iter_mut().find(|(known, _)| action.is_some() && *known == action) {
-            Some((_, keys)) => keys.push(text),
-            None => entries.push((action, vec![text])),
-        }
-    }
-    let told: Vec<(String, &str)> = entries
-        .iter()
-        .map(|(action, keys)| {
-            let spec = action.and_then(spec_of);
-            let text = spec.map_or(glyphs.ellipsis, |spec| if spec.short.is_empty() { spec.title } else { spec.short });
-            (keys.join(" "), text)
-        })
-        .collect();
-    draw_followers(model, area, &typed, &told, buffer);
-}
-
-fn draw_followers(model: &Model, area: Rect, typed: &str, told: &[(String, &str)], buffer: &mut Buffer) {
-    let theme = &model.theme;
-    let keys_width = told.iter().map(|(keys, _)| keys.width()).max().unwrap_or(0);
-    let text_width = told.iter().map(|(_, text)| text.width()).max().unwrap_or(0);
-    // Two blanks between columns.
-    let column = keys_width + 1 + text_width + 2;
-    let room = usize::from(area.width.saturating_sub(4));
-    let columns = (room / column.max(1)).clamp(1, told.len().max(1));
-    let lines = told.len().div_ceil(columns);
-    let most = usize::from(area.height.saturating_sub(3));
-    let lines_shown = lines.min(most);
-    if lines_shown == 0 {
-        return;
-    }
-    let height = u16::try_from(lines_shown + 2).unwrap_or(area.height);
-    let place = Rect {
-        y: area.bottom().saturating_sub(height + 1),
-        height,
-        ..area
-    };
-    Clear.render(place, buffer);
-    let title = Span::styled(format!(" {typed} "), theme.style("popup.title"));
-    Block::bordered()
-        .border_set(theme.glyphs().border)
-        .border_style(theme.style("border"))
-        .style(theme.style("popup"))
-        .title(Line::from(title))
-        .render(place, buffer);
-    // Down the columns, as a dictionary is read.
-    for (number, (keys, text)) in told.iter().enumerate() {
-        let (row, nth) = (number % lines, number / lines);
-        if row >= lines_shown {
-            continue;
-        }
-        let x = 2 + nth * column;
-        let line = Rect {
-            x: place.x + u16::try_from(x).unwrap_or(0),
-            y: place.y + 1 + u16::try_from(row).unwrap_or(0),
-            width: u16::try_from(column).unwrap_or(0).min(place.width.saturating_sub(4)),
-            height: 1,
-        };
-        let spans = [
-            Span::styled(format!("{keys:keys_width$} "), theme.style("key")),
-            Span::raw(*text),
-        ];
-        Line::from(spans.to_vec()).render(line.intersection(place), buffer);
-    }
-}
-
-#[cfg(test)]
-mod tests;

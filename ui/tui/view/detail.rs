@@ -30,14 +30,26 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Pos
     let detail = model.place.detail.as_ref()?;
     let Some(machine) = model.world.machine(&detail.id) else {
         let line = Line::styled(" this machine is gone", model.theme.style("text.strong"));
-        line.render(Rect { height: area.height.min(1), ..area }, buffer);
+        line.render(
+            Rect {
+                height: area.height.min(1),
+                ..area
+            },
+            buffer,
+        );
         return None;
     };
     let (title, tabs_line, body) = parts(area);
     draw_title(model, machine, title, buffer);
     tabs::draw(model, detail, tabs_line, buffer);
     match detail.tab {
-        Tab::Overview => scroll(model, &overview::rows(model, machine, body.width), detail, body, buffer),
+        Tab::Overview => scroll(
+            model,
+            &overview::rows(model, machine, body.width),
+            detail,
+            body,
+            buffer,
+        ),
         Tab::Log => return draw_log(model, body, buffer),
         Tab::Shell => shell::draw(model, machine, body, buffer),
         Tab::Volumes => scroll(model, &volumes::rows(model, machine), detail, body, buffer),
@@ -83,8 +95,14 @@ fn draw_title(model: &Model, machine: &Machine, area: Rect, buffer: &mut Buffer)
     }
     let (sign, scope) = status::sign(machine.status, model.theme.glyphs());
     let mut spans = vec![
-        Span::styled(format!(" {} ", harmless(&machine.name)), model.theme.style("title")),
-        Span::styled(format!("{sign} {}", machine.status), model.theme.style(scope)),
+        Span::styled(
+            format!(" {} ", harmless(&machine.name)),
+            model.theme.style("title"),
+        ),
+        Span::styled(
+            format!("{sign} {}", machine.status),
+            model.theme.style(scope),
+        ),
     ];
     if let Some(running) = model.tasks.about(&machine.id, &machine.name).next() {
         spans.push(Span::raw("  "));
@@ -105,9 +123,18 @@ fn draw_log(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> 
             open.view.cursor_place(area)
         }
         None => {
-            let why = model.log_trouble.as_deref().unwrap_or("opening the boot log");
+            let why = model
+                .log_trouble
+                .as_deref()
+                .unwrap_or("opening the boot log");
             let line = Line::styled(format!(" {}", harmless(why)), model.theme.style("text.dim"));
-            line.render(Rect { height: area.height.min(1), ..area }, buffer);
+            line.render(
+                Rect {
+                    height: area.height.min(1),
+                    ..area
+                },
+                buffer,
+            );
             None
         }
     }
@@ -123,13 +150,30 @@ fn scroll(model: &Model, rows: &[Row], detail: &Detail, area: Rect, buffer: &mut
             .map(|(text, scope)| Span::styled(text.as_str(), model.theme.style(scope)))
             .collect();
         let y = area.y + u16::try_from(number).unwrap_or(u16::MAX);
-        Line::from(spans).render(Rect { y, height: 1, ..area }, buffer);
+        Line::from(spans).render(
+            Rect {
+                y,
+                height: 1,
+                ..area
+            },
+            buffer,
+        );
     }
     // What is below is said, not only cut.
     if top + height < rows.len() && area.height > 0 {
-        let more = format!(" {} {} more ", model.theme.glyphs().down, rows.len() - top - height);
+        let more = format!(
+            " {} {} more ",
+            model.theme.glyphs().down,
+            rows.len() - top - height
+        );
         let width = u16::try_from(more.len()).unwrap_or(u16::MAX);
         let x = area.right().saturating_sub(width.min(area.width));
-        buffer.set_stringn(x, area.bottom() - 1, more, usize::from(area.width), model.theme.style("text.dim"));
+        buffer.set_stringn(
+            x,
+            area.bottom() - 1,
+            more,
+            usize::from(area.width),
+            model.theme.style("text.dim"),
+        );
     }
 }

@@ -17,15 +17,28 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let mut lines = vec![
         Line::styled("Welcome to Sistemo", theme.style("title")),
         Line::raw(""),
-        Line::styled("Small real machines on this computer: own kernel, own init, own network.", theme.style("text")),
+        Line::styled(
+            "Small real machines on this computer: own kernel, own init, own network.",
+            theme.style("text"),
+        ),
         Line::raw(""),
     ];
-    let setup = model.tasks.running.iter().find(|running| running.task == Task::Setup);
+    let setup = model
+        .tasks
+        .running
+        .iter()
+        .find(|running| running.task == Task::Setup);
     match setup {
         Some(running) => {
-            lines.push(Line::styled("Setting this computer up:", theme.style("text.strong")));
+            lines.push(Line::styled(
+                "Setting this computer up:",
+                theme.style("text.strong"),
+            ));
             for note in &running.notes {
-                lines.push(Line::styled(format!("  {} {}", glyphs.check, harmless(note)), theme.style("text")));
+                lines.push(Line::styled(
+                    format!("  {} {}", glyphs.check, harmless(note)),
+                    theme.style("text"),
+                ));
             }
             let spans: Vec<Span<'_>> = (tasks::long(running, model).into_iter())
                 .map(|part| Span::styled(part.text, theme.style(part.scope)))
@@ -33,9 +46,15 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             lines.push(Line::from([vec![Span::raw("  ")], spans].concat()));
         }
         None => {
-            lines.push(Line::styled("Before the first one this computer needs:", theme.style("text.strong")));
+            lines.push(Line::styled(
+                "Before the first one this computer needs:",
+                theme.style("text.strong"),
+            ));
             for lack in &model.host.lacks {
-                lines.push(Line::styled(format!("  {} {}", glyphs.separator, harmless(lack)), theme.style("text")));
+                lines.push(Line::styled(
+                    format!("  {} {}", glyphs.separator, harmless(lack)),
+                    theme.style("text"),
+                ));
             }
             lines.push(Line::raw(""));
             let key = model.shown(Action::Setup);
@@ -55,5 +74,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         width: area.width.saturating_sub(margin * 2),
         height: area.height.saturating_sub(u16::from(area.height > 16) * 2),
     };
-    Paragraph::new(lines).wrap(Wrap { trim: false }).render(place, buffer);
+    Paragraph::new(lines)
+        .wrap(Wrap { trim: false })
+        .render(place, buffer);
 }

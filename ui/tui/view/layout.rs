@@ -43,7 +43,10 @@ pub(crate) fn areas(model: &Model, area: Rect) -> Areas {
     };
     let header = part(header);
     let tabs = part(tabs);
-    let body = part(area.height.saturating_sub(header.height + tabs.height + tasks + bar));
+    let body = part(
+        area.height
+            .saturating_sub(header.height + tabs.height + tasks + bar),
+    );
     Areas {
         header,
         tabs,
@@ -67,7 +70,9 @@ pub(super) fn tabs(model: &Model, area: Rect, buffer: &mut Buffer) {
 /// Which view is at a place of the line.
 pub(crate) fn view_at(model: &Model, area: Rect, column: u16, line: u16) -> Option<View> {
     let at = ratatui::layout::Position::new(column, line);
-    let found = spots(model, area).into_iter().find(|(place, _)| place.contains(at));
+    let found = spots(model, area)
+        .into_iter()
+        .find(|(place, _)| place.contains(at));
     found.map(|(_, view)| view)
 }
 
@@ -82,7 +87,15 @@ fn spots(model: &Model, area: Rect) -> Vec<(Rect, View)> {
         if x.saturating_add(width) > area.right() {
             break;
         }
-        spots.push((Rect { x, width, height: 1, ..area }, view));
+        spots.push((
+            Rect {
+                x,
+                width,
+                height: 1,
+                ..area
+            },
+            view,
+        ));
         x += width;
     }
     spots
@@ -96,7 +109,11 @@ fn label(model: &Model, view: View) -> Vec<Span<'static>> {
         (false, true) => "tab.alert",
         (false, false) => "tab",
     });
-    let number = View::ALL.iter().position(|known| *known == view).unwrap_or(0) + 1;
+    let number = View::ALL
+        .iter()
+        .position(|known| *known == view)
+        .unwrap_or(0)
+        + 1;
     let count = match view {
         View::Machines => model.world.machines.len(),
         View::Volumes => model.world.volumes.len(),

@@ -11,6 +11,8 @@ pub(crate) mod spark;
 pub(crate) mod status;
 mod table;
 pub(crate) mod tasks;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 pub(crate) mod toasts;
 
@@ -33,7 +35,10 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
     if model.place.first_run {
         first_run::draw(model, parts.body, buffer);
     } else if model.place.view == View::Panes {
-        cursor = model.workspace.draw(parts.body, buffer, &looks::panes(model)).map(Cursor::of_guest);
+        cursor = model
+            .workspace
+            .draw(parts.body, buffer, &looks::panes(model))
+            .map(Cursor::of_guest);
     } else if model.place.detail.is_some() {
         cursor = detail::draw(model, parts.body, buffer).map(Cursor::bar);
     } else {
@@ -49,7 +54,8 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
         // What is under it has no cursor any more.
         cursor = popup.draw(model, area, buffer).map(Cursor::bar);
     }
-    cursor
+    // On a screen that is too small for what is typed it is nowhere.
+    cursor.filter(|cursor| area.contains(cursor.at))
 }
 
 /// The terminal's own cursor.
@@ -68,7 +74,10 @@ impl Cursor {
             Shape::Underline => SetCursorStyle::SteadyUnderScore,
             Shape::Bar => SetCursorStyle::SteadyBar,
         };
-        Cursor { at: place.at, shape }
+        Cursor {
+            at: place.at,
+            shape,
+        }
     }
 
     /// The cursor of a field in which one types.

@@ -7,7 +7,9 @@ use crate::tui::theme::Glyphs;
 pub(crate) fn line(values: &[f64], most: Option<f64>, width: u16, glyphs: &Glyphs) -> String {
     let width = usize::from(width);
     let shown = &values[values.len().saturating_sub(width)..];
-    let most = most.unwrap_or_else(|| shown.iter().copied().fold(0.0, f64::max)).max(f64::MIN_POSITIVE);
+    let most = most
+        .unwrap_or_else(|| shown.iter().copied().fold(0.0, f64::max))
+        .max(f64::MIN_POSITIVE);
     let levels = glyphs.levels;
     let last = levels.len() - 1;
     let mut text = " ".repeat(width - shown.len());

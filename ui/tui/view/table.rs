@@ -5,8 +5,8 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{fitted, harmless};
 use super::empty;
+use super::text::{fitted, harmless};
 use crate::tui::list::{self, Column};
 use crate::tui::model::Model;
 use crate::tui::model::list::List;
@@ -46,7 +46,8 @@ pub(crate) fn body_rows(model: &Model, area: Rect) -> usize {
 /// The line of titles, the rows, and the line of the filter.
 fn parts(model: &Model, area: Rect) -> (Rect, Rect, Rect) {
     let list = model.lists.get(model.place.view);
-    let filters = list.is_some_and(|list| list.input.is_some() || !list.filter.text.trim().is_empty());
+    let filters =
+        list.is_some_and(|list| list.input.is_some() || !list.filter.text.trim().is_empty());
     let title = area.height.min(1);
     let filter = u16::from(filters).min(area.height - title);
     let rows = area.height - title - filter;
@@ -85,7 +86,9 @@ pub(crate) fn hit(model: &Model, area: Rect, column: u16, line: u16) -> Option<H
     }
     if titles.contains(at) {
         let columns = place(model, view, list, rows);
-        let found = columns.iter().find(|placed| (placed.x..placed.x + placed.width).contains(&column));
+        let found = columns
+            .iter()
+            .find(|placed| (placed.x..placed.x + placed.width).contains(&column));
         return found.map(|placed| Hit::Title(placed.column.id));
     }
     None
@@ -105,22 +108,34 @@ fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
         }
         // Room for the arrow of the order.
         let title = column.title.width() + usize::from(is_sorted(list, column)) * 2;
-        let widest = list.rows.iter().map(|row| column.text(model, *row).width()).max();
+        let widest = list
+            .rows
+            .iter()
+            .map(|row| column.text(model, *row).width())
+            .max();
         u16::try_from(widest.unwrap_or(0).max(title)).unwrap_or(u16::MAX)
     };
     let mut widths: Vec<u16> = columns.iter().map(wish).collect();
     let needed = |widths: &[u16]| -> u16 {
         let gaps = GAP * u16::try_from(widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
-        widths.iter().fold(MARGIN.saturating_add(gaps), |sum, width| sum.saturating_add(*width))
+        widths
+            .iter()
+            .fold(MARGIN.saturating_add(gaps), |sum, width| {
+                sum.saturating_add(*width)
+            })
     };
     while columns.len() > 1 && needed(&widths) > area.width {
-        let least = (0..columns.len()).min_by_key(|at| columns[*at].weight).unwrap_or(0);
+        let least = (0..columns.len())
+            .min_by_key(|at| columns[*at].weight)
+            .unwrap_or(0);
         // One that is long for what it matters is cut rather than dropped: what it says first says the most.
         columns.remove(least);
         widths.remove(least);
     }
     if let [only] = widths.as_mut_slice() {
-        *only = (*only).min(area.width.saturating_sub(MARGIN)).max(LEAST.min(area.width));
+        *only = (*only)
+            .min(area.width.saturating_sub(MARGIN))
+            .max(LEAST.min(area.width));
     }
     let mut spare = area.width.saturating_sub(needed(&widths));
     for (column, width) in columns.iter().zip(&mut widths) {
@@ -164,7 +179,14 @@ fn draw_titles(model: &Model, list: &List, columns: &[Placed], area: Rect, buffe
     }
 }
 
-fn draw_rows(model: &Model, view: View, list: &List, columns: &[Placed], area: Rect, buffer: &mut Buffer) {
+fn draw_rows(
+    model: &Model,
+    view: View,
+    list: &List,
+    columns: &[Placed],
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let glyphs = model.theme.glyphs();
     let words = list.filter.words();
     for (number, row) in visible(list, area).iter().enumerate() {
@@ -172,7 +194,11 @@ fn draw_rows(model: &Model, view: View, list: &List, columns: &[Placed], area: R
         let is_selected = list.top + number == list.at;
         let id = list::identity(model, view, *row).unwrap_or_default();
         let is_marked = list.marked.contains(&id);
-        let line = Rect { y, height: 1, ..area };
+        let line = Rect {
+            y,
+            height: 1,
+            ..area
+        };
         let over = match (is_selected, is_marked) {
             (true, _) => Some(model.theme.style("table.selected")),
             (false, true) => Some(model.theme.style("table.marked")),
@@ -224,7 +250,14 @@ fn put(buffer: &mut Buffer, placed: &Placed, y: u16, parts: &[(String, Style)], 
 }
 
 /// Makes what the filter looks for stand out.
-fn highlight(model: &Model, buffer: &mut Buffer, placed: &Placed, y: u16, text: &str, words: &[String]) {
+fn highlight(
+    model: &Model,
+    buffer: &mut Buffer,
+    placed: &Placed,
+    y: u16,
+    text: &str,
+    words: &[String],
+) {
     let small = text.to_lowercase();
     // Small letters of a few scripts take other bytes than capital ones; there nothing stands out.
     if small.len() != text.len() || placed.column.right {
@@ -232,16 +265,30 @@ fn highlight(model: &Model, buffer: &mut Buffer, placed: &Placed, y: u16, text: 
     }
     for word in words {
         for (at, found) in small.match_indices(word.as_str()) {
-            let (Some(before), Some(found)) = (text.get(..at), text.get(at..at + found.len())) else {
+            let (Some(before), Some(found)) = (text.get(..at), text.get(at..at + found.len()))
+            else {
                 continue;
             };
-            let x = placed.x.saturating_add(u16::try_from(before.width()).unwrap_or(u16::MAX));
+            let x = placed
+                .x
+                .saturating_add(u16::try_from(before.width()).unwrap_or(u16::MAX));
             let end = x.saturating_add(u16::try_from(found.width()).unwrap_or(u16::MAX));
             let end = end.min(placed.x + placed.width);
             if x < end {
-                let place = Rect { x, y, width: end - x, height: 1 };
+                let place = Rect {
+                    x,
+                    y,
+                    width: end - x,
+                    height: 1,
+                };
                 let style = model.theme.style("table.match");
-                buffer.set_style(place, Style { add_modifier: style.add_modifier | Modifier::UNDERLINED, ..style });
+                buffer.set_style(
+                    place,
+                    Style {
+                        add_modifier: style.add_modifier | Modifier::UNDERLINED,
+                        ..style
+                    },
+                );
             }
         }
     }
@@ -254,14 +301,25 @@ fn draw_filter(model: &Model, list: &List, area: Rect, buffer: &mut Buffer) -> O
     let typed = list.input.as_ref().map(|input| input.value());
     let text = typed.unwrap_or(&list.filter.text);
     buffer.set_style(area, model.theme.style("input"));
-    let total = model.lists.get(model.place.view).map_or(0, |list| list.rows.len());
+    let total = model
+        .lists
+        .get(model.place.view)
+        .map_or(0, |list| list.rows.len());
     let count = format!("{total} shown");
     let width = usize::from(area.width);
     let line = format!(" /{}", harmless(text));
-    buffer.set_stringn(area.x, area.y, fitted(&line, width, model.theme.glyphs().ellipsis), width, model.theme.style("input"));
+    buffer.set_stringn(
+        area.x,
+        area.y,
+        fitted(&line, width, model.theme.glyphs().ellipsis),
+        width,
+        model.theme.style("input"),
+    );
     let used = line.width() + 2;
     if used + count.width() + 1 <= width {
-        let x = area.right().saturating_sub(u16::try_from(count.width() + 1).unwrap_or(0));
+        let x = area
+            .right()
+            .saturating_sub(u16::try_from(count.width() + 1).unwrap_or(0));
         buffer.set_string(x, area.y, count, model.theme.style("input.hint"));
     }
     let input = list.input.as_ref()?;

@@ -13,7 +13,13 @@ use crate::tui::model::Clock;
 /// ones become U+FFFD.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) {
-        let harmless = text.chars().map(|letter| if is_harmful(letter) { '\u{fffd}' } else { letter });
+        let harmless = text.chars().map(|letter| {
+            if is_harmful(letter) {
+                '\u{fffd}'
+            } else {
+                letter
+            }
+        });
         Cow::Owned(harmless.collect())
     } else {
         Cow::Borrowed(text)
@@ -96,7 +102,10 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_acts_on_is_left() {
         assert_eq!(harmless("web-1"), "web-1");
-        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}c\u{202e}d\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}");
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\u{9b}c\u{202e}d\n"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
+        );
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Screen {
         self.view.refresh(self.size);
         let mut requests = Vec::new();
         loop {
-            let is_busy = self.view.pages.source().state().job().is_some();
+            let is_busy = !self.view.pages.source().state().is_counted();
             requests.extend(self.view.refresh(self.size));
             if !is_busy && self.view.seek.is_none() {
                 return requests;

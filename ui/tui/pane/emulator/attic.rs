@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use alacritty_terminal::grid::{Dimensions, Grid, Scroll};
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::{Cell, Flags};
+use alacritty_terminal::vte::ansi::{Color, NamedColor};
 use unicode_width::UnicodeWidthChar;
 
 /// Flags that say how a line is laid out, not how a character looks.
@@ -155,42 +156,54 @@ fn is_wrapped(grid: &Grid<Cell>, line: i32) -> bool {
     grid[Line(line)][last].flags.contains(Flags::WRAPLINE)
 }
 
+/// Whether a cell is as it was when the grid was new.
+fn is_blank(cell: &Cell) -> bool {
+    cell.c == ' '
+        && cell.extra.is_none()
+        && cell.flags.is_empty()
+        && cell.bg == Color::Named(NamedColor::Background)
+        && cell.fg == Color::Named(NamedColor::Foreground)
+}
+
 impl Draft {
     /// Adds the cells of a row of the grid.
     fn add(&mut self, row: &[Cell]) {
-        let blank = Cell::default();
         let wrapped = row
             .last()
             .is_some_and(|cell| cell.flags.contains(Flags::WRAPLINE));
-        let end = if wrapped {
-            row.len()
-        } else {
-            row.iter()
-                .rposition(|cell| *cell != blank)
-                .map_or(0, |last| last + 1)
-        };
+        let mut end = row.len();
+        while !wrapped && end > 0 && is_blank(&row[end - 1]) {
+            end -= 1;
+        }
         let mut wide = false;
         for (at, cell) in row[..end].iter().enumerate() {
-            let spacer = cell.flags.contains(Flags::WIDE_CHAR_SPACER);
-            let left_over = cell.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
+            let flags = cell.flags;
+            if !wide && !flags.intersects(LAYOUT) {
+                self.put(cell, flags, cell.c);
+                continue;
+            }
+            let spacer = flags.contains(Flags::WIDE_CHAR_SPACER);
+            let left_over = flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
             if (spacer && wide) || (left_over && at + 1 == row.len()) {
                 wide = false;
                 continue;
             }
-            wide = cell.flags.contains(Flags::WIDE_CHAR)
-                && row
-                    .get(at + 1)
-                    .is_some_and(|next| next.flags.contains(Flags::WIDE_CHAR_SPACER));
+            let spaced = |next: &Cell| next.flags.contains(Flags::WIDE_CHAR_SPACER);
+            wide = flags.contains(Flags::WIDE_CHAR) && row.get(at + 1).is_some_and(spaced);
             // Halves of wide characters, which programs leave behind by writing over the other half, are blank.
-            let broken = !wide && cell.flags.intersects(LAYOUT.difference(Flags::WRAPLINE));
-            self.text.push(if broken { ' ' } else { cell.c });
-            self.cells += if wide { 2 } else { 1 };
-            self.style(cell);
+            let broken = !wide && flags.intersects(LAYOUT.difference(Flags::WRAPLINE));
+            self.cells += usize::from(wide);
+            self.put(
+                cell,
+                flags.difference(LAYOUT),
+                if broken { ' ' } else { cell.c },
+            );
         }
     }
 
-    fn style(&mut self, cell: &Cell) {
-        let flags = cell.flags.difference(LAYOUT);
+    fn put(&mut self, cell: &Cell, flags: Flags, c: char) {
+        self.text.push(c);
+        self.cells += 1;
         if let Some(last) = self.runs.last_mut()
             && last.chars < u16::MAX
             && (last.like.fg, last.like.bg, last.like.flags) == (cell.fg, cell.bg, flags)
@@ -210,7 +223,7 @@ impl Draft {
 
     /// The line so far, and an empty draft in its place.
     fn finish(&mut self, goes_on: bool) -> Kept {
-        let plain = self.runs.iter().all(|run| run.like == Cell::default());
+        let plain = self.runs.iter().all(|run| is_blank(&run.like));
         if plain {
             self.runs.clear();
         }

@@ -46,6 +46,9 @@ const SLICE: usize = 4096;
 const PACK_AT: usize = 800;
 const KEEP: usize = 400;
 
+/// How many lines are packed away at once; takes a millisecond or two.
+const PACK: usize = 2000;
+
 /// How many bytes may come without anything being done. A control string that is longer has no other end than that of
 /// memory, in which the parser keeps it.
 const LONGEST_STRING: usize = 8 * 1024 * 1024;
@@ -79,7 +82,8 @@ impl Emulator {
         }
     }
 
-    /// Does what the guest's output says.
+    /// Does what the guest's output says. Whoever has much of it gives up to 64 KiB at once: then lines that are soon gone
+    /// again are not packed away, but may take 20 MB until [`Emulator::tidy`] is called.
     pub(crate) fn advance(&mut self, bytes: &[u8]) {
         for slice in bytes.chunks(SLICE) {
             let (offset, history) = (self.scrolled_back(), self.history_at_hand());
@@ -94,6 +98,27 @@ impl Emulator {
             }
             self.settle();
         }
+        if bytes.len() <= SLICE {
+            self.tidy();
+        }
+    }
+
+    /// Packs old lines away, some of them at a time; to be called again if there are more. For when no output has come for
+    /// a moment.
+    pub(crate) fn tidy(&mut self) -> bool {
+        let term = &mut self.screen.term;
+        let history = term.history_size();
+        let looked_at = term.grid().display_offset() > 0
+            || term.selection.is_some()
+            || term.mode().intersects(TermMode::VI | TermMode::ALT_SCREEN)
+            || self.search.is_some();
+        if history < PACK_AT || looked_at {
+            return false;
+        }
+        let keep = KEEP.max(history.saturating_sub(PACK));
+        self.attic.take(term.grid_mut(), keep, self.scrollback);
+        self.settle();
+        self.history_at_hand() >= PACK_AT
     }
 
     /// What the guest is to be answered, in order.
@@ -200,8 +225,8 @@ impl Emulator {
         text::link(cell.hyperlink()?.uri())
     }
 
-    /// Brings things in order after the grid has changed: keeps the cursor of copy mode on it, and packs old lines away
-    /// while nobody looks at them.
+    /// Brings things in order after the grid has changed: the cursor of copy mode is on it, and no more lines are kept
+    /// than are wanted.
     fn settle(&mut self) {
         if std::mem::take(&mut self.screen.forgotten) {
             self.attic.clear();
@@ -209,14 +234,6 @@ impl Emulator {
         let term = &mut self.screen.term;
         let point = term.vi_mode_cursor.point;
         term.vi_mode_cursor.point = point.grid_clamp(term, Boundary::Grid);
-        let history = term.history_size();
-        let looked_at = term.grid().display_offset() > 0
-            || term.selection.is_some()
-            || term.mode().intersects(TermMode::VI | TermMode::ALT_SCREEN)
-            || self.search.is_some();
-        if history >= PACK_AT && !looked_at {
-            self.attic.take(term.grid_mut(), KEEP, self.scrollback);
-        }
         if !self.screen.is_alternate() {
             let room = self.scrollback.saturating_sub(self.history_at_hand());
             self.attic.trim(room);

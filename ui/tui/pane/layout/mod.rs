@@ -1,5 +1,7 @@
 //! Where panes are: tabs, each a tree of splits with ratios. Knows no terminals.
 
+mod place;
+mod split;
 mod tab;
 #[cfg(test)]
 mod tests;
@@ -7,8 +9,9 @@ mod tree;
 
 use ratatui::layout::Rect;
 
+pub(crate) use place::Placed;
 pub(crate) use tab::{Arrangement, Tab};
-pub(crate) use tree::{Axis, Border, LEAST, Node, Placed, Side, Split, WHOLE};
+pub(crate) use tree::{Axis, LEAST, Node, Side, WHOLE};
 
 /// Names a pane for as long as the console runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

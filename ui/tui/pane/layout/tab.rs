@@ -3,7 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::PaneId;
-use super::tree::{Axis, HALF, Node, Placed, Side, portion_of};
+use super::place::Placed;
+use super::split::portion_of;
+use super::tree::{Axis, HALF, Node, Side};
 
 /// Ready-made ways to lay out panes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

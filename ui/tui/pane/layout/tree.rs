@@ -3,9 +3,11 @@
 //! Places are worked out from the ratios every time, never from the last places: a screen that shrinks and grows again
 //! looks as before.
 
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 
 use super::PaneId;
+use super::place::{Border, Placed};
+use super::split::portion_of;
 
 /// The least a pane is made by hand, in columns and lines, its title line among them.
 pub(crate) const LEAST: (u16, u16) = (20, 5);
@@ -62,43 +64,6 @@ pub(crate) struct Split {
     pub ratio: u16,
     pub first: Node,
     pub second: Node,
-}
-
-/// Between the two parts of a split: what the mouse can take hold of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Border {
-    /// From the root to the split: whether to the second part, at each.
-    pub path: Vec<bool>,
-    pub axis: Axis,
-    /// The line itself. Below another it is the title line of a pane or several.
-    pub line: Rect,
-}
-
-/// Where everything lies.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Placed {
-    /// In reading order. A pane for which there is no room has an empty rectangle.
-    pub panes: Vec<(PaneId, Rect)>,
-    pub borders: Vec<Border>,
-}
-
-impl Placed {
-    /// Where a pane lies, with its title line.
-    pub(crate) fn of(&self, pane: PaneId) -> Option<Rect> {
-        let found = self.panes.iter().find(|(id, _)| *id == pane);
-        found.map(|(_, area)| *area)
-    }
-
-    /// The pane at a place.
-    pub(crate) fn pane_at(&self, at: Position) -> Option<(PaneId, Rect)> {
-        let found = self.panes.iter().find(|(_, area)| area.contains(at));
-        found.copied()
-    }
-
-    /// The border at a place.
-    pub(crate) fn border_at(&self, at: Position) -> Option<&Border> {
-        self.borders.iter().find(|border| border.line.contains(at))
-    }
 }
 
 impl Node {
@@ -170,7 +135,7 @@ impl Node {
     }
 
     /// The least room that the part wants, in columns and lines.
-    fn least(&self) -> (u16, u16) {
+    pub(super) fn least(&self) -> (u16, u16) {
         match self {
             Node::Pane(_) => LEAST,
             Node::Split(split) => {
@@ -263,89 +228,4 @@ impl Node {
             }
         }
     }
-}
-
-impl Split {
-    /// The first part, the line between, the second part. A line below another is within the second part.
-    fn areas(&self, area: Rect) -> (Rect, Rect, Rect) {
-        match self.axis {
-            Axis::Beside => {
-                let first = self.share(area.width.saturating_sub(1));
-                let line = area.width.min(1);
-                let cut = |x: u16, width: u16| Rect {
-                    x: area.x + x,
-                    width,
-                    ..area
-                };
-                let rest = area.width - first - line;
-                (cut(0, first), cut(first, line), cut(first + line, rest))
-            }
-            Axis::Below => {
-                let first = self.share(area.height);
-                let cut = |y: u16, height: u16| Rect {
-                    y: area.y + y,
-                    height,
-                    ..area
-                };
-                let rest = area.height - first;
-                (cut(0, first), cut(first, rest.min(1)), cut(first, rest))
-            }
-        }
-    }
-
-    /// What the first part gets of the columns or lines that there are.
-    fn share(&self, all: u16) -> u16 {
-        let wished = u32::from(all) * u32::from(self.ratio) + u32::from(HALF);
-        let wished = u16::try_from(wished / u32::from(WHOLE)).unwrap_or(all);
-        match self.limits(all) {
-            Some((low, high)) => wished.clamp(low, high),
-            None if all < 2 => wished.min(all),
-            None => wished.clamp(1, all - 1),
-        }
-    }
-
-    /// Between what the first part may be, if there is room enough for the least of both.
-    fn limits(&self, all: u16) -> Option<(u16, u16)> {
-        let along = |(columns, lines): (u16, u16)| match self.axis {
-            Axis::Beside => columns,
-            Axis::Below => lines,
-        };
-        let low = along(self.first.least());
-        let high = all.checked_sub(along(self.second.least()))?;
-        (low <= high).then_some((low, high))
-    }
-
-    /// Moves the line to where the first part has so many columns or lines, as far as both parts keep their least.
-    /// Whether that changes anything.
-    pub(super) fn set_first(&mut self, first: i32, area: Rect) -> bool {
-        let all = match self.axis {
-            Axis::Beside => area.width.saturating_sub(1),
-            Axis::Below => area.height,
-        };
-        let Some((low, high)) = self.limits(all) else {
-            return false;
-        };
-        let first = first.clamp(low.into(), high.into());
-        if first == i32::from(self.share(all)) {
-            return false;
-        }
-        self.ratio = portion_of(first.unsigned_abs(), all.into());
-        true
-    }
-
-    /// What the first part has now.
-    pub(super) fn first_extent(&self, area: Rect) -> u16 {
-        let (first, ..) = self.areas(area);
-        match self.axis {
-            Axis::Beside => first.width,
-            Axis::Below => first.height,
-        }
-    }
-}
-
-/// `part` of `all` in [`WHOLE`]ths, rounded, within what a ratio may be.
-pub(super) fn portion_of(part: u32, all: u32) -> u16 {
-    let all = all.max(1);
-    let ratio = (part * u32::from(WHOLE) + all / 2) / all;
-    u16::try_from(ratio).unwrap_or(WHOLE).clamp(1, WHOLE - 1)
 }

@@ -8,7 +8,7 @@ use super::super::layout::Axis;
 use super::super::look::PaneLook;
 use super::super::session::MachineState;
 use super::super::session::State;
-use super::super::session::tests::{Guest, broken, machine};
+use super::super::session::tests::fake::{Guest, broken, machine};
 use super::super::workspace::tests::{Bench, text};
 use super::CursorPlace;
 

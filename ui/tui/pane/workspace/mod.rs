@@ -4,9 +4,11 @@
 //! It asks its owner for what it cannot do itself by [`Request`]s. Panes go on while nobody looks at them.
 
 mod act;
+mod ask;
 mod copy;
 mod keys;
 mod mouse;
+mod settle;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -19,10 +21,11 @@ use tui_input::Input;
 
 use super::action::{Keys, PaneAction, Place};
 use super::layout::{Layout, PaneId};
-use super::session::{Machine, MachineState, Notify, Session, State, Transport};
+use super::session::{Machine, Notify, Session, Transport};
 
 pub(super) use copy::Copy;
 use mouse::Hand;
+pub(super) use settle::{Pane, content};
 
 /// After so long a wait for the key behind the prefix, what it may be is shown.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
@@ -80,17 +83,6 @@ pub(crate) enum Typing {
     Asked,
 }
 
-/// One pane.
-pub(super) struct Pane {
-    pub machine: Machine,
-    /// From when it is first seen on.
-    pub session: Option<Session>,
-    /// Whether a bell has rung that nobody saw.
-    pub bell: bool,
-    /// Whether the guest was told that it has the keys.
-    focused: bool,
-}
-
 /// Shells in machines.
 pub(crate) struct Workspace {
     transport: Arc<dyn Transport>,
@@ -138,86 +130,6 @@ impl Workspace {
     /// Gives the prefix and its keys other meanings.
     pub(crate) fn bind(&mut self, keys: Keys) {
         self.keys = keys;
-    }
-
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    /// Whether there is no pane.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.panes.is_empty()
-    }
-
-    /// How many panes there are.
-    pub(crate) fn count(&self) -> usize {
-        self.panes.len()
-    }
-
-    /// Whether a bell has rung that nobody saw.
-    pub(crate) fn has_alert(&self) -> bool {
-        self.panes.values().any(|pane| pane.bell)
-    }
-
-    /// Names of the machines with shells that would end with the console, once for each shell.
-    pub(crate) fn live_panes(&self) -> Vec<String> {
-        let live = |pane: &&Pane| pane.state() == State::Live;
-        let live = self.panes.values().filter(live);
-        live.map(|pane| pane.machine.name.clone()).collect()
-    }
-
-    /// A pane in this machine, the focused one before others.
-    pub(crate) fn pane_in(&self, machine: &str) -> Option<PaneId> {
-        let is_in = |id: &PaneId| {
-            self.panes
-                .get(id)
-                .is_some_and(|pane| pane.machine.id == machine)
-        };
-        let focused = self.layout.focus().filter(is_in);
-        focused.or_else(|| self.layout.panes().into_iter().find(is_in))
-    }
-
-    /// The machine of the pane that has the keys.
-    pub(crate) fn machine(&self) -> Option<&Machine> {
-        self.focused().map(|pane| &pane.machine)
-    }
-
-    /// How keys are taken now.
-    pub(crate) fn typing(&self) -> Typing {
-        match &self.mode {
-            Mode::Typing => match self.layout.tab() {
-                Some(tab) if tab.broadcast => Typing::Broadcast,
-                _ if self.focused().is_some_and(Pane::takes_keys) => Typing::Guest,
-                _ => Typing::Nobody,
-            },
-            Mode::Prefix(_) => Typing::Prefix,
-            Mode::Copy(_) => Typing::Copy,
-            Mode::Resize => Typing::Resize,
-            Mode::Rename(_) | Mode::Confirm(_) => Typing::Asked,
-        }
-    }
-
-    /// Since when the key behind the prefix is waited for. After [`PATIENCE`] the owner shows what it may be.
-    pub(crate) fn pending_prefix(&self) -> Option<Instant> {
-        match self.mode {
-            Mode::Prefix(since) => Some(since),
-            _ => None,
-        }
-    }
-
-    /// Whether something that is seen waits, so that the spinner turns.
-    pub(crate) fn spins(&self) -> bool {
-        let placed = self.layout.placed(self.body());
-        let waits = |pane: &Pane| match pane.state() {
-            State::Connecting => true,
-            State::Waiting => matches!(
-                pane.machine.state,
-                MachineState::Starting | MachineState::Running
-            ),
-            _ => false,
-        };
-        let mut seen = placed.panes.iter().filter_map(|(id, _)| self.panes.get(id));
-        self.shown && seen.any(waits)
     }
 
     /// Opens a shell in a machine. Its pane gets the keys.
@@ -371,80 +283,12 @@ impl Workspace {
             session.emulator().leave_copy_mode();
         }
     }
-
-    /// Makes everything agree with the layout: sizes, who is seen, who has the keys. Gives what is to be asked for.
-    fn settle(&mut self) -> Vec<Request> {
-        let placed = self.layout.placed(self.body());
-        let focus = self.layout.focus();
-        for (id, pane) in &mut self.panes {
-            let place = placed
-                .of(*id)
-                .map(content)
-                .filter(|place| !place.is_empty());
-            let seen = self.shown && place.is_some();
-            if let Some(place) = place.filter(|_| self.shown) {
-                let size = (place.width, place.height);
-                match &pane.session {
-                    Some(session) => session.resize(size),
-                    None => {
-                        let (transport, notify) = (self.transport.clone(), self.notify.clone());
-                        let machine = pane.machine.clone();
-                        let session =
-                            Session::open(machine, size, self.scrollback, transport, notify);
-                        pane.session = Some(session);
-                    }
-                }
-            }
-            if let Some(session) = &pane.session {
-                session.set_seen(seen);
-                let focused = seen && self.attended && focus == Some(*id);
-                if focused != std::mem::replace(&mut pane.focused, focused) {
-                    let told = session.emulator().focus(focused);
-                    session.send(&told);
-                }
-            }
-            pane.bell &= !seen;
-        }
-        if !self.hand.drags() && self.layout != self.remembered {
-            self.remembered = self.layout.clone();
-            self.requests.push(Request::Remember);
-        }
-        std::mem::take(&mut self.requests)
-    }
-}
-
-impl Pane {
-    pub(super) fn new(machine: Machine) -> Pane {
-        Pane {
-            machine,
-            session: None,
-            bell: false,
-            focused: false,
-        }
-    }
-
-    pub(super) fn state(&self) -> State {
-        let state = self.session.as_ref().map(Session::state);
-        state.unwrap_or(State::Waiting)
-    }
-
-    fn takes_keys(&self) -> bool {
-        self.session.as_ref().is_some_and(Session::takes_keys)
-    }
-}
-
-/// What a pane's place leaves for its terminal: all but the title line.
-pub(super) fn content(place: Rect) -> Rect {
-    let title = place.height.min(1);
-    Rect {
-        y: place.y + title,
-        height: place.height - title,
-        ..place
-    }
 }
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace").field("panes", &self.panes.len()).finish_non_exhaustive()
+        f.debug_struct("Workspace")
+            .field("panes", &self.panes.len())
+            .finish_non_exhaustive()
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn attach(machine: &Machine, model: &Model) -> Result<Box<dyn Popup>,
         ),
         field::text("path", "Mount at", PATH_HINT),
     ];
-    Ok(Form::new(
+    Ok(Form::open(
         Attach(Given::Machine(machine.into())),
         fields,
         model,
@@ -93,7 +93,7 @@ pub(crate) fn attach_to_some(volume: &Volume, model: &Model) -> Result<Box<dyn P
         field::choice("machine", "Machine", "machines that are off", options),
         field::text("path", "Mount at", PATH_HINT),
     ];
-    Ok(Form::new(
+    Ok(Form::open(
         Attach(Given::Volume(volume.into())),
         fields,
         model,
@@ -223,7 +223,7 @@ pub(crate) fn detach(machine: &Machine, model: &Model) -> Result<Box<dyn Popup>,
     let hint = "what is on it stays";
     let fields = vec![field::choice("volume", "Volume", hint, options.collect())];
     let machine = machine.into();
-    Ok(Form::new(Detach { machine }, fields, model))
+    Ok(Form::open(Detach { machine }, fields, model))
 }
 
 impl Content for Detach {

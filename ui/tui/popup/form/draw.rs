@@ -8,144 +8,15 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use super::field::{Field, Kind};
+use super::parts::{Parts, Row, SMALL};
 use super::{Focus, Form};
 use crate::tui::model::Model;
 use crate::tui::popup::{dialog, field};
 use crate::tui::view::text::{fitted, harmless};
 
-/// Columns that a form takes, where there are so many.
-const WIDTH: u16 = 78;
-/// Screens of fewer lines are small: one line of help and one of the command.
-const SMALL: u16 = 18;
-/// The most lines that say what is wrong with a field.
-const WRONG: usize = 2;
 const LEAVE: &str = "Throw away what you have typed?";
 
-/// What is at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hit {
-    Button(usize),
-    /// A field, and the column in it.
-    Field(usize, usize),
-}
-
-/// A line of the form's scrolled part.
-enum Row {
-    Field(usize),
-    Wrong(String),
-    Note(String),
-}
-
-/// Where its parts are.
-struct Parts {
-    frame: Rect,
-    /// The scrolled part, and the first row of it that is shown.
-    fields: Rect,
-    rows: Vec<Row>,
-    top: usize,
-    /// Columns of the labels, with the blank behind them.
-    label: u16,
-    help: Rect,
-    command: Rect,
-    buttons: Rect,
-}
-
 impl Form {
-    fn rows(&self, model: &Model, label: u16, width: u16) -> Vec<Row> {
-        let ellipsis = model.theme.glyphs().ellipsis;
-        let columns = usize::from(width.saturating_sub(label + 2));
-        let mut rows = Vec::new();
-        for at in self.shown() {
-            rows.push(Row::Field(at));
-            if let Some(wrong) = self.wrong(&self.fields[at]) {
-                let lines = dialog::wrapped_in(&harmless(&wrong.why), columns, WRONG, ellipsis);
-                rows.extend(lines.into_iter().map(Row::Wrong));
-            }
-        }
-        for note in self.content.notes(self.values(), model) {
-            let lines = dialog::wrapped_in(&harmless(&note), usize::from(width), 3, ellipsis);
-            rows.extend(lines.into_iter().map(Row::Note));
-        }
-        rows
-    }
-
-    fn parts(&self, model: &Model, area: Rect) -> Parts {
-        let is_small = area.height < SMALL;
-        let width = dialog::inside(dialog::centred(area, WIDTH, area.height)).width;
-        let labels = self
-            .shown()
-            .into_iter()
-            .map(|at| self.fields[at].label.width());
-        // A sign, a blank, the label, two blanks.
-        let label = u16::try_from(labels.max().unwrap_or(0) + 4).unwrap_or(width);
-        let rows = self.rows(model, label, width);
-        let command_lines = self.command(model, usize::from(width), is_small).len();
-        let command_lines = u16::try_from(command_lines).unwrap_or(0);
-        let help_lines = if is_small { 1 } else { 2 };
-        let gap = u16::from(!is_small);
-        let wanted = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-        let around = 2 + gap + help_lines + command_lines + gap + 1;
-        let frame = dialog::centred(area, WIDTH, wanted.saturating_add(around));
-        let inside = dialog::inside(frame);
-        let mut bottom = inside.bottom();
-        let mut lines = |wanted: u16, gap: u16| {
-            let height = wanted.min(bottom - inside.y);
-            bottom -= height;
-            let part = Rect {
-                y: bottom,
-                height,
-                ..inside
-            };
-            bottom -= gap.min(bottom - inside.y);
-            part
-        };
-        let buttons = lines(1, gap);
-        let command = lines(command_lines, 0);
-        let help = lines(help_lines, gap);
-        let fields = Rect {
-            height: bottom - inside.y,
-            ..inside
-        };
-        let top = self.top(&rows, usize::from(fields.height));
-        Parts {
-            frame,
-            fields,
-            rows,
-            top,
-            label,
-            help,
-            command,
-            buttons,
-        }
-    }
-
-    /// The first row that is shown, so that the field with the focus and what is wrong with it are.
-    fn top(&self, rows: &[Row], height: usize) -> usize {
-        let last = rows.len().saturating_sub(height);
-        let is_focused = |row: &Row| matches!((row, self.focus), (Row::Field(at), Focus::Field(focus)) if *at == focus);
-        let Some(at) = rows.iter().position(is_focused) else {
-            return last;
-        };
-        let wrong = rows[at + 1..]
-            .iter()
-            .take_while(|row| matches!(row, Row::Wrong(_)))
-            .count();
-        // One more, so that one sees that it goes on.
-        let end = (at + wrong + 2).min(rows.len());
-        end.saturating_sub(height).min(at).min(last)
-    }
-
-    /// The command that does the same, in as many lines as it may take.
-    fn command(&self, model: &Model, width: usize, is_small: bool) -> Vec<String> {
-        let Some(task) = &self.reading.task else {
-            return vec![String::new()];
-        };
-        let ellipsis = model.theme.glyphs().ellipsis;
-        let most = if is_small { 1 } else { 3 };
-        let line = format!("$ {}", task.command_line());
-        dialog::wrapped_in(&harmless(&line), width, most, ellipsis)
-    }
-
     pub(super) fn draw_in(
         &self,
         model: &Model,
@@ -168,19 +39,13 @@ impl Form {
                     let at_cursor = self.draw_field(model, *at, parts.label, line, buffer);
                     cursor = cursor.or(at_cursor);
                 }
-                Row::Wrong(text) => {
-                    let is_first = !matches!(
-                        parts
-                            .rows
-                            .get(usize::from(y - parts.fields.y) + parts.top - 1),
-                        Some(Row::Wrong(_))
-                    );
-                    let sign = if is_first { theme.glyphs().cross } else { " " };
+                Row::Wrong { text, is_first } => {
+                    let sign = if *is_first { theme.glyphs().cross } else { " " };
                     let text = format!("{:1$}{sign} {text}", "", usize::from(parts.label));
                     Line::styled(text, theme.style("input.error")).render(line, buffer);
                 }
                 Row::Note(text) => {
-                    Line::styled(text.clone(), theme.style("text.dim")).render(line, buffer)
+                    Line::styled(text.clone(), theme.style("text.dim")).render(line, buffer);
                 }
             }
         }
@@ -359,30 +224,5 @@ impl Form {
             line = format!("{line}{gap}{offer}");
         }
         (!line.is_empty()).then_some(line)
-    }
-
-    /// What is at a place of the screen.
-    pub(super) fn hit(&self, model: &Model, area: Rect, at: Position) -> Option<Hit> {
-        let parts = self.parts(model, area);
-        if let Some(button) = dialog::button_at(parts.buttons, &self.buttons(), at) {
-            return Some(Hit::Button(button));
-        }
-        if !parts.fields.contains(at) {
-            return None;
-        }
-        let row = parts.top + usize::from(at.y - parts.fields.y);
-        match parts.rows.get(row)? {
-            Row::Field(field) => {
-                let begin = parts.fields.x + parts.label;
-                let width = usize::from(parts.fields.width.saturating_sub(parts.label));
-                let column = usize::from(at.x.saturating_sub(begin));
-                let column = match &self.fields[*field].kind {
-                    Kind::Text { input, .. } => column + input.visual_scroll(width),
-                    Kind::Choice { .. } | Kind::Toggle { .. } => column,
-                };
-                Some(Hit::Field(*field, column))
-            }
-            Row::Wrong(_) | Row::Note(_) => None,
-        }
     }
 }

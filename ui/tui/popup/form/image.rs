@@ -8,7 +8,7 @@ use sistemo::value::ByteSize;
 
 use super::Form;
 use super::content::{Content, Reading, beginning};
-use super::field::{self, Choice, Values};
+use super::field::{self, Values};
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::popup::dialog::listed;
@@ -100,7 +100,7 @@ struct Pull;
 pub(crate) fn pull(model: &Model) -> Box<dyn Popup> {
     let hint = "a recipe (debian:trixie), a container image (nginx) or a URL";
     let fields = vec![field::text("image", "Image", hint)];
-    Form::new(Pull, fields, model)
+    Form::open(Pull, fields, model)
 }
 
 impl Content for Pull {
@@ -123,7 +123,7 @@ impl Content for Pull {
             text => {
                 reading.task = reading
                     .take("image", reference(text, model))
-                    .map(Task::Pull)
+                    .map(Task::Pull);
             }
         }
         reading
@@ -147,7 +147,7 @@ pub(crate) fn build(model: &Model) -> Box<dyn Popup> {
         ),
         field::text("name", "Name", "what the image is called"),
     ];
-    Form::new(Build, fields, model)
+    Form::open(Build, fields, model)
 }
 
 /// The folder that is to be built, when what was typed is one.
@@ -225,16 +225,13 @@ struct Prune;
 
 /// Asks which images go, and says which those are.
 pub(crate) fn prune(model: &Model) -> Box<dyn Popup> {
-    let options = vec![
-        Choice::new("", "images without a name"),
-        Choice::new("all", "all images that no machine was made of"),
-    ];
-    let hint = "broken downloads and the build cache go in any case";
-    Form::new(
-        Prune,
-        vec![field::choice("which", "Remove", hint, options)],
-        model,
-    )
+    let hint = "images without a name, broken downloads and the build cache go in any case";
+    let fields = vec![field::toggle(
+        "all",
+        "All that no machine was made of",
+        hint,
+    )];
+    Form::open(Prune, fields, model)
 }
 
 /// Images that no machine was made of. Whether a disk that was kept was is not known here, and looked at when they go.
@@ -261,7 +258,7 @@ impl Content for Prune {
     }
 
     fn notes(&self, values: Values<'_>, model: &Model) -> Vec<String> {
-        let images = unused(values.get("which") == "all", model);
+        let images = unused(values.is_on("all"), model);
         if images.is_empty() {
             return vec!["No image goes.".into()];
         }
@@ -293,7 +290,7 @@ impl Content for Prune {
     fn read(&self, values: Values<'_>, _model: &Model) -> Reading {
         Reading {
             task: Some(Task::Prune {
-                all: values.get("which") == "all",
+                all: values.is_on("all"),
             }),
             ..Reading::default()
         }

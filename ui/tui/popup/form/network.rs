@@ -18,7 +18,7 @@ pub(crate) fn create_network(model: &Model) -> Box<dyn Popup> {
         field::text("name", "Name", NAME_HINT),
         field::text("subnet", "Subnet", "its addresses, such as 10.77.0.0/24"),
     ];
-    Form::new(Create, fields, model)
+    Form::open(Create, fields, model)
 }
 
 impl Content for Create {

@@ -19,7 +19,7 @@ pub(crate) fn expose(machine: &Machine, model: &Model) -> Box<dyn Popup> {
     let hint = "port here:port in the machine, such as 8080:80, 80 or 53:53/udp";
     let fields = vec![field::text("port", "Port", hint)];
     let machine = machine.into();
-    Form::new(Expose { machine }, fields, model)
+    Form::open(Expose { machine }, fields, model)
 }
 
 impl Content for Expose {
@@ -136,7 +136,7 @@ pub(crate) fn unexpose(machine: &Machine, model: &Model) -> Result<Box<dyn Popup
     let hint = "what leads there is cut off at once";
     let fields = vec![field::choice("port", "Port", hint, options.collect())];
     let machine = machine.into();
-    Ok(Form::new(Unexpose { machine }, fields, model))
+    Ok(Form::open(Unexpose { machine }, fields, model))
 }
 
 impl Content for Unexpose {

@@ -29,7 +29,7 @@ pub(crate) fn rename_volume(volume: &Volume, model: &Model) -> Box<dyn Popup> {
 
 fn rename(thing: Thing, is_volume: bool, model: &Model) -> Box<dyn Popup> {
     let name = field::text("name", "New name", NAME_HINT).with(thing.name());
-    Form::new(Rename { thing, is_volume }, vec![name], model)
+    Form::open(Rename { thing, is_volume }, vec![name], model)
 }
 
 impl Content for Rename {

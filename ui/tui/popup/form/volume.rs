@@ -27,7 +27,7 @@ pub(crate) fn create_volume(model: &Model) -> Box<dyn Popup> {
             "such as 64M, 10G or 1.5T; space is only taken as it is used",
         ),
     ];
-    Form::new(Create, fields, model)
+    Form::open(Create, fields, model)
 }
 
 impl Content for Create {
@@ -103,7 +103,7 @@ pub(crate) fn resize_volume(volume: &Volume, model: &Model) -> Result<Box<dyn Po
     let has = ByteSize::bytes(volume.size_bytes);
     let size = field::text("size", "New size", "volumes only grow; such as 20G").with(&typed(has));
     let volume = volume.into();
-    Ok(Form::new(Resize { volume, has }, vec![size], model))
+    Ok(Form::open(Resize { volume, has }, vec![size], model))
 }
 
 impl Content for Resize {

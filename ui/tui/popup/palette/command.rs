@@ -1,6 +1,6 @@
 //! Lines in the command line's own syntax: read by its own parser, and done in here.
 
-use sistemo::value::Name;
+mod machine;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -9,9 +9,6 @@ use super::super::{Step, confirm};
 use crate::cli::config::Config;
 use crate::cli::image::Image;
 use crate::cli::image::build::{Build, is_folder};
-use crate::cli::machine::Machine;
-use crate::cli::machine::power::Grace;
-use crate::cli::machine::volume::Volume as Data;
 use crate::cli::network::Network;
 use crate::cli::report::Failure;
 use crate::cli::volume::Volume;
@@ -53,7 +50,10 @@ pub(super) fn words(line: &str) -> Result<Vec<String>, Refusal> {
     let split = shlex::split(line);
     let words = split.ok_or_else(|| Refusal::new("a quote is open", "close it: '…' or \"…\""))?;
     let own = usize::from(words.first().is_some_and(|word| word == "sistemo"));
-    Ok([String::from("sistemo")].into_iter().chain(words.into_iter().skip(own)).collect())
+    Ok([String::from("sistemo")]
+        .into_iter()
+        .chain(words.into_iter().skip(own))
+        .collect())
 }
 
 /// What a line does.
@@ -67,18 +67,21 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         ));
     }
     let Some(command) = cli.command else {
-        return Err(Refusal::new("a command is missing", "machine, volume, image, network, history"));
+        return Err(Refusal::new(
+            "a command is missing",
+            "machine, volume, image, network, history",
+        ));
     };
     match command {
-        Command::Machine(command) => machine(command, model),
+        Command::Machine(command) => machine::steps(command, model),
         Command::Volume(command) => volume(command, model),
         Command::Network(command) => network(command, model),
         Command::Image(command) => image(command, model),
         Command::History(_) => Ok(vec![Step::Act(Action::History)]),
         Command::Setup(setup) => Ok(asked(vec![Task::Setup], setup.yes, model)),
-        Command::Config { command: Some(Config::Set { key, value }) } if key == "theme" => {
-            Ok(vec![Step::Effect(Effect::SetTheme(value))])
-        }
+        Command::Config {
+            command: Some(Config::Set { key, value }),
+        } if key == "theme" => Ok(vec![Step::Effect(Effect::SetTheme(value))]),
         Command::Config { .. } => Err(elsewhere("config")),
         Command::Quickstart(_) => Err(Refusal::new(
             "quickstart is nothing for the console",
@@ -98,12 +101,17 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
 fn refused(error: &clap::Error, words: &[String]) -> Refusal {
     let is_help = matches!(
         error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::DisplayVersion
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::DisplayVersion
     );
     if is_help {
         let text = error.render().to_string();
         let usage = text.lines().find(|line| line.starts_with("Usage:"));
-        return Refusal::new(usage.unwrap_or("there is no help for that in here"), "Tab shows what can follow");
+        return Refusal::new(
+            usage.unwrap_or("there is no help for that in here"),
+            "Tab shows what can follow",
+        );
     }
     let (message, hint) = usage::explain(error, words);
     Refusal::new(message, hint)
@@ -133,118 +141,73 @@ fn each(
 }
 
 fn there_is_no(what: &str, name: &str, action: &str) -> Refusal {
-    Refusal::new(format!("there is no {what} {name:?}"), format!("see what there is: {action}"))
+    Refusal::new(
+        format!("there is no {what} {name:?}"),
+        format!("see what there is: {action}"),
+    )
 }
 
 /// A machine by its name, its identifier or the beginning of that, as the engine finds it.
 fn machine_of<'a>(name: &str, model: &'a Model) -> Result<&'a sistemo::machine::Machine, Refusal> {
     let known = model.world.machine(name).or_else(|| {
-        let mut begun = model.world.machines.iter().filter(|machine| machine.id.starts_with(name));
-        begun.next().filter(|_| begun.next().is_none() && !name.is_empty())
+        let mut begun = model
+            .world
+            .machines
+            .iter()
+            .filter(|machine| machine.id.starts_with(name));
+        begun
+            .next()
+            .filter(|_| begun.next().is_none() && !name.is_empty())
     });
     known.ok_or_else(|| there_is_no("machine", name, "machine list"))
 }
 
 fn volume_of(name: &str, model: &Model) -> Result<Thing, Refusal> {
     let known = model.world.volume(name);
-    known.map(Thing::from).ok_or_else(|| there_is_no("volume", name, "volume list"))
+    known
+        .map(Thing::from)
+        .ok_or_else(|| there_is_no("volume", name, "volume list"))
 }
 
 fn image_of(name: &str, model: &Model) -> Result<Thing, Refusal> {
     let known = model.world.image(name);
-    known.map(Thing::from).ok_or_else(|| there_is_no("image", name, "image list"))
-}
-
-/// Does something with one machine as its key would.
-fn on(name: &str, action: Action, model: &Model) -> Outcome {
-    let machine = machine_of(name, model)?;
-    Ok(vec![Step::ActOn(View::Machines, machine.id.clone(), action)])
-}
-
-fn machine(command: Machine, model: &Model) -> Outcome {
-    let thing = |name: &str| machine_of(name, model).map(Thing::from);
-    match command {
-        Machine::Deploy(args) => match args.request() {
-            Ok(request) => Ok(vec![Step::Do(Task::Deploy(Box::new(request)))]),
-            Err(failure) => Err(failed(failure)),
-        },
-        Machine::List(_) | Machine::Stats(_) => Ok(vec![Step::Act(Action::Machines)]),
-        Machine::Status(args) => on(&args.name, Action::Open, model),
-        Machine::Start(args) => each(&args.names, false, model, |name| {
-            Ok(Task::start(machine_of(name, model)?))
-        }),
-        Machine::Stop(args) => {
-            let force = forced(&args.grace)?;
-            each(&args.names, false, model, |name| {
-                Ok(Task::Stop { machine: thing(name)?, force })
-            })
-        }
-        Machine::Restart(args) => match forced(&args.grace)? {
-            true => Err(Refusal::new("restart takes no --force in here", "machine stop --force, then machine start")),
-            false => each(&args.names, false, model, |name| Ok(Task::Restart(thing(name)?))),
-        },
-        Machine::Delete(args) => each(&args.names, args.yes, model, |name| {
-            Ok(Task::Delete { machine: thing(name)?, keep_storage: args.preserve_storage })
-        }),
-        Machine::Ssh(args) if !args.command.is_empty() || args.login != "root" => Err(elsewhere("machine ssh with a command or a user")),
-        Machine::Ssh(args) if !args.local.is_empty() || !args.remote.is_empty() || !args.dynamic.is_empty() => {
-            Err(elsewhere("machine ssh with forwarded ports"))
-        }
-        Machine::Ssh(args) => on(&args.name, Action::Shell, model),
-        Machine::Terminal(args) => on(&args.name, Action::Shell, model),
-        Machine::Logs(args) => on(&args.name, Action::BootLog, model),
-        Machine::Exec(_) => Err(elsewhere("machine exec")),
-        Machine::Cp(_) => Err(elsewhere("machine cp")),
-        Machine::Expose(args) => {
-            let task = Task::Expose { machine: thing(&args.name)?, port: args.port };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Unexpose(args) => {
-            let task = Task::Unexpose { machine: thing(&args.name)?, port: args.port };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Rename(args) => {
-            Ok(vec![Step::Do(Task::Rename { machine: thing(&args.name)?, new: args.new })])
-        }
-        Machine::Volume(Data::Attach { machine, volume }) => {
-            volume_of(&volume.volume, model)?;
-            let task = Task::Attach { machine: thing(&machine)?, attachment: volume };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Volume(Data::Detach { machine, volume }) => {
-            let task = Task::Detach { machine: thing(&machine)?, volume: volume_of(&volume, model)? };
-            Ok(asked(vec![task], false, model))
-        }
-    }
-}
-
-/// Whether a guest is not to be asked. How long it may take is a setting in here.
-fn forced(grace: &Grace) -> Result<bool, Refusal> {
-    match grace.timeout {
-        Some(_) => Err(Refusal::new("the console takes no --timeout", "it goes by the setting stop_timeout, or --force")),
-        None => Ok(grace.force),
-    }
+    known
+        .map(Thing::from)
+        .ok_or_else(|| there_is_no("image", name, "image list"))
 }
 
 fn failed(failure: Failure) -> Refusal {
     match failure {
-        Failure::Usage { message, hint } | Failure::Refused { message, hint } => Refusal::new(message, hint),
-        Failure::Engine(error) => Refusal { message: error.report(), hint: error.hint() },
-        Failure::Cancelled | Failure::Reported(_) => Refusal { message: "cancelled".into(), hint: None },
+        Failure::Usage { message, hint } | Failure::Refused { message, hint } => {
+            Refusal::new(message, hint)
+        }
+        Failure::Engine(error) => Refusal {
+            message: error.report(),
+            hint: error.hint(),
+        },
+        Failure::Cancelled | Failure::Reported(_) => Refusal {
+            message: "cancelled".into(),
+            hint: None,
+        },
     }
 }
 
 fn volume(command: Volume, model: &Model) -> Outcome {
     match command {
         Volume::List => Ok(vec![Step::Act(Action::Volumes)]),
-        Volume::Show { name } => Ok(vec![Step::Go(View::Volumes, volume_of(&name, model)?.key().into())]),
+        Volume::Show { name } => Ok(vec![Step::Go(
+            View::Volumes,
+            volume_of(&name, model)?.key().into(),
+        )]),
         Volume::Create { size, name } => Ok(vec![Step::Do(Task::CreateVolume { name, size })]),
-        Volume::Resize { name, size } => {
-            Ok(vec![Step::Do(Task::ResizeVolume { volume: volume_of(&name, model)?, size })])
-        }
-        Volume::Rename { name, new } => {
-            Ok(vec![Step::Do(Task::RenameVolume { volume: volume_of(&name, model)?, new })])
-        }
+        Volume::Resize { name, size } => Ok(vec![Step::Do(Task::ResizeVolume {
+            volume: volume_of(&name, model)?,
+            size,
+        })]),
+        Volume::Rename { name, new } => Ok(vec![Step::Do(Task::RenameVolume {
+            volume: volume_of(&name, model)?,
+            new,
+        })]),
         Volume::Delete { names, yes } => each(&names, yes, model, |name| {
             Ok(Task::DeleteVolume(volume_of(name, model)?))
         }),
@@ -259,23 +222,28 @@ fn network(command: Network, model: &Model) -> Outcome {
     match command {
         Network::List => Ok(vec![Step::Act(Action::Networks)]),
         Network::Show { name } => Ok(vec![Step::Go(View::Networks, known(&name)?)]),
-        Network::Create { name, subnet } => Ok(vec![Step::Do(create_network(name, subnet))]),
-        Network::Delete { names } => each(&names, false, model, |name| Ok(Task::DeleteNetwork(known(name)?))),
+        Network::Create { name, subnet } => {
+            Ok(vec![Step::Do(Task::CreateNetwork { name, subnet })])
+        }
+        Network::Delete { names } => each(&names, false, model, |name| {
+            Ok(Task::DeleteNetwork(known(name)?))
+        }),
     }
-}
-
-fn create_network(name: Name, subnet: Option<ipnet::Ipv4Net>) -> Task {
-    Task::CreateNetwork { name, subnet }
 }
 
 fn image(command: Image, model: &Model) -> Outcome {
     match command {
         Image::List => Ok(vec![Step::Act(Action::Images)]),
-        Image::Show { name } => Ok(vec![Step::Go(View::Images, image_of(&name, model)?.key().into())]),
+        Image::Show { name } => Ok(vec![Step::Go(
+            View::Images,
+            image_of(&name, model)?.key().into(),
+        )]),
         Image::Pull { reference } => Ok(vec![Step::Do(Task::Pull(reference))]),
         Image::Build(args) => build(args),
         Image::Import { .. } => Err(elsewhere("image import")),
-        Image::Delete { names, yes } => each(&names, yes, model, |name| Ok(Task::DeleteImage(image_of(name, model)?))),
+        Image::Delete { names, yes } => each(&names, yes, model, |name| {
+            Ok(Task::DeleteImage(image_of(name, model)?))
+        }),
         Image::Prune(args) if args.dry_run => Err(elsewhere("image prune --dry-run")),
         Image::Prune(args) => Ok(asked(vec![Task::Prune { all: args.all }], args.yes, model)),
     }
@@ -283,9 +251,15 @@ fn image(command: Image, model: &Model) -> Outcome {
 
 fn build(args: Build) -> Outcome {
     if !args.build_arg.is_empty() || args.target.is_some() || args.no_cache {
-        return Err(elsewhere("image build with --build-arg, --target or --no-cache"));
+        return Err(elsewhere(
+            "image build with --build-arg, --target or --no-cache",
+        ));
     }
-    if args.file.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+    if args
+        .file
+        .as_ref()
+        .is_some_and(|file| file.as_os_str() == "-")
+    {
         return Err(elsewhere("image build from standard input"));
     }
     let what = args.what.as_deref();
@@ -295,9 +269,19 @@ fn build(args: Build) -> Outcome {
         _ => None,
     };
     let task = match (folder, args.recipe) {
-        (Some(folder), _) => Task::BuildDockerfile { folder: folder.into(), file: args.file, name: args.name },
-        (None, Some(recipe)) => Task::Build { reference: recipe, name: args.name },
-        (None, None) => Task::Build { reference: what.unwrap_or("debian").into(), name: args.name },
+        (Some(folder), _) => Task::BuildDockerfile {
+            folder: folder.into(),
+            file: args.file,
+            name: args.name,
+        },
+        (None, Some(recipe)) => Task::Build {
+            reference: recipe,
+            name: args.name,
+        },
+        (None, None) => Task::Build {
+            reference: what.unwrap_or("debian").into(),
+            name: args.name,
+        },
     };
     Ok(vec![Step::Do(task)])
 }
@@ -305,5 +289,7 @@ fn build(args: Build) -> Outcome {
 /// Whether a line sets variables, whose values may be secrets.
 pub(super) fn has_variables(line: &str) -> bool {
     let words = words(line).unwrap_or_default();
-    words.iter().any(|word| word == "--env" || word.starts_with("--env=") || word.starts_with("-e"))
+    words
+        .iter()
+        .any(|word| word == "--env" || word.starts_with("--env=") || word.starts_with("-e"))
 }

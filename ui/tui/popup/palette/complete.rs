@@ -44,7 +44,10 @@ pub(super) fn complete(line: &str, commands: &Command, model: &Model) -> Complet
     let mut top = "";
     let mut position = 0;
     let mut option: Option<&Arg> = None;
-    for before in line[..from].split_whitespace().skip_while(|word| *word == "sistemo") {
+    for before in line[..from]
+        .split_whitespace()
+        .skip_while(|word| *word == "sistemo")
+    {
         if option.take().is_some() {
             continue;
         }
@@ -67,11 +70,18 @@ pub(super) fn complete(line: &str, commands: &Command, model: &Model) -> Complet
             let positionals: Vec<&Arg> = at.get_positionals().collect();
             // The last may take several.
             let argument = positionals.get(position).or(positionals.last());
-            argument.map(|argument| values(argument, top, model)).unwrap_or_default()
+            argument
+                .map(|argument| values(argument, top, model))
+                .unwrap_or_default()
         }
     };
-    let words = all.into_iter().filter(|(known, _)| known.starts_with(word) && known != word);
-    Completion { from, words: words.collect() }
+    let words = all
+        .into_iter()
+        .filter(|(known, _)| known.starts_with(word) && known != word);
+    Completion {
+        from,
+        words: words.collect(),
+    }
 }
 
 /// What all of the words begin with.
@@ -89,20 +99,37 @@ pub(super) fn in_common(words: &[(String, String)]) -> &str {
 }
 
 fn subcommands(command: &Command) -> Vec<(String, String)> {
-    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
-    let about = |command: &Command| command.get_about().map(ToString::to_string).unwrap_or_default();
-    shown.map(|command| (command.get_name().into(), about(command))).collect()
+    let shown = command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    let about = |command: &Command| {
+        command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
+    shown
+        .map(|command| (command.get_name().into(), about(command)))
+        .collect()
 }
 
 /// The option that a word is, if it takes a value.
 fn option_of<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     let is_named = |option: &&Arg| {
-        let long = word.strip_prefix("--").is_some_and(|word| option.get_long() == Some(word));
+        let long = word
+            .strip_prefix("--")
+            .is_some_and(|word| option.get_long() == Some(word));
         let mut letters = word.chars().skip(1);
-        let short = letters.next().is_some_and(|letter| option.get_short() == Some(letter)) && letters.next().is_none();
+        let short = letters
+            .next()
+            .is_some_and(|letter| option.get_short() == Some(letter))
+            && letters.next().is_none();
         long || short
     };
-    command.get_opts().filter(|option| takes_value(option)).find(is_named)
+    command
+        .get_opts()
+        .filter(|option| takes_value(option))
+        .find(is_named)
 }
 
 fn takes_value(argument: &Arg) -> bool {
@@ -110,19 +137,27 @@ fn takes_value(argument: &Arg) -> bool {
 }
 
 fn flags(command: &Command) -> Vec<(String, String)> {
-    let own = command.get_arguments().filter(|argument| !argument.is_global_set() && !argument.is_hide_set());
+    let own = command
+        .get_arguments()
+        .filter(|argument| !argument.is_global_set() && !argument.is_hide_set());
     let named = own.filter_map(|argument| {
-        let about = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let about = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         Some((format!("--{}", argument.get_long()?), about))
     });
     // Help and versions are for shells.
-    named.filter(|(name, _)| name != "--help" && name != "--version").collect()
+    named
+        .filter(|(name, _)| name != "--help" && name != "--version")
+        .collect()
 }
 
 fn values(argument: &Arg, top: &str, model: &Model) -> Vec<(String, String)> {
     let possible = argument.get_possible_values();
     if !possible.is_empty() && takes_value(argument) {
-        let value = |value: &clap::builder::PossibleValue| (value.get_name().to_string(), String::new());
+        let value =
+            |value: &clap::builder::PossibleValue| (value.get_name().to_string(), String::new());
         return possible.iter().map(value).collect();
     }
     let id = argument.get_id().as_str();
@@ -143,18 +178,32 @@ fn values(argument: &Arg, top: &str, model: &Model) -> Vec<(String, String)> {
 fn all(names: Names, model: &Model) -> Vec<(String, String)> {
     let world = &model.world;
     match names {
-        Names::Machines => world.machines.iter().map(|machine| (machine.name.clone(), machine.status.to_string())).collect(),
+        Names::Machines => world
+            .machines
+            .iter()
+            .map(|machine| (machine.name.clone(), machine.status.to_string()))
+            .collect(),
         Names::Volumes => {
             let about = |volume: &sistemo::volume::Volume| match &volume.machine {
                 Some(machine) => format!("{}, {machine}", volume.role),
                 None => format!("{}, {}", volume.role, volume.status),
             };
-            world.volumes.iter().map(|volume| (volume.name.clone(), about(volume))).collect()
+            world
+                .volumes
+                .iter()
+                .map(|volume| (volume.name.clone(), about(volume)))
+                .collect()
         }
-        Names::Networks => world.networks.iter().map(|network| (network.name.clone(), network.subnet.to_string())).collect(),
+        Names::Networks => world
+            .networks
+            .iter()
+            .map(|network| (network.name.clone(), network.subnet.to_string()))
+            .collect(),
         Names::Images => {
             let names = world.images.iter().flat_map(|image| image.names.iter());
-            let mut all: Vec<_> = names.map(|name| (name.clone(), "image".to_string())).collect();
+            let mut all: Vec<_> = names
+                .map(|name| (name.clone(), "image".to_string()))
+                .collect();
             for recipe in ["debian", "debian:bookworm", "debian:trixie"] {
                 if !all.iter().any(|(name, _)| name == recipe) {
                     all.push((recipe.into(), "recipe".into()));

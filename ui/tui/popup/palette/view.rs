@@ -27,7 +27,9 @@ pub(super) enum Hit {
 
 fn place(area: Rect) -> Rect {
     let width = WIDTH.min(area.width);
-    let height = HEIGHT.min(area.height.saturating_sub(2)).max(area.height.min(6));
+    let height = HEIGHT
+        .min(area.height.saturating_sub(2))
+        .max(area.height.min(6));
     Rect {
         x: area.x + (area.width - width) / 2,
         // Near the top: what is looked for is read downwards.
@@ -57,7 +59,15 @@ impl Palette {
                 said.extend(lines.into_iter().map(|line| (line, scope)));
             };
             let message = refusal.message.lines().next().unwrap_or_default();
-            say(message, if refusal.hint.is_some() { SAID - 1 } else { SAID }, "input.error");
+            say(
+                message,
+                if refusal.hint.is_some() {
+                    SAID - 1
+                } else {
+                    SAID
+                },
+                "input.error",
+            );
             if let Some(hint) = &refusal.hint {
                 say(hint, 1, "input.hint");
             }
@@ -69,14 +79,20 @@ impl Palette {
         };
         let text = match (&self.below, why) {
             (_, Some(why)) => why,
-            (Below::Offers(offers, _), None) if offers.is_empty() => "nothing is called that; Enter reads it as a command".into(),
+            (Below::Offers(offers, _), None) if offers.is_empty() => {
+                "nothing is called that; Enter reads it as a command".into()
+            }
             (Below::Offers(..), None) if self.input.value().is_empty() => {
                 "a name, or a command: machine stop web".into()
             }
             (Below::Words(..), None) => "a command: Enter does it, Tab completes it".into(),
             (Below::Offers(..), None) => String::new(),
         };
-        said.extend(wrapped_in(&harmless(&text), width, 1, ellipsis).into_iter().map(|line| (line, "input.hint")));
+        said.extend(
+            wrapped_in(&harmless(&text), width, 1, ellipsis)
+                .into_iter()
+                .map(|line| (line, "input.hint")),
+        );
         said
     }
 
@@ -97,7 +113,8 @@ impl Palette {
             Below::Words(completion, at) => {
                 let row = |(word, about): &(String, String)| Row {
                     text: harmless(word).into_owned(),
-                    note: Some(about.lines().next().unwrap_or_default().into()).filter(|about: &String| !about.is_empty()),
+                    note: Some(about.lines().next().unwrap_or_default().into())
+                        .filter(|about: &String| !about.is_empty()),
                     ..Row::default()
                 };
                 (completion.words.iter().map(row).collect(), *at)
@@ -109,10 +126,20 @@ impl Palette {
     fn parts(&self, model: &Model, area: Rect) -> (Rect, Rect, Rect) {
         let inner = inside(place(area));
         let width = usize::from(inner.width);
-        let line = Rect { height: 1.min(inner.height), ..inner };
+        let line = Rect {
+            height: 1.min(inner.height),
+            ..inner
+        };
         let rest = inner.height - line.height;
-        let said = u16::try_from(self.said(model, width).len()).unwrap_or(1).max(1).min(rest);
-        let said = Rect { y: inner.y + line.height, height: said, ..inner };
+        let said = u16::try_from(self.said(model, width).len())
+            .unwrap_or(1)
+            .max(1)
+            .min(rest);
+        let said = Rect {
+            y: inner.y + line.height,
+            height: said,
+            ..inner
+        };
         let rows = Rect {
             y: said.y + said.height,
             height: rest - said.height,
@@ -143,12 +170,30 @@ impl Palette {
         frame(model, place(area), "Do", buffer);
         let (line, said, area) = self.parts(model, area);
         let theme = &model.theme;
-        buffer.set_stringn(line.x, line.y, ":", usize::from(line.width), theme.style("key"));
-        let typed = Rect { x: line.x + 2.min(line.width), width: line.width.saturating_sub(2), ..line };
+        buffer.set_stringn(
+            line.x,
+            line.y,
+            ":",
+            usize::from(line.width),
+            theme.style("key"),
+        );
+        let typed = Rect {
+            x: line.x + 2.min(line.width),
+            width: line.width.saturating_sub(2),
+            ..line
+        };
         let cursor = draw_input(model, &self.input, typed, buffer);
         let width = usize::from(said.width);
-        for ((text, scope), y) in self.said(model, width).into_iter().zip(said.y..said.bottom()) {
-            let place = Rect { y, height: 1, ..said };
+        for ((text, scope), y) in self
+            .said(model, width)
+            .into_iter()
+            .zip(said.y..said.bottom())
+        {
+            let place = Rect {
+                y,
+                height: 1,
+                ..said
+            };
             Line::from(Span::styled(text, theme.style(scope))).render(place, buffer);
         }
         let (rows, at) = self.rows(model);

@@ -173,7 +173,7 @@ fn a_volume_with_data_wants_its_name() {
     assert!(press(&mut *question, &model, "backu<enter>").is_empty());
     assert_eq!(
         tasks(press(&mut *question, &model, "p<enter>")),
-        [task.clone()]
+        std::slice::from_ref(&task)
     );
     let mut question = ask(std::slice::from_ref(&task), (80, 24));
     question.paste("backup\n", &model);
@@ -208,4 +208,17 @@ fn buttons_are_for_the_mouse_too() {
         tasks(question.mouse(click(delete_at, row as u16), &model)),
         [delete("db")]
     );
+}
+
+#[test]
+fn what_is_gone_meanwhile_can_still_be_answered() {
+    let mut model = model(80, 24);
+    let mut question = ask(&[delete("web"), delete("db")], (80, 24));
+    model.world.machines.clear();
+    model.world.volumes.clear();
+    question.refresh(&model);
+    let text = drawn(&*question, &model);
+    assert!(text.contains("web") && text.contains("type 2"), "{text}");
+    // The engine says that it is not there.
+    assert_eq!(tasks(press(&mut *question, &model, "2<enter>")).len(), 2);
 }

@@ -256,7 +256,7 @@ fn a_name_is_suggested_as_the_engine_gives_it() {
     let mut model = model(80, 24);
     let name = |model: &Model, image: &str| {
         let mut form = open(model);
-        press(&mut *form, model, &image);
+        press(&mut *form, model, image);
         let text = drawn(&*form, model);
         let line = text
             .lines()

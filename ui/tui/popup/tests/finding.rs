@@ -37,14 +37,26 @@ fn the_menu_does_what_is_chosen_or_typed() {
     let mut menu = Menu::default();
     // The first is to open it.
     let steps = press(&mut menu, &model, "<enter>");
-    assert!(matches!(steps[..], [Step::Close, Step::Act(Action::Open)]), "{steps:?}");
+    assert!(
+        matches!(steps[..], [Step::Close, Step::Act(Action::Open)]),
+        "{steps:?}"
+    );
     let steps = press(&mut menu, &model, "x");
-    assert!(matches!(steps[..], [Step::Close, Step::Act(Action::Stop)]), "{steps:?}");
+    assert!(
+        matches!(steps[..], [Step::Close, Step::Act(Action::Stop)]),
+        "{steps:?}"
+    );
     // What cannot be done is said, and the menu stays.
     let steps = press(&mut menu, &model, "u");
-    assert!(matches!(&steps[..], [Step::Say(toast)] if toast.text == "web is running"), "{steps:?}");
+    assert!(
+        matches!(&steps[..], [Step::Say(toast)] if toast.text == "web is running"),
+        "{steps:?}"
+    );
     let steps = press(&mut menu, &model, "gj<enter>");
-    assert!(matches!(steps[..], [Step::Close, Step::Act(Action::Shell)]), "{steps:?}");
+    assert!(
+        matches!(steps[..], [Step::Close, Step::Act(Action::Shell)]),
+        "{steps:?}"
+    );
     assert!(press(&mut menu, &model, "d").is_empty());
     assert!(only_closes(&press(&mut menu, &model, "<esc>")));
 }
@@ -54,9 +66,15 @@ fn the_menu_can_be_clicked() {
     let model = with_selected(80, 24, "web");
     let mut menu = Menu::default();
     let lines: Vec<String> = drawn(&menu, &model).lines().map(String::from).collect();
-    let row = lines.iter().position(|line| line.contains("Show the boot log")).unwrap();
+    let row = lines
+        .iter()
+        .position(|line| line.contains("Show the boot log"))
+        .unwrap();
     let steps = menu.mouse(click(40, row as u16), &model);
-    assert!(matches!(steps[..], [Step::Close, Step::Act(Action::BootLog)]), "{steps:?}");
+    assert!(
+        matches!(steps[..], [Step::Close, Step::Act(Action::BootLog)]),
+        "{steps:?}"
+    );
     assert!(only_closes(&menu.mouse(click(0, 0), &model)));
 }
 
@@ -67,7 +85,11 @@ fn help_tells_the_keys_for_here_and_now() {
     model.size = (40, 12);
     insta::assert_snapshot!("help_40x12", drawn(&Help::default(), &model));
     model.size = (120, 40);
-    model.place.detail = Some(Detail { id: "web-id".into(), tab: Tab::Log, line: 0 });
+    model.place.detail = Some(Detail {
+        id: "web-id".into(),
+        tab: Tab::Log,
+        line: 0,
+    });
     insta::assert_snapshot!("help_of_the_boot_log", drawn(&Help::default(), &model));
     model.place.detail = None;
     model.place.view = View::Panes;
@@ -114,10 +136,15 @@ fn a_theme_is_shown_while_one_looks_at_it() {
     let mut themes = Themes::new(&model);
     insta::assert_snapshot!("themes_80x24", drawn(&themes, &model));
     let steps = press(&mut themes, &model, "j");
-    let [Step::Preview(shown)] = &steps[..] else { panic!("{steps:?}") };
+    let [Step::Preview(shown)] = &steps[..] else {
+        panic!("{steps:?}")
+    };
     assert_ne!(shown, "default-light");
     let steps = press(&mut themes, &model, "<esc>");
-    assert!(matches!(&steps[..], [Step::Close, Step::Preview(name)] if name == "default-light"), "{steps:?}");
+    assert!(
+        matches!(&steps[..], [Step::Close, Step::Preview(name)] if name == "default-light"),
+        "{steps:?}"
+    );
     let steps = press(&mut themes, &model, "g<enter>");
     assert!(
         matches!(&steps[..], [Step::Preview(_), Step::Close, Step::Effect(Effect::SetTheme(name))] if name == "auto"),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::tui::fixture::{model, text, typed};
-use crate::tui::model::place::{Detail, Tab, View};
+use crate::tui::model::place::{Detail, Place, Tab, View};
+use crate::tui::pane::PATIENCE;
 use crate::tui::popup;
 
 fn bar(model: &Model) -> String {
@@ -19,33 +20,39 @@ fn followers(model: &Model) -> String {
     text(&buffer, None)
 }
 
-/// The bar in several places, for a screen of that width.
-fn everywhere(columns: u16) -> String {
-    let mut model = model(columns, 24);
+/// The bar in several places, on a screen of that width.
+fn everywhere(model: &mut Model, columns: u16) -> String {
+    model.size = (columns, 24);
+    model.place = Place::default();
     let list = model.lists.of(View::Machines);
     list.selected = Some("web-id".into());
-    let mut bars = vec![bar(&model)];
+    let mut bars = vec![bar(model)];
     for view in [View::Volumes, View::Images, View::History, View::Panes] {
         model.place.view = view;
-        bars.push(bar(&model));
+        bars.push(bar(model));
     }
     model.place.view = View::Machines;
     for tab in [Tab::Overview, Tab::Log] {
-        model.place.detail = Some(Detail { id: "web-id".into(), tab, line: 0 });
-        bars.push(bar(&model));
+        model.place.detail = Some(Detail {
+            id: "web-id".into(),
+            tab,
+            line: 0,
+        });
+        bars.push(bar(model));
     }
     model.place.first_run = true;
-    bars.push(bar(&model));
+    bars.push(bar(model));
     bars.join("\n")
 }
 
 #[test]
 fn the_keys_that_matter_fit_and_help_is_last() {
-    insta::assert_snapshot!("bars_40", everywhere(40));
-    insta::assert_snapshot!("bars_80", everywhere(80));
-    insta::assert_snapshot!("bars_120", everywhere(120));
+    let mut model = model(80, 24);
+    insta::assert_snapshot!("bars_40", everywhere(&mut model, 40));
+    insta::assert_snapshot!("bars_80", everywhere(&mut model, 80));
+    insta::assert_snapshot!("bars_120", everywhere(&mut model, 120));
     for columns in 0..200 {
-        for line in everywhere(columns).lines() {
+        for line in everywhere(&mut model, columns).lines() {
             assert!(line.width() <= usize::from(columns), "{columns}: {line}");
             // Whole words only: what is in a narrow bar is in a wide one.
             if columns > 30 && !line.contains("SHELL") {
@@ -76,9 +83,14 @@ fn what_can_follow_is_told() {
     model.pending = typed("g");
     assert_eq!(bar(&model), " g…  g To the first");
     insta::assert_snapshot!("followers_80x24", followers(&model));
-    let text = "machine.stop = \"g s\"\nmachine.start = [\"g u\", \"g U\"]\nview.machines = \"g m x\"\n";
+    let text =
+        "machine.stop = \"g s\"\nmachine.start = [\"g u\", \"g U\"]\nview.machines = \"g m x\"\n";
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("config.toml"), format!("[console.keys]\n{text}")).unwrap();
+    std::fs::write(
+        folder.path().join("config.toml"),
+        format!("[console.keys]\n{text}"),
+    )
+    .unwrap();
     let config = sistemo::config::Config::load(Some(folder.path().into()), &|_| None).unwrap();
     model.keymap = crate::tui::settings::read(&config).keymap;
     model.size = (40, 12);
@@ -99,7 +111,10 @@ fn what_can_follow_the_prefix_is_told_after_a_while() {
             assert!(model.workspace.pending_prefix().is_none());
             continue;
         }
-        insta::assert_snapshot!(format!("behind_the_prefix_{columns}x{rows}"), followers(&model));
+        insta::assert_snapshot!(
+            format!("behind_the_prefix_{columns}x{rows}"),
+            followers(&model)
+        );
     }
 }
 
@@ -110,7 +125,13 @@ fn a_key_in_the_bar_can_be_clicked() {
     let area = Rect::new(0, 23, 80, 1);
     let bar = bar(&model);
     let column = |what: &str| u16::try_from(bar.find(what).unwrap()).unwrap();
-    assert_eq!(action_at(&model, area, column("d deploy")), Some(Action::Deploy));
-    assert_eq!(action_at(&model, area, column("? help") + 5), Some(Action::Help));
+    assert_eq!(
+        action_at(&model, area, column("d deploy")),
+        Some(Action::Deploy)
+    );
+    assert_eq!(
+        action_at(&model, area, column("? help") + 5),
+        Some(Action::Help)
+    );
     assert_eq!(action_at(&model, area, 1), None);
 }

@@ -21,21 +21,58 @@ pub(super) fn rows(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
             ]);
         }
     };
-    let said = |text: &Option<String>| text.as_deref().map(|text| harmless(text).into_owned()).unwrap_or_default();
+    let said = |text: &Option<String>| {
+        text.as_deref()
+            .map(|text| harmless(text).into_owned())
+            .unwrap_or_default()
+    };
     fact("image", said(&machine.image));
     fact("address", said(&machine.ip));
     fact("network", said(&machine.network));
-    fact("ports", machine.ports.iter().map(super::ports::short).collect::<Vec<_>>().join(", "));
-    fact("command", shlex::try_join(machine.command.iter().flatten().map(String::as_str)).map(|text| harmless(&text).into_owned()).unwrap_or_default());
-    fact("variables", harmless(&machine.environment.join(" ")).into_owned());
+    fact(
+        "ports",
+        machine
+            .ports
+            .iter()
+            .map(super::ports::short)
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    fact(
+        "command",
+        shlex::try_join(machine.command.iter().flatten().map(String::as_str))
+            .map(|text| harmless(&text).into_owned())
+            .unwrap_or_default(),
+    );
+    fact(
+        "variables",
+        harmless(&machine.environment.join(" ")).into_owned(),
+    );
     fact("restart", machine.restart.as_str().into());
     if let (Some(vmm), Some(accelerator)) = (&machine.vmm, &machine.accelerator) {
-        let pid = machine.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+        let pid = machine
+            .pid
+            .map(|pid| format!(", process {pid}"))
+            .unwrap_or_default();
         fact("runs under", format!("{vmm} ({accelerator}){pid}"));
     }
-    fact("created", format!("{} ({} ago)", when(&machine.created_at, &model.clock), age(&machine.created_at, model.clock.now)));
+    fact(
+        "created",
+        format!(
+            "{} ({} ago)",
+            when(&machine.created_at, &model.clock),
+            age(&machine.created_at, model.clock.now)
+        ),
+    );
     if let Some(started) = &machine.started_at {
-        fact("started", format!("{} ({} ago)", when(started, &model.clock), age(started, model.clock.now)));
+        fact(
+            "started",
+            format!(
+                "{} ({} ago)",
+                when(started, &model.clock),
+                age(started, model.clock.now)
+            ),
+        );
     }
     fact("identifier", machine.id.clone());
     fact("digest", said(&machine.image_digest));
@@ -45,7 +82,10 @@ pub(super) fn rows(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
     if let Some(log) = &machine.boot_log {
         rows.push(Row::new());
         rows.push(vec![("  the last of its boot log:".into(), "text.strong")]);
-        rows.extend(log.lines().map(|line| vec![(format!("  {}", harmless(line)), "text")]));
+        rows.extend(
+            log.lines()
+                .map(|line| vec![(format!("  {}", harmless(line)), "text")]),
+        );
     }
     rows
 }
@@ -63,7 +103,9 @@ fn resources(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
             (spark::line(&values, most, room, glyphs), scope),
         ]
     };
-    let values = |of: fn(&crate::tui::model::samples::Series) -> Vec<f64>| series.map(of).unwrap_or_default();
+    let values = |of: fn(&crate::tui::model::samples::Series) -> Vec<f64>| {
+        series.map(of).unwrap_or_default()
+    };
     let vcpus = machine.vcpus;
     let plural = if vcpus == 1 { "" } else { "s" };
     let cpu = match last.and_then(|last| last.cpu_percent) {
@@ -76,18 +118,56 @@ fn resources(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
         None => limit.to_string(),
     };
     let mut rows = vec![
-        line("cpu", cpu, values(|s| s.cpu_percent.iter().copied().collect()), Some(f64::from(vcpus) * 100.0), "spark.cpu"),
-        line("memory", memory, values(|s| s.memory_bytes.iter().map(|b| *b as f64).collect()), Some(machine.memory_bytes as f64), "spark.memory"),
+        line(
+            "cpu",
+            cpu,
+            values(|s| s.cpu_percent.iter().copied().collect()),
+            Some(f64::from(vcpus) * 100.0),
+            "spark.cpu",
+        ),
+        line(
+            "memory",
+            memory,
+            values(|s| s.memory_bytes.iter().map(|b| *b as f64).collect()),
+            Some(machine.memory_bytes as f64),
+            "spark.memory",
+        ),
     ];
     let rate = |bytes: f64| format!("{}/s", ByteSize::bytes(bytes as u64));
-    let limits = |value: Option<u32>, unit| value.map(|most| format!(" (at most {most} {unit})")).unwrap_or_default();
+    let limits = |value: Option<u32>, unit| {
+        value
+            .map(|most| format!(" (at most {most} {unit})"))
+            .unwrap_or_default()
+    };
     if let Some(last) = last {
-        if let (Some(rx), Some(tx)) = (last.network_rx_bytes_per_second, last.network_tx_bytes_per_second) {
-            let value = format!("in {}, out {}{}", rate(rx), rate(tx), limits(machine.bandwidth_mbps, "Mbit/s"));
-            rows.push(line("network", value, values(|s| s.network_bytes.iter().copied().collect()), None, "spark.network"));
+        if let (Some(rx), Some(tx)) = (
+            last.network_rx_bytes_per_second,
+            last.network_tx_bytes_per_second,
+        ) {
+            let value = format!(
+                "in {}, out {}{}",
+                rate(rx),
+                rate(tx),
+                limits(machine.bandwidth_mbps, "Mbit/s")
+            );
+            rows.push(line(
+                "network",
+                value,
+                values(|s| s.network_bytes.iter().copied().collect()),
+                None,
+                "spark.network",
+            ));
         }
-        if let (Some(read), Some(written)) = (last.disk_read_bytes_per_second, last.disk_write_bytes_per_second) {
-            let value = format!("read {}, written {}{}", rate(read), rate(written), limits(machine.iops, "a second"));
+        if let (Some(read), Some(written)) = (
+            last.disk_read_bytes_per_second,
+            last.disk_write_bytes_per_second,
+        ) {
+            let value = format!(
+                "read {}, written {}{}",
+                rate(read),
+                rate(written),
+                limits(machine.iops, "a second")
+            );
             rows.push(line("disk", value, Vec::new(), None, "text"));
         }
     }

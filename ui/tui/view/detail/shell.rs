@@ -12,7 +12,10 @@ use crate::tui::view::looks;
 
 pub(super) fn draw(model: &Model, machine: &Machine, area: Rect, buffer: &mut Buffer) {
     let key = model.shown(Action::Shell);
-    if model.workspace.preview(&machine.id, &looks::panes(model), area, buffer) {
+    if model
+        .workspace
+        .preview(&machine.id, &looks::panes(model), area, buffer)
+    {
         return;
     }
     let says = match machine.status {
@@ -24,7 +27,14 @@ pub(super) fn draw(model: &Model, machine: &Machine, area: Rect, buffer: &mut Bu
         ),
     };
     let y = area.y + area.height / 3;
-    let place = Rect { y, height: area.bottom().saturating_sub(y), ..area };
+    let place = Rect {
+        y,
+        height: area.bottom().saturating_sub(y),
+        ..area
+    };
     let paragraph = Paragraph::new(says).style(model.theme.style("text.dim"));
-    paragraph.alignment(Alignment::Center).wrap(Wrap { trim: true }).render(place, buffer);
+    paragraph
+        .alignment(Alignment::Center)
+        .wrap(Wrap { trim: true })
+        .render(place, buffer);
 }

@@ -15,7 +15,10 @@ pub(super) fn rows(model: &Model, machine: &Machine) -> Vec<Row> {
     let names = machine.volumes.iter().map(|volume| volume.name.len());
     let width = names.max().unwrap_or(0).max(4);
     let mut rows = vec![vec![(
-        format!("  {:width$}  {:4}  {:>10}  {:>10}  {:8}  MOUNTED AT", "NAME", "ROLE", "SIZE", "USED", ""),
+        format!(
+            "  {:width$}  {:4}  {:>10}  {:>10}  {:8}  MOUNTED AT",
+            "NAME", "ROLE", "SIZE", "USED", ""
+        ),
         "table.header",
     )]];
     for volume in &machine.volumes {
@@ -26,10 +29,23 @@ pub(super) fn rows(model: &Model, machine: &Machine) -> Vec<Row> {
             (None, "root") => "/".into(),
             (None, _) => "-".into(),
         };
-        let (size, used) = (ByteSize::bytes(volume.size_bytes).to_string(), ByteSize::bytes(used).to_string());
+        let (size, used) = (
+            ByteSize::bytes(volume.size_bytes).to_string(),
+            ByteSize::bytes(used).to_string(),
+        );
         rows.push(vec![
-            (format!("  {:width$}  {:4}  {size:>10}  {used:>10}  ", harmless(&volume.name), volume.role), "table.row"),
-            (spark::gauge(share, 8, model.theme.glyphs()), if share > 0.9 { "gauge.high" } else { "gauge" }),
+            (
+                format!(
+                    "  {:width$}  {:4}  {size:>10}  {used:>10}  ",
+                    harmless(&volume.name),
+                    volume.role
+                ),
+                "table.row",
+            ),
+            (
+                spark::gauge(share, 8, model.theme.glyphs()),
+                if share > 0.9 { "gauge.high" } else { "gauge" },
+            ),
             (format!("  {place}"), "table.row"),
         ]);
     }

@@ -19,7 +19,20 @@ fn both(columns: u16, bytes: &[u8]) -> (Emulator, Emulator) {
     whole.set_search("nothing").unwrap();
     packed.advance(bytes);
     whole.advance(bytes);
+    pack(&mut packed);
+    pack(&mut whole);
     (packed, whole)
+}
+
+fn pack(emulator: &mut Emulator) {
+    while emulator.tidy() {}
+}
+
+/// One that has read this, and packed away what it can.
+fn packed(bytes: &[u8]) -> Emulator {
+    let mut emulator = fed(80, 24, bytes);
+    pack(&mut emulator);
+    emulator
 }
 
 fn many(line: &str) -> Vec<u8> {
@@ -98,6 +111,7 @@ fn halves_of_wide_characters() {
 fn a_line_without_an_end() {
     let mut emulator = fed(80, 5, b"");
     emulator.advance("0123456789".repeat(20_000).as_bytes());
+    pack(&mut emulator);
     assert!(emulator.history_at_hand() < PACK_AT);
     emulator.bring_back();
     let history = i32::try_from(emulator.history_len()).unwrap();
@@ -137,27 +151,46 @@ fn no_more_is_kept_than_was_asked_for() {
 #[test]
 fn history_is_forgotten_when_the_guest_says_so() {
     for sequence in ["\x1b[3J", "\x1bc"] {
-        let mut emulator = fed(80, 24, &many("word"));
+        let mut emulator = packed(&many("word"));
         assert!(!emulator.attic.is_empty());
         emulator.advance(sequence.as_bytes());
         assert_eq!(emulator.history_len(), 0, "{sequence:?}");
     }
     // On the alternate screen there is none to forget.
-    let mut emulator = fed(80, 24, &many("word"));
+    let mut emulator = packed(&many("word"));
     emulator.advance(b"\x1b[?1049h\x1b[3J\x1b[?1049l");
     assert_eq!(emulator.history_len(), 3000 - 23);
 }
 
 #[test]
 fn it_is_packed_away_again_when_nobody_looks() {
-    let mut emulator = fed(80, 24, &many("word"));
+    let mut emulator = packed(&many("word"));
     emulator.scroll_to_top();
     assert_eq!(emulator.history_at_hand(), 3000 - 23);
     emulator.advance(&many("more"));
     assert!(emulator.attic.is_empty());
+    pack(&mut emulator);
+    assert!(emulator.attic.is_empty(), "somebody looks");
     emulator.scroll_to_bottom();
+    pack(&mut emulator);
     assert_eq!(emulator.history_at_hand(), KEEP);
     assert_eq!(emulator.history_len(), 6000 - 23);
+}
+
+/// Much output at once is not packed away line by line, but output as it usually comes is.
+#[test]
+fn a_flood_is_packed_away_when_it_ends() {
+    let mut emulator = fed(80, 24, &many("word"));
+    assert_eq!(emulator.history_at_hand(), 3000 - 23);
+    emulator.advance(b"$ ");
+    assert!(emulator.history_at_hand() <= 1000);
+    assert!(!emulator.tidy());
+    let mut emulator = fed(80, 24, b"");
+    for piece in many("word").chunks(1000) {
+        emulator.advance(piece);
+        assert!(emulator.history_at_hand() < PACK_AT + 100);
+    }
+    assert_eq!(emulator.history_len(), 3000 - 23);
 }
 
 /// Ten panes with 10,000 lines of 80 columns are to take at most 80 MB, the program itself included.
@@ -168,6 +201,7 @@ fn a_full_history_is_small() {
     for _ in 0..5 {
         emulator.advance(&many(&line));
     }
+    pack(&mut emulator);
     assert!(emulator.history_len() >= 9990);
     let kept = emulator.attic.lines.iter();
     let attic: usize = kept

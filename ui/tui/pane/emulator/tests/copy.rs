@@ -70,6 +70,7 @@ fn through_all_of_history() {
     emulator.leave_copy_mode();
     assert!(!emulator.in_copy_mode());
     assert_eq!(emulator.scrolled_back(), 0);
+    while emulator.tidy() {}
     assert_eq!(emulator.history_at_hand(), KEEP);
 }
 

@@ -24,6 +24,7 @@ enum Deed {
     Search(&'static str),
     Next(bool),
     EndSync,
+    Tidy,
 }
 
 const KINDS: [Kind; 4] = [Kind::Simple, Kind::Word, Kind::Line, Kind::Block];
@@ -108,6 +109,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => prop_oneof![Just("o"), Just("1|漢"), Just(""), Just("a*"), Just("line$"), Just("\\s+")].prop_map(Deed::Search),
         2 => any::<bool>().prop_map(Deed::Next),
         1 => Just(Deed::EndSync),
+        2 => Just(Deed::Tidy),
     ]
 }
 
@@ -136,7 +138,7 @@ fn happens(emulator: &mut Emulator, deed: Deed) {
         Deed::Top => emulator.scroll_to_top(),
         Deed::Bottom => emulator.scroll_to_bottom(),
         Deed::Select(kind, column, line) => {
-            emulator.begin_selection(KINDS[usize::from(kind)], column, line)
+            emulator.begin_selection(KINDS[usize::from(kind)], column, line);
         }
         Deed::Extend(column, line) => emulator.extend_selection(column, line),
         Deed::Copy => emulator.enter_copy_mode(),
@@ -153,6 +155,9 @@ fn happens(emulator: &mut Emulator, deed: Deed) {
             emulator.search_previous();
         }
         Deed::EndSync => emulator.end_sync(),
+        Deed::Tidy => {
+            emulator.tidy();
+        }
     }
 }
 

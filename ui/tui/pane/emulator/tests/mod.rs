@@ -18,6 +18,18 @@ use ratatui::style::{Color, Modifier, Style};
 use super::*;
 use crate::tui::theme::Depth;
 
+/// A pane's worker and whoever draws it are threads of their own.
+#[test]
+fn it_goes_from_thread_to_thread() {
+    let mut emulator = fed(10, 1, b"here");
+    emulator.set_search("h").unwrap();
+    let there = std::thread::spawn(move || {
+        emulator.advance(b" and there");
+        emulator.title()
+    });
+    assert_eq!(there.join().unwrap(), "");
+}
+
 /// A look that changes nothing.
 pub(super) fn look() -> Look {
     Look {

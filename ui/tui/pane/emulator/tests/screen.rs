@@ -115,7 +115,7 @@ fn alternate_screens() {
         assert_eq!(rows(&mut emulator), ["$ vi", "", ""], "{enter:?}");
     }
     // 47 alone leaves the cursor where it was.
-    let mut emulator = fed(10, 3, b"$ vi\x1b[?47h\x1b[3;3H\x1b[?47l");
+    let emulator = fed(10, 3, b"$ vi\x1b[?47h\x1b[3;3H\x1b[?47l");
     assert_eq!(
         emulator.cursor().map(|cursor| (cursor.column, cursor.line)),
         Some((2, 2))

@@ -47,6 +47,7 @@ fn from_the_end_upwards_and_around() {
     assert!(!emulator.is_searching());
     assert_eq!(marked(&mut emulator), "");
     emulator.scroll_to_bottom();
+    while emulator.tidy() {}
     assert_eq!(emulator.history_at_hand(), KEEP, "packed away again");
 }
 

@@ -1,5 +1,6 @@
 //! Sessions with machines that a test plays: what passes between a pane and its shell.
 
+pub mod fake;
 mod real;
 
 use std::sync::Arc;
@@ -15,121 +16,10 @@ use super::input::Typed;
 use super::output::Output;
 use super::transport::{Broken, Ends};
 use super::*;
+use fake::{Fake, Guest, broken, machine, notices, until};
 
 /// Longer than anything here takes, so that what hangs fails.
 const LONG: Duration = Duration::from_secs(60);
-
-/// The way to machines that a test plays.
-pub struct Fake(mpsc::UnboundedSender<Guest>);
-
-/// The other end of a shell.
-pub struct Guest {
-    pub machine: String,
-    pub input: Typed,
-    pub output: Output,
-    pub size: watch::Receiver<Size>,
-    pub events: mpsc::Receiver<Event>,
-    entered: Option<oneshot::Sender<()>>,
-    ends: oneshot::Sender<Result<Exit, Broken>>,
-}
-
-#[async_trait]
-impl Transport for Fake {
-    async fn shell(&self, machine: &str, ends: Ends) -> Result<Exit, Broken> {
-        let (over, end) = oneshot::channel();
-        let guest = Guest {
-            machine: machine.into(),
-            input: ends.input,
-            output: ends.output,
-            size: ends.size,
-            events: ends.events,
-            entered: Some(ends.entered),
-            ends: over,
-        };
-        self.0.send(guest).map_err(|_| broken("no test", false))?;
-        end.await
-            .unwrap_or(Err(broken("the connection to the guest was lost", false)))
-    }
-}
-
-impl Fake {
-    /// One, and where the shells come out.
-    pub fn new() -> (Arc<Fake>, mpsc::UnboundedReceiver<Guest>) {
-        let (guests, coming) = mpsc::unbounded_channel();
-        (Arc::new(Fake(guests)), coming)
-    }
-}
-
-pub fn broken(message: &str, lasting: bool) -> Broken {
-    Broken {
-        message: message.into(),
-        hint: lasting.then(|| "restart the machine".into()),
-        lasting,
-    }
-}
-
-impl Guest {
-    /// Lets the pane in.
-    pub fn enter(&mut self) {
-        self.entered.take().unwrap().send(()).unwrap();
-    }
-
-    /// Writes to the pane's terminal.
-    pub async fn says(&mut self, text: &str) {
-        let saying = self.output.write_all(text.as_bytes());
-        timeout(LONG, saying).await.unwrap().unwrap();
-    }
-
-    /// Reads exactly this.
-    pub async fn hears(&mut self, text: &str) {
-        let mut heard = vec![0; text.len()];
-        timeout(LONG, self.input.read_exact(&mut heard))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&heard), text);
-    }
-
-    pub fn ends(self, exit: Result<Exit, Broken>) {
-        // The pane may have given it up.
-        let _ = self.ends.send(exit);
-    }
-
-    /// Waits until the pane gives the shell up.
-    pub async fn is_given_up(&mut self) {
-        timeout(LONG, self.ends.closed()).await.unwrap();
-    }
-}
-
-pub fn machine(name: &str, state: MachineState) -> Machine {
-    Machine {
-        id: format!("id-of-{name}"),
-        name: name.into(),
-        started: (state == MachineState::Running).then(|| "2026-11-30T10:00:00Z".into()),
-        state,
-    }
-}
-
-/// Counts notices, so that a test can wait for the next.
-pub fn notices() -> (Notify, watch::Receiver<u64>) {
-    let (sender, receiver) = watch::channel(0);
-    let notify = move || sender.send_modify(|count| *count += 1);
-    (Arc::new(notify), receiver)
-}
-
-/// Waits until something is so.
-pub async fn until(notices: &mut watch::Receiver<u64>, mut is_so: impl FnMut() -> bool) {
-    loop {
-        notices.mark_unchanged();
-        if is_so() {
-            return;
-        }
-        timeout(LONG, notices.changed())
-            .await
-            .expect("it never becomes so")
-            .unwrap();
-    }
-}
 
 struct Lab {
     session: Session,
@@ -254,7 +144,7 @@ async fn a_shell_that_ends_stays_ended_unless_its_machine_ends_with_it() {
     let ended = State::Ended(Exit::Status(3));
     guest.ends(Ok(Exit::Status(3)));
     lab.becomes(&ended).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     lab.machine_is(MachineState::Stopped);
     lab.machine_is(MachineState::Running);
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -269,7 +159,13 @@ async fn a_shell_that_ends_stays_ended_unless_its_machine_ends_with_it() {
     lab.machine_is(MachineState::Stopping);
     lab.becomes(&State::Waiting).await;
     lab.machine_is(MachineState::Running);
-    lab.guest().await.enter();
+    let mut guest = lab.guest().await;
+    guest.enter();
+    lab.becomes(&State::Live).await;
+    // Stopped from outside: the machine is said to stop before the shell ends.
+    lab.machine_is(MachineState::Stopping);
+    guest.ends(Ok(Exit::Status(0)));
+    lab.becomes(&State::Waiting).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use sistemo::guest::client::{Client, Target};
 use sistemo::guest::keys::{ensure_key_pair, new_host_key};
 use tokio::net::UnixStream;
 
+use super::fake::{broken, machine, notices, until};
 use super::*;
 use crate::tui::pane::session::transport::shell_over;
 
