@@ -2,6 +2,7 @@
 
 mod more;
 mod panes;
+mod storm;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
