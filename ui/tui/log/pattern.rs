@@ -190,7 +190,7 @@ mod tests {
         let pattern = Pattern::new("[  ok").unwrap();
         assert!(pattern.is_literal && pattern.is_in(b"[  OK  ] done"));
         assert!(!Pattern::new("a|b").unwrap().is_literal);
-        assert_eq!(pattern.places("x [  OK  ]"), [2..7]);
+        assert_eq!(pattern.places("x [  OK  ]"), vec![2..7]);
         assert!(Pattern::new(r"\w{9}{9}{9}{9}{9}{9}").unwrap().is_literal);
     }
 
