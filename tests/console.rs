@@ -193,13 +193,14 @@ fn the_screen_answers_while_others_hold_the_store() {
     let database = rusqlite::Connection::open(lab.data_dir().join("sistemo.db")).unwrap();
     database.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let mut screen = console(&lab);
-    screen.sees("there");
+    screen.sees("database is locked");
     screen.press("?");
     screen.sees("In the list of machines");
     screen.press("esc");
     screen.gone("In the list of machines");
-    // Once it is free again, what others do is seen.
+    // Once it is free again, what is there is seen, and what others do.
     database.execute_batch("COMMIT").unwrap();
+    screen.sees("there");
     lab.run("volume create 16M --name made-elsewhere").ok();
     screen.press("2");
     screen.sees("made-elsewhere");

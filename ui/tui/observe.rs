@@ -21,6 +21,8 @@ use crate::tui::task::Failure;
 const HISTORY: u32 = 1000;
 /// The least time between two readings, so that a storm of changes leaves the processor to those who make it.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long after a reading that failed there is another: nothing may tell that the store can be read again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How much slower the host is measured while nobody looks.
 const UNSEEN: u32 = 5;
 
@@ -57,6 +59,7 @@ async fn look(
         let reader = engine.clone();
         let read = tokio::task::spawn_blocking(move || read(&reader)).await;
         let Ok(read) = read else { return };
+        let is_owed = read.is_err();
         if send
             .send(Message::World(read.map_err(|error| Failure::from(&error))))
             .is_err()
@@ -86,6 +89,7 @@ async fn look(
                 tokio::time::sleep(Duration::from_secs(2)).await;
             },
             () = asks => {}
+            () = tokio::time::sleep(AGAIN), if is_owed => {}
             () = send.closed() => return,
         }
     }

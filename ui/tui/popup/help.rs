@@ -217,8 +217,8 @@ impl Popup for Help {
             };
             match drawn {
                 Drawn::Title(title) => {
-                    let title = Span::styled(title.as_str(), theme.style("title"));
-                    Line::from(title).render(place, buffer);
+                    Line::from(Span::styled(title.as_str(), theme.style("title")))
+                        .render(place, buffer);
                 }
                 Drawn::Entry(keys, text) => {
                     let keys = format!("{keys:keys_width$}  ");

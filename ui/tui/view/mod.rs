@@ -54,7 +54,8 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
         // What is under it has no cursor any more.
         cursor = popup.draw(model, area, buffer).map(Cursor::bar);
     }
-    cursor
+    // On a screen that is too small for what is typed it is nowhere.
+    cursor.filter(|cursor| area.contains(cursor.at))
 }
 
 /// The terminal's own cursor.

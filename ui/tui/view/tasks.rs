@@ -11,6 +11,7 @@ use super::text::{fitted, harmless, took};
 use crate::tui::action::Action;
 use crate::tui::list::{Part, part};
 use crate::tui::model::Model;
+use crate::tui::model::place::View;
 use crate::tui::model::tasks::Running;
 
 /// The most lines that tell of tasks.
@@ -75,22 +76,45 @@ pub(crate) fn long(running: &Running, model: &Model) -> Vec<Part> {
 
 /// Tasks that no row on the screen tells of, those that were begun last first.
 fn loose(model: &Model) -> Vec<&Running> {
-    let has_row = |running: &&Running| {
-        let Some(target) = running.task.target() else {
-            return false;
-        };
-        match (&model.place.detail, model.lists.get(model.place.view)) {
-            (Some(detail), _) => detail.id == target,
-            (None, Some(list)) => list.rows.iter().any(|row| {
-                let known = crate::tui::list::identity(model, model.place.view, *row);
-                let name = crate::tui::list::name(model, model.place.view, *row);
-                known.as_deref() == Some(target) || name.as_deref() == Some(target)
-            }),
-            (None, None) => false,
-        }
-    };
     let running = model.tasks.running.iter().rev();
-    running.filter(|running| !has_row(running)).collect()
+    running
+        .filter(|running| {
+            !running
+                .task
+                .target()
+                .is_some_and(|target| has_row(model, target))
+        })
+        .collect()
+}
+
+/// Whether what is open has a row for a thing, or is about it.
+fn has_row(model: &Model, target: &str) -> bool {
+    if let Some(detail) = &model.place.detail {
+        return detail.id == target;
+    }
+    let world = &model.world;
+    let is_target = |id: &str, name: &str| id == target || name == target;
+    let at = match model.place.view {
+        View::Machines => world
+            .machines
+            .iter()
+            .position(|machine| is_target(&machine.id, &machine.name)),
+        View::Volumes => world
+            .volumes
+            .iter()
+            .position(|volume| is_target(&volume.id, &volume.name)),
+        View::Images => world
+            .images
+            .iter()
+            .position(|image| is_target(&image.digest, &image.name)),
+        View::Networks => world
+            .networks
+            .iter()
+            .position(|network| network.name == target),
+        View::History | View::Panes => None,
+    };
+    let list = model.lists.get(model.place.view);
+    at.is_some_and(|at| list.is_some_and(|list| list.rows.contains(&at)))
 }
 
 /// How many lines tell of tasks.

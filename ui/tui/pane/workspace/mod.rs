@@ -21,7 +21,7 @@ use tui_input::Input;
 
 use super::action::{Keys, PaneAction, Place};
 use super::layout::{Layout, PaneId};
-use super::session::{Machine, Notify, Session, State, Transport};
+use super::session::{Machine, Notify, Session, Transport};
 
 pub(super) use copy::Copy;
 use mouse::Hand;
@@ -130,10 +130,6 @@ impl Workspace {
     /// Gives the prefix and its keys other meanings.
     pub(crate) fn bind(&mut self, keys: Keys) {
         self.keys = keys;
-    }
-
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
     }
 
     /// Opens a shell in a machine. Its pane gets the keys.

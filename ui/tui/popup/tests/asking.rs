@@ -58,7 +58,10 @@ fn what_does_no_harm_is_not_asked() {
         },
     ];
     for task in harmless {
-        assert!(confirm::for_task(&task, &model).is_none(), "{task:?}");
+        assert!(
+            confirm::for_tasks(vec![task.clone()], &model).is_none(),
+            "{task:?}"
+        );
     }
 }
 
@@ -208,4 +211,17 @@ fn buttons_are_for_the_mouse_too() {
         tasks(question.mouse(click(delete_at, row as u16), &model)),
         [delete("db")]
     );
+}
+
+#[test]
+fn what_is_gone_meanwhile_can_still_be_answered() {
+    let mut model = model(80, 24);
+    let mut question = ask(&[delete("web"), delete("db")], (80, 24));
+    model.world.machines.clear();
+    model.world.volumes.clear();
+    question.refresh(&model);
+    let text = drawn(&*question, &model);
+    assert!(text.contains("web") && text.contains("type 2"), "{text}");
+    // The engine says that it is not there.
+    assert_eq!(tasks(press(&mut *question, &model, "2<enter>")).len(), 2);
 }

@@ -7,11 +7,14 @@ use sistemo::event::Event;
 
 use super::{SIZES, only_closes, press};
 use crate::tui::fixture::{drawn, model, text};
+use crate::tui::list;
 use crate::tui::model::Model;
+use crate::tui::model::place::{Detail, View};
 use crate::tui::model::toasts::{Kind, Toast};
 use crate::tui::popup::messages::Messages;
-use crate::tui::popup::on_quitting;
+use crate::tui::popup::{confirm, form, on_quitting};
 use crate::tui::task::{Task, Thing};
+use crate::tui::theme::{Depth, Glyphs};
 use crate::tui::view;
 
 fn told(columns: u16, rows: u16) -> Model {
@@ -129,4 +132,54 @@ fn leaving_asks_when_something_ends() {
     assert_snapshot!(drawn(&*question, &model));
     assert!(only_closes(&press(&mut *question, &model, "<enter>")));
     assert_eq!(press(&mut *question, &model, "y").len(), 3);
+}
+
+#[test]
+fn what_has_a_row_has_no_line() {
+    let mut model = model(80, 24);
+    let begun = model.clock.instant;
+    model
+        .tasks
+        .begin(Task::Start(Thing::new("db-id", "db")), begun);
+    model.tasks.begin(Task::Pull("nginx".into()), begun);
+    assert_eq!(view::tasks::lines(&model), 2);
+    list::settle(&mut model, View::Machines, 20);
+    assert_eq!(view::tasks::lines(&model), 1);
+    // Nor has it one while the row is filtered away.
+    model.lists.of(View::Machines).filter.text = "web".into();
+    list::settle(&mut model, View::Machines, 20);
+    assert_eq!(view::tasks::lines(&model), 2);
+    model.place.detail = Some(Detail {
+        id: "db-id".into(),
+        ..Detail::default()
+    });
+    assert_eq!(view::tasks::lines(&model), 1);
+}
+
+#[test]
+fn a_terminal_without_unicode_or_colours_is_told_all_the_same() {
+    let mut model = told(80, 24);
+    model.themes.depth = Depth::None;
+    model.themes.glyphs = Glyphs::ascii();
+    model.show_theme("monochrome");
+    model.toasts.dismiss();
+    model.say(Toast::new(Kind::Error, "it failed"));
+    let area = Rect::new(0, 0, 80, 24);
+    let mut buffer = Buffer::empty(area);
+    view::toasts::draw(&model, area, &mut buffer);
+    let mut all = vec![text(&buffer, None)];
+    let delete = Task::Delete {
+        machine: Thing::new("web-id", "web"),
+        keep_storage: true,
+    };
+    all.push(drawn(
+        &*confirm::for_tasks(vec![delete.clone()], &model).unwrap(),
+        &model,
+    ));
+    let mut form = form::deploy(None, None, &model);
+    press(&mut *form, &model, "nginx<tab>web<tab>99");
+    all.push(drawn(&*form, &model).replace('▏', "_"));
+    for text in all {
+        assert!(text.is_ascii(), "{text}");
+    }
 }

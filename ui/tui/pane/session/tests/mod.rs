@@ -144,7 +144,7 @@ async fn a_shell_that_ends_stays_ended_unless_its_machine_ends_with_it() {
     let ended = State::Ended(Exit::Status(3));
     guest.ends(Ok(Exit::Status(3)));
     lab.becomes(&ended).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     lab.machine_is(MachineState::Stopped);
     lab.machine_is(MachineState::Running);
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -159,7 +159,13 @@ async fn a_shell_that_ends_stays_ended_unless_its_machine_ends_with_it() {
     lab.machine_is(MachineState::Stopping);
     lab.becomes(&State::Waiting).await;
     lab.machine_is(MachineState::Running);
-    lab.guest().await.enter();
+    let mut guest = lab.guest().await;
+    guest.enter();
+    lab.becomes(&State::Live).await;
+    // Stopped from outside: the machine is said to stop before the shell ends.
+    lab.machine_is(MachineState::Stopping);
+    guest.ends(Ok(Exit::Status(0)));
+    lab.becomes(&State::Waiting).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod read;
 
+use std::collections::HashSet;
+
 use sistemo::guest::words::Restart;
 use sistemo::image;
 use sistemo::machine::{MOST_STORAGE, Request, Wishes};
@@ -11,7 +13,7 @@ use sistemo::volume::{LEAST, Volume};
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Choice, Values};
 use super::image::{IMAGE_HINT, image_offers, reference};
-use super::rename::{NAME_HINT, taken};
+use super::rename::NAME_HINT;
 use super::volume::size;
 use super::{Form, ports};
 use crate::tui::model::Model;
@@ -144,15 +146,23 @@ fn usual_name(values: Values<'_>, model: &Model) -> Option<String> {
             },
         },
     };
+    let world = &model.world;
+    let machines: HashSet<&str> = world
+        .machines
+        .iter()
+        .map(|machine| machine.name.as_str())
+        .collect();
+    let volumes: HashSet<&str> = world
+        .volumes
+        .iter()
+        .map(|volume| volume.name.as_str())
+        .collect();
     let free = |name: &String| {
-        let is_machine = model
-            .world
-            .machines
-            .iter()
-            .any(|machine| machine.name == *name);
-        name.parse::<Name>().is_ok() && !is_machine && (has_root || taken(name, model).is_none())
+        let is_taken = machines.contains(name.as_str())
+            || (!has_root && volumes.contains(format!("{name}-root").as_str()));
+        name.parse::<Name>().is_ok() && !is_taken
     };
-    let numbered = (2..1000).map(|number| format!("{base}-{number}"));
+    let numbered = (2..10_000).map(|number| format!("{base}-{number}"));
     [base.clone()].into_iter().chain(numbered).find(free)
 }
 
