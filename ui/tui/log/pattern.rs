@@ -99,7 +99,10 @@ impl Pattern {
     /// The lines of a chunk that count, by number.
     pub fn lines(&self, chunk: &Chunk) -> Vec<u32> {
         let mut found = Vec::new();
-        if strip::is_plain(chunk.bytes()) {
+        let has_sequences = strip::has_sequences(chunk.bytes());
+        if !has_sequences && !self.wanted.is_match(chunk.bytes()) {
+            // What is overwritten in a line takes from it, and adds nothing.
+        } else if !has_sequences && !strip::overwrites(chunk.bytes()) {
             self.search(chunk.bytes(), |line| found.push(line));
         } else {
             let mut seen = Vec::new();
