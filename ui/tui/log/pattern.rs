@@ -193,7 +193,8 @@ mod tests {
         let pattern = Pattern::new("[  ok").unwrap();
         assert!(pattern.is_literal && pattern.is_in(b"[  OK  ] done"));
         assert!(!Pattern::new("a|b").unwrap().is_literal);
-        assert_eq!(pattern.places("x [  OK  ]"), [2..7]);
+        let places = pattern.places("x [  OK  ]");
+        assert_eq!(places.first(), Some(&(2..7)));
         assert!(Pattern::new(r"\w{9}{9}{9}{9}{9}{9}").unwrap().is_literal);
     }
 
