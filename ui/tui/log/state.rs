@@ -119,8 +119,8 @@ impl State {
             self.log += 1;
         }
         self.lines.reshape(old, new);
-        let searched = [&mut self.shown, &mut self.found, &mut self.errors];
-        for census in searched.into_iter().flatten() {
+        let others = [&mut self.shown, &mut self.found, &mut self.errors];
+        for census in others.into_iter().flatten() {
             census.reshape(old, new);
         }
     }
@@ -251,7 +251,6 @@ impl State {
     }
 
     /// Whether everything is counted.
-    #[cfg(test)]
     pub fn is_counted(&self) -> bool {
         let kinds = [Kind::Shown, Kind::Found, Kind::Line, Kind::Error];
         let mut counted = kinds.into_iter().filter_map(|kind| self.census(kind));
