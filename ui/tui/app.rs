@@ -120,11 +120,12 @@ impl App {
     fn ready(&mut self, first: Option<Message>) -> Vec<Message> {
         let mut messages: Vec<Message> = first.into_iter().collect();
         while let Ok(message) = self.receive.try_recv() {
-            let is_void = match (messages.last(), &message) {
-                (Some(Message::Panes), Message::Panes) | (Some(Message::Log), Message::Log) => true,
-                (Some(Message::World(Ok(_))), Message::World(Ok(_))) => true,
-                _ => false,
-            };
+            let is_void = matches!(
+                (messages.last(), &message),
+                (Some(Message::Panes), Message::Panes)
+                    | (Some(Message::Log), Message::Log)
+                    | (Some(Message::World(Ok(_))), Message::World(Ok(_)))
+            );
             if is_void {
                 messages.pop();
             }
@@ -142,6 +143,10 @@ impl App {
     ) -> io::Result<Flow> {
         for message in messages {
             let is_time = matches!(message, Message::Time);
+            // The desktop may have turned dark or light while its user was elsewhere.
+            if matches!(message, Message::Focus(true)) && self.model.follows_terminal() {
+                tty.events.ask_background()?;
+            }
             self.model.clock.tick();
             let before = self.model.toasts.shown().count();
             let effects = update(&mut self.model, message);

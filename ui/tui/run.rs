@@ -39,6 +39,7 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     // Asked before anything else reads the terminal.
     let (themes, background) = themes(&reading.settings);
     let guard = Guard::enter(Options::detect(&environment, reading.settings.mouse))?;
+    guard.set_title("sistemo")?;
     let mut events = Events::new(&guard)?;
     if background == Background::Late {
         events.expect_background();

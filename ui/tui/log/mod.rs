@@ -40,7 +40,7 @@ mod typing;
 mod view;
 mod window;
 
-pub(crate) use action::{LOG_ACTIONS, LogAction, LogRequest, LogRow};
+pub(crate) use action::{LOG_ACTIONS, LogAction, LogRequest};
 pub(crate) use look::LogLook;
 pub(crate) use source::Notify;
 pub(crate) use view::LogView;

@@ -119,7 +119,7 @@ impl Shown {
 
     /// The part of the text that is to be seen from `column` on, and how many cells are empty before it, for half a wide
     /// character is not to be seen.
-    pub fn from_column(&self, column: usize, width: usize) -> (Range<usize>, usize) {
+    pub fn part_at(&self, column: usize, width: usize) -> (Range<usize>, usize) {
         if self.is_ascii {
             let start = column.min(self.text.len());
             return (start..(start + width).min(self.text.len()), 0);
@@ -221,7 +221,7 @@ mod tests {
     fn a_part_of_a_line_is_found_by_its_columns() {
         let part = |line: &str, column: usize, width: usize| {
             let shown = shown(line);
-            let (range, empty) = shown.from_column(column, width);
+            let (range, empty) = shown.part_at(column, width);
             (shown.text[range].to_owned(), empty)
         };
         assert_eq!(part("abcdef", 2, 3), ("cde".into(), 0));

@@ -119,10 +119,9 @@ impl State {
             self.log += 1;
         }
         self.lines.reshape(old, new);
-        for census in [&mut self.shown, &mut self.found, &mut self.errors] {
-            if let Some(census) = census {
-                census.reshape(old, new);
-            }
+        let others = [&mut self.shown, &mut self.found, &mut self.errors];
+        for census in others.into_iter().flatten() {
+            census.reshape(old, new);
         }
     }
 

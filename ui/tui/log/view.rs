@@ -146,7 +146,12 @@ impl LogView {
         if is_old && self.follows {
             self.pages.renew();
             self.begin_anew();
-            self.notice = Some("the machine was started again: this is its new log".into());
+            let which = if self.is_previous {
+                "the start before"
+            } else {
+                "it"
+            };
+            self.notice = Some(format!("the machine was started again: the log of {which}"));
         }
         self.pages.refresh();
         self.go_on();

@@ -12,6 +12,7 @@ use crate::tui::keymap::Keymap;
 use crate::tui::pane::{Machine, Workspace};
 use crate::tui::remembered::{Remembered, Sort};
 use crate::tui::settings::{self, Settings};
+use crate::tui::theme::{Choice, Depth};
 
 /// What a model begins with.
 pub(crate) struct Start {
@@ -72,6 +73,11 @@ impl Model {
             );
         }
         model
+    }
+
+    /// Whether the theme goes by whether the terminal is dark.
+    pub(crate) fn follows_terminal(&self) -> bool {
+        self.themes.depth != Depth::None && Choice::parse(&self.settings.theme).follows_terminal()
     }
 
     /// Shows a theme by what the settings would say; says so when there is none like it.

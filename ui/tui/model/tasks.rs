@@ -48,6 +48,7 @@ impl Tasks {
         self.next
     }
 
+    #[cfg(test)]
     pub(crate) fn get(&self, id: TaskId) -> Option<&Running> {
         self.running.iter().find(|running| running.id == id)
     }

@@ -218,7 +218,7 @@ impl Popup for Help {
             match drawn {
                 Drawn::Title(title) => {
                     Line::from(Span::styled(title.as_str(), theme.style("title")))
-                        .render(place, buffer)
+                        .render(place, buffer);
                 }
                 Drawn::Entry(keys, text) => {
                     let keys = format!("{keys:keys_width$}  ");

@@ -50,7 +50,9 @@ pub(crate) struct GuestColors {
 /// Named styles. Everything that the console draws gets its style from here.
 #[derive(Clone, Debug)]
 pub(crate) struct Theme {
+    #[cfg(test)]
     name: String,
+    #[cfg(test)]
     kind: Kind,
     depth: Depth,
     glyphs: &'static Glyphs,
@@ -69,7 +71,9 @@ impl Theme {
         };
         let sheet = gather::gather(name, dirs)?;
         Ok(Theme {
+            #[cfg(test)]
             name: name.into(),
+            #[cfg(test)]
             kind: sheet.kind,
             depth,
             glyphs: &glyphs::UNICODE,
@@ -97,7 +101,9 @@ impl Theme {
     /// Without any styles.
     fn plain() -> Theme {
         Theme {
+            #[cfg(test)]
             name: WITHOUT_COLOUR.into(),
+            #[cfg(test)]
             kind: Kind::Dark,
             depth: Depth::None,
             glyphs: &glyphs::UNICODE,
@@ -124,10 +130,12 @@ impl Theme {
             .unwrap_or_default()
     }
 
+    #[cfg(test)]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

@@ -246,13 +246,8 @@ pub(super) fn to_view(model: &mut Model, view: View) -> Vec<Effect> {
         if model.place.view == View::Panes {
             effects.extend(panes::hide(model));
         }
-        if model.place.view == view {
-            model.place.detail = None;
-            effects.extend(log::close(model));
-        } else if view != View::Machines {
-            model.place.detail = None;
-            effects.extend(log::close(model));
-        }
+        model.place.detail = None;
+        effects.extend(log::close(model));
         model.place.view = view;
     }
     effects

@@ -13,6 +13,7 @@ use crate::tui::task::{Failure, News, Outcome, Task, TaskId};
 pub(super) fn world(model: &mut Model, world: Result<Box<World>, Failure>) -> Vec<Effect> {
     match world {
         Ok(world) => {
+            let is_first = !model.world.is_known;
             let failed = newly_failed(&model.world, &world);
             model.world = *world;
             for (id, toast) in failed {
@@ -28,6 +29,9 @@ pub(super) fn world(model: &mut Model, world: Result<Box<World>, Failure>) -> Ve
                 }
             }
             first_run(model);
+            if is_first {
+                model.restore_panes();
+            }
             super::panes::world(model)
         }
         Err(failure) => {

@@ -138,7 +138,7 @@ fn answer(model: &mut Model, requests: Vec<Request>) -> Vec<Effect> {
                 Err(why) => model.say(Toast::new(Kind::Warning, why)),
             },
             Request::Start(id) => {
-                let task = model.world.machine(&id).map(|machine| Task::start(machine));
+                let task = model.world.machine(&id).map(Task::start);
                 effects.extend(
                     task.map(|task| steps::begin(model, task))
                         .unwrap_or_default(),

@@ -94,7 +94,7 @@ pub(crate) fn hit(model: &Model, area: Rect, column: u16, line: u16) -> Option<H
     None
 }
 
-fn visible<'a>(list: &'a List, rows: Rect) -> &'a [usize] {
+fn visible(list: &List, rows: Rect) -> &[usize] {
     let end = list.rows.len().min(list.top + usize::from(rows.height));
     &list.rows[list.top.min(end)..end]
 }
@@ -316,7 +316,7 @@ fn draw_filter(model: &Model, list: &List, area: Rect, buffer: &mut Buffer) -> O
         model.theme.style("input"),
     );
     let used = line.width() + 2;
-    if used + count.width() + 1 <= width {
+    if used + count.width() < width {
         let x = area
             .right()
             .saturating_sub(u16::try_from(count.width() + 1).unwrap_or(0));

@@ -164,6 +164,7 @@ impl Emulator {
     }
 
     /// What is selected, and an end to selecting: `y`.
+    #[cfg(test)]
     pub(crate) fn yank(&mut self) -> Option<String> {
         let text = self.selected_text();
         self.clear_selection();

@@ -44,6 +44,7 @@ impl Emulator {
     }
 
     /// Whether something is being searched for.
+    #[cfg(test)]
     pub(crate) fn is_searching(&self) -> bool {
         self.search.is_some()
     }

@@ -26,7 +26,7 @@ fn shown((buffer, cursor): &(Buffer, Option<CursorPlace>)) -> String {
     }
     match cursor {
         Some(cursor) => {
-            shown += &format!("cursor {},{} {:?}", cursor.at.x, cursor.at.y, cursor.shape)
+            shown += &format!("cursor {},{} {:?}", cursor.at.x, cursor.at.y, cursor.shape);
         }
         None => shown += "no cursor",
     }

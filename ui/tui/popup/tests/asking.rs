@@ -58,7 +58,10 @@ fn what_does_no_harm_is_not_asked() {
         },
     ];
     for task in harmless {
-        assert!(confirm::for_task(&task, &model).is_none(), "{task:?}");
+        assert!(
+            confirm::for_tasks(vec![task.clone()], &model).is_none(),
+            "{task:?}"
+        );
     }
 }
 

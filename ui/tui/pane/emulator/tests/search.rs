@@ -1,5 +1,6 @@
 //! Searching.
 
+use super::super::search::BadSearch;
 use super::*;
 
 fn numbered(lines: usize) -> Vec<u8> {
