@@ -202,7 +202,9 @@ fn the_screen_answers_while_others_hold_the_store() {
     database.execute_batch("COMMIT").unwrap();
     screen.sees("there");
     lab.run("volume create 16M --name made-elsewhere").ok();
-    screen.press("2");
+    // The mouse does it, too.
+    let tab = screen.place_of("2 Volumes");
+    screen.click(tab);
     screen.sees("made-elsewhere");
     quit(&mut screen);
 }

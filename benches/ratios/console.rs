@@ -56,7 +56,8 @@ pub(crate) fn thousand(lab: &Lab) -> Outcome<Vec<Line>> {
     let first = line("exec to first frame", Samples::times(&times)?, 60.0);
     let mut screen = start(lab, &data);
     shows(&screen, |text| text.contains(" machine-0 "))?;
-    let keys = ["j"; KEYS];
+    // There and back.
+    let keys = [["j"; KEYS / 2], ["k"; KEYS / 2]].concat();
     let slowest = |screen: &mut Screen| slowest(screen, &keys, selected);
     let batches: Outcome<Vec<_>> = (0..BATCHES).map(|_| slowest(&mut screen)).collect();
     quit(screen)?;
