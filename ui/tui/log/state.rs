@@ -251,6 +251,7 @@ impl State {
     }
 
     /// Whether everything is counted.
+    #[cfg(test)]
     pub fn is_counted(&self) -> bool {
         let kinds = [Kind::Shown, Kind::Found, Kind::Line, Kind::Error];
         let mut counted = kinds.into_iter().filter_map(|kind| self.census(kind));

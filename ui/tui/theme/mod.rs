@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use ratatui::style::{Color, Style};
 
 pub(crate) use choice::{Background, Choice, background};
+pub(crate) use colour::{ANSI, indexed, rgb};
 pub(crate) use depth::Depth;
 pub(crate) use error::ThemeError;
 pub(crate) use glyphs::Glyphs;

@@ -2,7 +2,9 @@
 
 mod act;
 mod arrive;
+mod go;
 mod keys;
+mod lists;
 mod log;
 mod mouse;
 mod panes;

@@ -1,6 +1,6 @@
 //! What popups and forms want done.
 
-use super::{act, log, panes};
+use super::{act, go, log, panes};
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, View};
@@ -77,7 +77,7 @@ pub(super) fn begin(model: &mut Model, task: Task) -> Vec<Effect> {
 
 /// Goes to a thing.
 pub(super) fn go(model: &mut Model, view: View, name: &str) -> Vec<Effect> {
-    let mut effects = act::to_view(model, view);
+    let mut effects = go::to_view(model, view);
     if model.place.detail.take().is_some() {
         effects.extend(log::close(model));
     }

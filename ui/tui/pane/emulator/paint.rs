@@ -11,9 +11,8 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::colours::SIXTEEN;
 use super::{Emulator, text};
-use crate::tui::theme::Depth;
+use crate::tui::theme::{ANSI, Depth};
 
 /// How a pane looks.
 #[derive(Clone, Copy, Debug)]
@@ -210,7 +209,7 @@ impl<'a> Inks<'a> {
             return self.fit(rgb);
         }
         let color = match index {
-            0..16 => self.look.ansi.map_or(SIXTEEN[index], |ansi| ansi[index]),
+            0..16 => self.look.ansi.map_or(ANSI[index], |ansi| ansi[index]),
             16..256 => Color::Indexed(u8::try_from(index).unwrap_or_default()),
             _ if color == ansi::Color::Named(NamedColor::Background) => {
                 self.look.background.unwrap_or(Color::Reset)
