@@ -32,6 +32,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     if let Some(detail) = &model.place.detail {
         return match detail.tab {
             Tab::Shell => shell(model, false),
+            // What is most wanted of a machine.
+            Tab::Overview => to_tab(model, Tab::Shell),
             _ => Vec::new(),
         };
     }
@@ -81,7 +83,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
                 None => model.say(Toast::new(Kind::News, "it is not there any more")),
             }
         }
-        View::Panes => {}
+        View::Panes => return shell(model, false),
     }
     Vec::new()
 }
@@ -116,7 +118,9 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
 
 /// Opens a view.
 pub(super) fn to_view(model: &mut Model, view: View) -> Vec<Effect> {
-    model.place.first_run = false;
+    if std::mem::take(&mut model.place.first_run) {
+        model.first_run_left = true;
+    }
     model.pending.clear();
     let mut effects = vec![Effect::Remember];
     if view == View::Panes {
