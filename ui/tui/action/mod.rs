@@ -55,6 +55,7 @@ pub(crate) enum Action {
     Quit,
     // Machines.
     Deploy,
+    Enter,
     Shell,
     ShellBeside,
     BootLog,

@@ -68,7 +68,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         Action::Quit => quit(model),
-        Action::Shell => shell(model, false),
+        Action::Shell | Action::Enter => shell(model, false),
         Action::ShellBeside => shell(model, true),
         Action::BootLog => boot_log(model),
         Action::Log(action) => log::act(model, action),

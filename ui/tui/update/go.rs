@@ -1,6 +1,5 @@
 //! Going from one screen to another, and back.
 
-use super::act::shell;
 use super::{log, panes, steps};
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
@@ -29,14 +28,6 @@ pub(super) fn to_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
 }
 
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    if let Some(detail) = &model.place.detail {
-        return match detail.tab {
-            Tab::Shell => shell(model, false),
-            // What is most wanted of a machine.
-            Tab::Overview => to_tab(model, Tab::Shell),
-            _ => Vec::new(),
-        };
-    }
     let view = model.place.view;
     let Some(selected) = model.lists.of(view).selected.clone() else {
         return Vec::new();
@@ -83,7 +74,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
                 None => model.say(Toast::new(Kind::News, "it is not there any more")),
             }
         }
-        View::Panes => return shell(model, false),
+        View::Panes => {}
     }
     Vec::new()
 }

@@ -52,7 +52,7 @@ pub(super) fn draw(model: &Model, view: View, area: Rect, buffer: &mut Buffer) {
             View::History => ("nothing has been done yet".into(), String::new()),
             View::Panes => (
                 "no shell is open".into(),
-                format!("press {} to choose a machine", key(Action::Open)),
+                format!("press {} to choose a machine", key(Action::Enter)),
             ),
         }
     };
