@@ -67,6 +67,14 @@ fn next(bytes: &[u8]) -> usize {
 
 /// What is behind the sequence that `ESC` and `letter` begin.
 fn sequence<'a>(letter: u8, rest: &'a [u8], take: &mut impl FnMut(Part<'a>)) -> &'a [u8] {
+    let (mut letter, mut rest) = (letter, rest);
+    // Another sequence begins, and the one before is none.
+    while letter == ESCAPE {
+        let [next, behind @ ..] = rest else {
+            return rest;
+        };
+        (letter, rest) = (*next, behind);
+    }
     match letter {
         b'[' => {
             let is_parameter = |byte: &u8| matches!(byte, b' '..=b'?');
@@ -90,11 +98,6 @@ fn sequence<'a>(letter: u8, rest: &'a [u8], take: &mut impl FnMut(Part<'a>)) -> 
             let length = rest.iter().take_while(|byte| is_between(byte)).count();
             rest.get(length + 1..).unwrap_or_default()
         }
-        // Another sequence begins, and this one is none.
-        ESCAPE => match rest {
-            [letter, rest @ ..] => sequence(*letter, rest, take),
-            [] => rest,
-        },
         _ => rest,
     }
 }
@@ -251,6 +254,13 @@ mod tests {
         ] {
             assert_eq!(seen(line), left, "{line:?}");
         }
+    }
+
+    #[test]
+    fn as_many_beginnings_of_sequences_as_a_line_holds_are_none() {
+        let escapes = "\u{1b}".repeat(256 << 10);
+        assert_eq!(seen(&format!("a{escapes}")), "a");
+        assert_eq!(seen(&format!("a{escapes}[31mb")), "ab");
     }
 
     #[test]

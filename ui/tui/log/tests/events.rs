@@ -132,6 +132,21 @@ fn lines_are_copied() {
 }
 
 #[test]
+fn what_is_too_much_to_copy_is_for_a_file() {
+    let line = format!("{}\n", "x".repeat(999));
+    let mut screen = Screen::new(line.repeat(1100), 90, 11);
+    screen.settled();
+    screen.acts(&[First, Mark, Last]);
+    assert_eq!(screen.act(Copy), []);
+    let says = "that is too much to copy: save it to a file · ";
+    assert!(
+        screen.status().trim().starts_with(says),
+        "{}",
+        screen.status()
+    );
+}
+
+#[test]
 fn a_log_is_saved_and_nothing_is_overwritten_unasked() {
     let mut screen = Screen::new("one\r\n\u{1b}[31mtwo\u{1b}[0m\r\nthree\r\n", 60, 11);
     screen.settled();
@@ -195,7 +210,7 @@ fn another_start_is_gone_on_with_unless_one_reads() {
     begin(&mut screen, "third start\n");
     assert_eq!(screen.here(), "second start");
     assert!(
-        screen.status().contains("started again: G"),
+        screen.status().contains("started again: the new log"),
         "{}",
         screen.status()
     );
@@ -260,7 +275,7 @@ fn searching_goes_round_and_can_be_ended() {
     screen.enter(Search, "");
     screen.acts(&[Next]);
     assert!(
-        screen.status().contains("nothing has been searched for"),
+        screen.status().ends_with(" has been searched for yet"),
         "{}",
         screen.status()
     );

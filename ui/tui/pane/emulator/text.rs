@@ -6,6 +6,10 @@ const LONGEST_TITLE: usize = 256;
 /// The longest address of a link, in bytes.
 const LONGEST_LINK: usize = 2048;
 
+/// The longest id of a link, in bytes; VTE's, which programs are written for
+/// (<https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda>, "Limits").
+pub(super) const LONGEST_LINK_ID: usize = 250;
+
 /// What may be opened from a link of a guest's: nothing that runs a program or reads a file here.
 const SCHEMES: [&str; 4] = ["http://", "https://", "ftp://", "mailto:"];
 

@@ -79,7 +79,9 @@ pub(crate) enum Typing {
     Prefix,
     Copy,
     Resize,
-    /// A line is being typed, or a question waits.
+    /// A line is being typed.
+    Line,
+    /// A question waits.
     Asked,
 }
 
