@@ -245,7 +245,7 @@ fn a_terminal_tells_its_background_before_it_is_taken() {
 
 #[test]
 fn a_terminal_that_takes_its_time_is_heard_later() {
-    let mut console = Console::start("ask first");
+    let mut console = Console::start("ask first, in a hurry");
     console.reads("Late");
     console.reads("READY");
     console.types("\x1b]11;rgb:0000/0000/0000\x07\x1b[?62;22cx");

@@ -48,7 +48,9 @@ fn plays_its_role() {
         match role.as_str() {
             "shell" => shell(),
             "listen" => listen().await,
-            "ask first" => ask_first().await,
+            // Longer than an answer takes on a computer that is busy.
+            "ask first" => ask_first(Duration::from_secs(60)).await,
+            "ask first, in a hurry" => ask_first(Duration::from_millis(10)).await,
             "panic" => panics(),
             "panic in a thread" => panics_in_a_thread().await,
             "watch, deaf to hang-ups" => {
@@ -112,8 +114,8 @@ async fn watch_on(guard: Guard, mut events: Events) {
 }
 
 /// Asks for the background before it takes the terminal, as the console does.
-async fn ask_first() {
-    let background = background(Duration::from_millis(100));
+async fn ask_first(wait: Duration) {
+    let background = background(wait);
     println!("{background:?}");
     let guard = enter();
     let mut events = Events::new(&guard).unwrap();
