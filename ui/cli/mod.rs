@@ -11,7 +11,7 @@ pub(crate) mod image;
 mod log;
 pub(crate) mod machine;
 pub(crate) mod network;
-mod output;
+pub(crate) mod output;
 mod progress;
 mod quickstart;
 pub(crate) mod report;
