@@ -17,6 +17,7 @@ use sistemo::value::{ByteSize, Protocol};
 use sistemo::volume::Volume;
 
 use crate::tui::keymap::Keymap;
+use crate::tui::log::Saves;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
 use crate::tui::model::world::World;
@@ -59,6 +60,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
         logs: Logs {
             open: Arc::new(move |_, _| Err(failure())),
             notify: Arc::new(|| {}),
+            saves: Saves::default(),
         },
     });
     model.clock = Clock {

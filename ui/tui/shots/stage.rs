@@ -16,6 +16,7 @@ use super::ink::{Palette, Rgb};
 use super::state::{self, State};
 use super::svg;
 use crate::tui::keymap::{Key, Keymap, Overrides};
+use crate::tui::log::Saves;
 use crate::tui::message::Message;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
@@ -93,6 +94,7 @@ impl Stage {
                     opened.map_err(|error| Failure::from(&error))
                 }),
                 notify: notify(|| Message::Log),
+                saves: Saves::default(),
             },
         });
         model.clock = Clock {

@@ -30,7 +30,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     };
     let name = machine.name.clone();
     let opened = (model.logs.open)(&id, false).and_then(|console| {
-        let view = LogView::new(&name, console, false, model.logs.notify.clone());
+        let (notify, saves) = (model.logs.notify.clone(), model.logs.saves.clone());
+        let view = LogView::new(&name, console, false, notify, saves);
         view.map_err(|error| Failure::from(&sistemo::error::Error::from(error)))
     });
     match opened {
@@ -113,6 +114,10 @@ pub(super) fn news(_: &mut Model) -> Vec<Effect> {
 
 /// Takes in what has happened to it, and its size.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
+    for (is_good, says) in model.logs.saves.take() {
+        let kind = if is_good { Kind::Good } else { Kind::Error };
+        model.say(Toast::new(kind, says));
+    }
     // One that was not there yet when its tab was opened.
     let wanted = model
         .place
