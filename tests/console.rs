@@ -193,11 +193,13 @@ fn the_screen_answers_while_others_hold_the_store() {
     let database = rusqlite::Connection::open(lab.data_dir().join("sistemo.db")).unwrap();
     database.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let mut screen = console(&lab);
-    screen.sees("database is locked");
+    // The first frame does not wait for it, and neither do keys.
+    screen.sees("reading");
     screen.press("?");
     screen.sees("In the list of machines");
     screen.press("esc");
     screen.gone("In the list of machines");
+    screen.sees("database is locked");
     // Once it is free again, what is there is seen, and what others do.
     database.execute_batch("COMMIT").unwrap();
     screen.sees("there");

@@ -19,10 +19,11 @@ use sistemo::volume::Volume;
 use crate::tui::keymap::Keymap;
 use crate::tui::log::Saves;
 use crate::tui::model::logs::Logs;
+use crate::tui::model::place::View;
 use crate::tui::model::themes::Themes;
 use crate::tui::model::world::World;
 use crate::tui::model::{Clock, Model, Start};
-use crate::tui::pane::Workspace;
+use crate::tui::pane::{self, Workspace};
 use crate::tui::popup::Popup;
 use crate::tui::remembered::Remembered;
 use crate::tui::settings::Settings;
@@ -205,6 +206,14 @@ fn network(name: &str, subnet: &str, machines: &[&str]) -> Network {
         machines: machines.iter().map(ToString::to_string).collect(),
         created_at: "2026-03-01T09:00:00Z".into(),
     }
+}
+
+/// Opens a pane in `web` and goes to the shells. As nobody sees it, nothing is connected.
+pub(crate) fn with_shell(mut model: Model) -> Model {
+    let web = model.world.machine("web").map(pane::Machine::from);
+    model.workspace.open(web.unwrap(), pane::Place::Tab);
+    model.place.view = View::Panes;
+    model
 }
 
 /// The events of typing: letters as they are, and keys by their names in angle brackets: `web<tab><ctrl-s>`.

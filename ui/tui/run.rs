@@ -27,6 +27,10 @@ use crate::tui::theme::{self, Background, Choice, Depth, Glyphs, Kind};
 
 /// How long the first frame waits for the terminal to say whether it is dark. One that answers later is heard, too.
 const ASKED: Duration = Duration::from_millis(30);
+/// How long it waits for the store.
+const READ: Duration = Duration::from_millis(40);
+/// How long machines that are being seen off at the end of the program get for it.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs the console until the user leaves it, or `end` is cancelled.
 pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()> {
@@ -66,7 +70,8 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
         model.say(toast);
     }
     let _ = send.send(Message::Remarks(forgotten.into_iter().collect()));
-    if let Ok(world) = world.await {
+    // Where the store is busy the first frame does not wait for it; what it holds comes later.
+    if let Ok(Ok(world)) = tokio::time::timeout(READ, world).await {
         let _ = send.send(Message::World(world.map_err(|error| Failure::from(&error))));
     }
     let (attention, attended) = watch::channel(Attention {
@@ -76,7 +81,12 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     });
     observe::start(engine.clone(), attended, send.clone());
     let stop = CancellationToken::new();
-    let watching = tokio::spawn(stand_in(engine.clone(), stop.clone()));
+    let watching = {
+        let (engine, stop) = (engine.clone(), stop.clone());
+        let runtime = tokio::runtime::Handle::current();
+        // It sees machines off and starts some again, which works on disks in between.
+        tokio::task::spawn_blocking(move || runtime.block_on(stand_in(engine, stop)))
+    };
     let mut tty = Tty {
         guard,
         events,
@@ -86,8 +96,11 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     let ended = app.run(&mut tty, &end).await;
     drop(tty);
     stop.cancel();
-    app.farewell().await;
-    let _ = watching.await;
+    app.farewell(&end).await;
+    tokio::select! {
+        _ = tokio::time::timeout(FAREWELL, watching) => {}
+        () = end.cancelled() => {}
+    }
     match ended {
         Err(error) if is_gone(&error) => Ok(()),
         ended => ended,

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::ink::{Palette, Rgb};
 use super::state::{self, State};
 use super::svg;
+use crate::tui::effect::Effect;
 use crate::tui::keymap::{Key, Keymap, Overrides};
 use crate::tui::log::Saves;
 use crate::tui::message::Message;
@@ -112,9 +113,18 @@ impl Stage {
         stage
     }
 
-    /// Takes a message, and leaves undone what it has as an effect.
+    /// Takes a message, and leaves undone what it has as an effect, but for the opening of logs.
     fn hears(&mut self, message: Message) {
-        update(&mut self.model, message);
+        for effect in update(&mut self.model, message) {
+            if let Effect::OpenLog { machine, previous } = effect {
+                let console = (self.model.logs.open)(&machine, previous);
+                self.hears(Message::LogOpened {
+                    machine,
+                    previous,
+                    console,
+                });
+            }
+        }
     }
 
     /// Presses keys, parted by blanks.

@@ -7,6 +7,7 @@ use crate::tui::list;
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, Tab, View};
 use crate::tui::model::toasts::{Kind, Toast};
+use crate::tui::pane::Place;
 use crate::tui::popup;
 use crate::tui::view;
 
@@ -67,7 +68,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         Action::Quit => quit(model),
-        Action::Shell => shell(model, false),
+        Action::Shell | Action::Enter => shell(model, false),
         Action::ShellBeside => shell(model, true),
         Action::BootLog => boot_log(model),
         Action::Log(action) => log::act(model, action),
@@ -160,6 +161,10 @@ fn quit(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn shell(model: &mut Model, beside: bool) -> Vec<Effect> {
+    if model.place.view == View::Panes {
+        panes::choose(model, Place::Tab);
+        return Vec::new();
+    }
     let mut effects = Vec::new();
     for (number, id) in model.targets().into_iter().enumerate() {
         effects.extend(panes::open(model, &id, beside || number > 0));

@@ -1,6 +1,5 @@
 //! Going from one screen to another, and back.
 
-use super::act::shell;
 use super::{log, panes, steps};
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
@@ -29,12 +28,6 @@ pub(super) fn to_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
 }
 
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    if let Some(detail) = &model.place.detail {
-        return match detail.tab {
-            Tab::Shell => shell(model, false),
-            _ => Vec::new(),
-        };
-    }
     let view = model.place.view;
     let Some(selected) = model.lists.of(view).selected.clone() else {
         return Vec::new();
@@ -116,7 +109,9 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
 
 /// Opens a view.
 pub(super) fn to_view(model: &mut Model, view: View) -> Vec<Effect> {
-    model.place.first_run = false;
+    if std::mem::take(&mut model.place.first_run) {
+        model.first_run_left = true;
+    }
     model.pending.clear();
     let mut effects = vec![Effect::Remember];
     if view == View::Panes {

@@ -55,7 +55,7 @@ fn mode(model: &Model) -> Mode {
             Typing::Prefix => format!("{}{}", model.settings.prefix.text(glyphs), glyphs.ellipsis),
             Typing::Copy => "COPY".into(),
             Typing::Resize => "RESIZE".into(),
-            Typing::Asked => "ASKED".into(),
+            Typing::Line | Typing::Asked => "ASKED".into(),
         };
         return Mode {
             word,
@@ -179,7 +179,8 @@ fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
             ("Esc", "back"),
         ],
         Typing::Resize => &[("h j k l", "move the border"), ("Enter", "done")],
-        Typing::Asked => &[("Enter", "go ahead"), ("Esc", "leave it")],
+        Typing::Line => &[("Enter", "go ahead"), ("Esc", "leave it")],
+        Typing::Asked => &[("y", "go ahead"), ("n", "leave it")],
     };
     (keys.iter().map(spot).collect(), Vec::new())
 }

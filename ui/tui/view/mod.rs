@@ -34,6 +34,8 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
     let mut cursor = None;
     if model.place.first_run {
         first_run::draw(model, parts.body, buffer);
+    } else if model.place.view == View::Panes && model.workspace.is_empty() {
+        empty::draw(model, View::Panes, parts.body, buffer);
     } else if model.place.view == View::Panes {
         cursor = model
             .workspace

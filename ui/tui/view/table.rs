@@ -18,6 +18,9 @@ const GAP: u16 = 2;
 const MARGIN: u16 = 2;
 /// The least and the most that a drawing takes.
 const DRAWN: (u16, u16) = (6, 24);
+/// Of so many rows the widest tells how wide a column is, besides those on the screen: to write out thousands for every
+/// frame takes longer than a frame may.
+const MEASURED: usize = 200;
 /// What is never dropped may be cut down to this.
 const LEAST: u16 = 8;
 
@@ -102,17 +105,15 @@ fn visible(list: &List, rows: Rect) -> &[usize] {
 /// Chooses columns and gives each its place.
 fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
     let mut columns = list::wanted(model, view);
+    let step = list.rows.len().div_ceil(MEASURED).max(1);
     let wish = |column: &&'static Column| -> u16 {
         if column.drawn {
             return DRAWN.0;
         }
         // Room for the arrow of the order.
         let title = column.title.width() + usize::from(is_sorted(list, column)) * 2;
-        let widest = list
-            .rows
-            .iter()
-            .map(|row| column.text(model, *row).width())
-            .max();
+        let measured = list.rows.iter().step_by(step).chain(visible(list, area));
+        let widest = measured.map(|row| column.text(model, *row).width()).max();
         u16::try_from(widest.unwrap_or(0).max(title)).unwrap_or(u16::MAX)
     };
     let mut widths: Vec<u16> = columns.iter().map(wish).collect();

@@ -74,7 +74,6 @@ impl Task {
         let mut pause = FIRST_PAUSE;
         loop {
             self.machine_runs().await?;
-            let begun = Instant::now();
             let started = self.machine.borrow_and_update().started.clone();
             let (end, lived) = self.shell(&started).await?;
             if lived.is_some_and(|since| since.elapsed() >= GOOD) {
@@ -99,7 +98,7 @@ impl Task {
                 }
                 End::Broken(broken) => {
                     // A connection that fails at once is not tried again at once.
-                    let again = begun.max(now) + pause;
+                    let again = now + pause;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     self.screen.set_state(State::Lost(broken.message));
                     tokio::select! {

@@ -306,11 +306,11 @@ async fn a_flood_is_held_up_and_holds_nobody_up() {
     echoes(30).await;
     let screen = flooded.session.emulator();
     assert!(screen.history_len() <= 1000);
-    // What was under way when the screen took the terminal may have been counted since; after that nothing is.
-    echoes(5).await;
+    // What the terminal had taken in when the screen took it may still be counted: once, and nothing after it.
     let held = *watching.borrow();
     echoes(30).await;
-    assert_eq!(*watching.borrow(), held);
+    let since = *watching.borrow() - held;
+    assert!(since <= WRITTEN, "{since} bytes went on");
     drop(screen);
     flows(WRITTEN).await;
     stop.send_replace(true);
