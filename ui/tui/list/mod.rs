@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
 
-pub(crate) use rows::{identity, name, settle};
+pub(crate) use rows::{identity, settle};
 
 /// A part of a cell: its text, and the scope of the theme that it is drawn in.
 #[derive(Clone, Debug, PartialEq, Eq)]
