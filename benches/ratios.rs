@@ -20,8 +20,7 @@ mod deploy;
 #[path = "../tests/support/emulated.rs"]
 #[expect(
     clippy::unwrap_used,
-    dead_code,
-    reason = "the tests' driver, which fails as tests do, and of which this needs a part"
+    reason = "the tests' driver, which fails as tests do"
 )]
 mod emulated;
 #[path = "ratios/enter.rs"]

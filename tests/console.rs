@@ -193,15 +193,20 @@ fn the_screen_answers_while_others_hold_the_store() {
     let database = rusqlite::Connection::open(lab.data_dir().join("sistemo.db")).unwrap();
     database.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let mut screen = console(&lab);
-    screen.sees("there");
+    // The first frame does not wait for it, and neither do keys.
+    screen.sees("reading");
     screen.press("?");
     screen.sees("In the list of machines");
     screen.press("esc");
     screen.gone("In the list of machines");
-    // Once it is free again, what others do is seen.
+    screen.sees("database is locked");
+    // Once it is free again, what is there is seen, and what others do.
     database.execute_batch("COMMIT").unwrap();
+    screen.sees("there");
     lab.run("volume create 16M --name made-elsewhere").ok();
-    screen.press("2");
+    // The mouse does it, too.
+    let tab = screen.place_of("2 Volumes");
+    screen.click(tab);
     screen.sees("made-elsewhere");
     quit(&mut screen);
 }

@@ -1,7 +1,6 @@
 //! The console: how soon it is there, how soon it answers, and what it costs while nothing happens.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -12,6 +11,9 @@ use crate::measure::{Samples, time};
 use crate::screen::Screen;
 use crate::table::{Bound, Line, Unit};
 
+/// The size of the terminal.
+pub(crate) const COLUMNS: u16 = 120;
+pub(crate) const ROWS: u16 = 40;
 const STARTS: usize = 21;
 /// Keys are pressed in batches, of each of which the slowest but one in a hundred counts.
 const BATCHES: usize = 5;
@@ -24,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// Starts the console on a data directory.
 pub(crate) fn start(lab: &Lab, data: &Path) -> Screen {
-    Screen::of(lab.sistemo_in(data), 120, 40)
+    Screen::of(lab.sistemo_in(data), COLUMNS, ROWS)
 }
 
 /// Waits until what is shown is so.
@@ -56,7 +58,8 @@ pub(crate) fn thousand(lab: &Lab) -> Outcome<Vec<Line>> {
     let first = line("exec to first frame", Samples::times(&times)?, 60.0);
     let mut screen = start(lab, &data);
     shows(&screen, |text| text.contains(" machine-0 "))?;
-    let keys = ["j"; KEYS];
+    // There and back.
+    let keys = [["j"; KEYS / 2], ["k"; KEYS / 2]].concat();
     let slowest = |screen: &mut Screen| slowest(screen, &keys, selected);
     let batches: Outcome<Vec<_>> = (0..BATCHES).map(|_| slowest(&mut screen)).collect();
     quit(screen)?;
@@ -128,16 +131,4 @@ pub(crate) fn idle(lab: &Lab) -> Outcome<Vec<Line>> {
         plain: None,
         bound: Bound::AtMost(0.5),
     }])
-}
-
-/// Starts tmux on a terminal of the same size, with a command in it.
-pub(crate) fn tmux(lab: &Lab, command: &str) -> Screen {
-    let mut tmux = Command::new("tmux");
-    let socket = lab.scratch().join("tmux");
-    tmux.arg("-f")
-        .arg("/dev/null")
-        .arg("-S")
-        .arg(socket)
-        .args(["new-session", command]);
-    Screen::of(tmux, 120, 40)
 }

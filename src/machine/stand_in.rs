@@ -36,7 +36,13 @@ impl Machines {
                 continue;
             }
             match Duty::try_take(&self.0.paths, DUTY)? {
-                Some(duty) => self.watch_meanwhile(duty, progress, stop).await?,
+                Some(duty) => {
+                    // What went wrong may go well the next time.
+                    if let Err(error) = self.watch_meanwhile(duty, progress, stop).await {
+                        tracing::warn!("machines were not watched over: {error}");
+                        self.rest(stop).await;
+                    }
+                }
                 None => {
                     let pid = Duty::holder(&self.0.paths, DUTY).unwrap_or_default();
                     self.outlast(pid, stop).await;
@@ -97,18 +103,30 @@ impl Machines {
     /// Waits for the end of a process, or until it is worth looking again whether it still has its duty.
     async fn outlast(&self, pid: u32, stop: &CancellationToken) {
         let end = async {
-            match Process::with_pid(pid) {
-                Ok(process) => process.wait_exit().await.is_ok(),
-                // It has ended already, or cannot be watched.
-                Err(_) => false,
+            let ended = match Process::with_pid(pid) {
+                Ok(process) => process.wait_exit().await,
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(()) => {}
+                // Its lock goes a moment after it, or is not signed yet.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // It cannot be watched.
+                Err(_) => std::future::pending().await,
             }
         };
-        let again = tokio::time::sleep(self.0.config.reconcile_interval);
         tokio::select! {
-            has_ended = end => if !has_ended {
-                tokio::time::sleep(PAUSE).await;
-            },
-            () = again => {}
+            () = end => {}
+            () = self.rest(stop) => {}
+        }
+    }
+
+    /// Waits until it is worth looking again.
+    async fn rest(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(self.0.config.reconcile_interval) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -11,7 +11,7 @@ pub(crate) mod image;
 mod log;
 pub(crate) mod machine;
 pub(crate) mod network;
-mod output;
+pub(crate) mod output;
 mod progress;
 mod quickstart;
 pub(crate) mod report;
@@ -46,7 +46,7 @@ use report::Failure;
     propagate_version = true
 )]
 #[command(
-    after_help = "First steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
+    after_help = "On a terminal, sistemo without a command opens the console.\n\nFirst steps:\n  sistemo quickstart\n  sistemo machine deploy debian\n  \
     sistemo machine ssh debian\n  sistemo machine delete debian"
 )]
 pub(crate) struct Cli {
@@ -71,7 +71,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Set this computer up, then deploy a first machine
+    /// Set this computer up, deploy a first machine, and on a terminal open the console
     Quickstart(quickstart::Quickstart),
     /// Bring what this computer lacks: hypervisor, kernel, tools, keys
     Setup(setup::Setup),

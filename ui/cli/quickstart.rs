@@ -1,4 +1,4 @@
-//! `sistemo quickstart`: setup, then a first machine.
+//! `sistemo quickstart`: setup, then a first machine, and on a terminal then the console.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use super::output::{self, Format};
 use super::report::Failure;
 use super::{Context, setup};
 
-/// Set this computer up, then deploy a first machine
+/// Set this computer up, deploy a first machine, and on a terminal open the console
 #[derive(clap::Args)]
 pub(crate) struct Quickstart {
     /// Do not ask
@@ -39,7 +39,11 @@ pub(crate) async fn run(context: &Context, args: &Quickstart) -> Result<ExitCode
     };
     match context.format {
         Format::Json => output::json(&machine),
+        // What to try next is there again once the console is left.
         Format::Table => output::say(&farewell(&machine, false)),
+    }
+    if context.format == Format::Table && super::is_for_console() {
+        return super::console(context).await;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
@@ -12,20 +13,23 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use sistemo::engine::Engine;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::output::complain;
 use crate::tui::effect::Effect;
 use crate::tui::message::Message;
 use crate::tui::model::Model;
 use crate::tui::observe::Attention;
-use crate::tui::task::{self, Task, TaskId};
+use crate::tui::task::{self, News, Outcome, Task, TaskId};
 use crate::tui::terminal::{Clipboard, Copied, Events, Guard, Input, Output};
 use crate::tui::update::update;
 use crate::tui::view;
 
 /// The least time between two frames: more often than this nobody sees.
 const FRAME: Duration = Duration::from_millis(10);
+/// How many tasks are done at the same time. Each has a thread, and machines that start a processor.
+const AT_ONCE: usize = 6;
 /// How long tasks that are taken back at the end of the program get for it. What they leave, the next command puts right.
 const FAREWELL: Duration = Duration::from_secs(20);
 
@@ -40,6 +44,7 @@ pub(crate) struct App {
     /// What takes each task back.
     cancels: HashMap<TaskId, CancellationToken>,
     tasks: tokio::task::JoinSet<()>,
+    turns: Arc<Semaphore>,
 }
 
 /// The user's terminal.
@@ -73,6 +78,7 @@ impl App {
             clipboard: Clipboard::new(&|name| std::env::var(name).ok()),
             cancels: HashMap::new(),
             tasks: tokio::task::JoinSet::new(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
@@ -120,11 +126,12 @@ impl App {
     fn ready(&mut self, first: Option<Message>) -> Vec<Message> {
         let mut messages: Vec<Message> = first.into_iter().collect();
         while let Ok(message) = self.receive.try_recv() {
-            let is_void = match (messages.last(), &message) {
-                (Some(Message::Panes), Message::Panes) | (Some(Message::Log), Message::Log) => true,
-                (Some(Message::World(Ok(_))), Message::World(Ok(_))) => true,
-                _ => false,
-            };
+            let is_void = matches!(
+                (messages.last(), &message),
+                (Some(Message::Panes), Message::Panes)
+                    | (Some(Message::Log), Message::Log)
+                    | (Some(Message::World(Ok(_))), Message::World(Ok(_)))
+            );
             if is_void {
                 messages.pop();
             }
@@ -142,6 +149,10 @@ impl App {
     ) -> io::Result<Flow> {
         for message in messages {
             let is_time = matches!(message, Message::Time);
+            // The desktop may have turned dark or light while its user was elsewhere.
+            if matches!(message, Message::Focus(true)) && self.model.follows_terminal() {
+                tty.events.ask_background()?;
+            }
             self.model.clock.tick();
             let before = self.model.toasts.shown().count();
             let effects = update(&mut self.model, message);
@@ -211,6 +222,17 @@ impl App {
                     cancel.cancel();
                 }
             }
+            Effect::OpenLog { machine, previous } => {
+                let (open, send) = (self.model.logs.open.clone(), self.send.clone());
+                tokio::task::spawn_blocking(move || {
+                    let console = open(&machine, previous);
+                    let _ = send.send(Message::LogOpened {
+                        machine,
+                        previous,
+                        console,
+                    });
+                });
+            }
             Effect::Look => self.attention.send_modify(|attention| attention.asked += 1),
             Effect::Attend(seen) => self
                 .attention
@@ -232,26 +254,40 @@ impl App {
         self.cancels.insert(id, cancel.clone());
         let (engine, send) = (self.engine.clone(), self.send.clone());
         let runtime = tokio::runtime::Handle::current();
-        // The engine works on disks in between, which would hold up whatever else a thread of the runtime has to do.
-        self.tasks.spawn_blocking(move || {
+        let turns = self.turns.clone();
+        self.tasks.spawn(async move {
             let tell = move |id, news| {
                 let _ = send.send(Message::Task(id, news));
             };
-            runtime.block_on(task::run(engine, id, task, cancel, tell));
+            let turn = tokio::select! {
+                turn = turns.acquire_owned() => turn,
+                () = cancel.cancelled() => return tell(id, News::Done(Outcome::Cancelled)),
+            };
+            // The engine works on disks in between, which would hold up whatever else a thread of the runtime has to do.
+            let work = move || {
+                let _turn = turn;
+                runtime.block_on(task::run(engine, id, task, cancel, tell));
+            };
+            let _ = tokio::task::spawn_blocking(work).await;
         });
     }
 
-    /// Takes back what is being done and waits for it, once the terminal is the user's again.
-    pub(crate) async fn farewell(mut self) {
+    /// Takes back what is being done and waits for it, once the terminal is the user's again; not if `end` says that there
+    /// is no time for that. What is left then, the next command puts right.
+    pub(crate) async fn farewell(mut self, end: &CancellationToken) {
         for cancel in self.cancels.values() {
             cancel.cancel();
         }
+        let doing = self.model.tasks.running.iter();
+        let titles: Vec<String> = doing.map(|running| running.task.title()).collect();
         drop(self.model);
+        if !titles.is_empty() {
+            complain(&format!("taking back: {}\n", titles.join(", ")));
+        }
         let over = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(FAREWELL, over).await.is_err() {
-            tracing::warn!(
-                "what was being done did not end in time; the next command puts it right"
-            );
+        tokio::select! {
+            _ = tokio::time::timeout(FAREWELL, over) => {}
+            () = end.cancelled() => {}
         }
     }
 

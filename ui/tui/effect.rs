@@ -21,6 +21,8 @@ pub(crate) enum Effect {
     Begin(TaskId, Task),
     /// Take a task back.
     Cancel(TaskId),
+    /// Open the boot log of a machine, of its last start or of the one before.
+    OpenLog { machine: String, previous: bool },
     /// Look at the engine's things anew now.
     Look,
     /// Measure as often as for somebody who looks, or for nobody.

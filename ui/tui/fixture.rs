@@ -17,11 +17,13 @@ use sistemo::value::{ByteSize, Protocol};
 use sistemo::volume::Volume;
 
 use crate::tui::keymap::Keymap;
+use crate::tui::log::Saves;
 use crate::tui::model::logs::Logs;
+use crate::tui::model::place::View;
 use crate::tui::model::themes::Themes;
 use crate::tui::model::world::World;
 use crate::tui::model::{Clock, Model, Start};
-use crate::tui::pane::Workspace;
+use crate::tui::pane::{self, Workspace};
 use crate::tui::popup::Popup;
 use crate::tui::remembered::Remembered;
 use crate::tui::settings::Settings;
@@ -59,6 +61,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
         logs: Logs {
             open: Arc::new(move |_, _| Err(failure())),
             notify: Arc::new(|| {}),
+            saves: Saves::default(),
         },
     });
     model.clock = Clock {
@@ -203,6 +206,14 @@ fn network(name: &str, subnet: &str, machines: &[&str]) -> Network {
         machines: machines.iter().map(ToString::to_string).collect(),
         created_at: "2026-03-01T09:00:00Z".into(),
     }
+}
+
+/// Opens a pane in `web` and goes to the shells. As nobody sees it, nothing is connected.
+pub(crate) fn with_shell(mut model: Model) -> Model {
+    let web = model.world.machine("web").map(pane::Machine::from);
+    model.workspace.open(web.unwrap(), pane::Place::Tab);
+    model.place.view = View::Panes;
+    model
 }
 
 /// The events of typing: letters as they are, and keys by their names in angle brackets: `web<tab><ctrl-s>`.

@@ -5,7 +5,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use crate::tui::model::host::Host;
 use crate::tui::model::world::World;
 use crate::tui::task::{Failure, News, TaskId};
-use sistemo::machine::Stats;
+use sistemo::machine::{Console, Stats};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -31,6 +31,12 @@ pub(crate) enum Message {
     Panes,
     /// The boot log has something new to show.
     Log,
+    /// A boot log that was asked for, or why there is none.
+    LogOpened {
+        machine: String,
+        previous: bool,
+        console: Result<Console, Failure>,
+    },
     /// A deadline that the model asked for has come.
     Time,
     /// The program was suspended and is back, or the terminal has to be drawn anew for another reason.

@@ -21,6 +21,8 @@ use crate::tui::task::Failure;
 const HISTORY: u32 = 1000;
 /// The least time between two readings, so that a storm of changes leaves the processor to those who make it.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long after a reading that failed there is another: nothing may tell that the store can be read again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How much slower the host is measured while nobody looks.
 const UNSEEN: u32 = 5;
 
@@ -43,7 +45,9 @@ pub(crate) fn start(
 ) {
     tokio::spawn(look(engine.clone(), attention.clone(), send.clone()));
     tokio::spawn(measure(engine.clone(), attention, send.clone()));
-    tokio::spawn(tend(engine, send));
+    // It works on disks and processes in between, which would hold up what else a thread of the runtime has to do.
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(tend(engine, send)));
 }
 
 /// Reads everything, and again whenever something has changed.
@@ -54,9 +58,12 @@ async fn look(
 ) {
     let changes = engine.machines().changes();
     loop {
+        // What is asked for from here on is not in this reading.
+        let asked = attention.borrow_and_update().asked;
         let reader = engine.clone();
         let read = tokio::task::spawn_blocking(move || read(&reader)).await;
         let Ok(read) = read else { return };
+        let is_owed = read.is_err();
         if send
             .send(Message::World(read.map_err(|error| Failure::from(&error))))
             .is_err()
@@ -64,15 +71,11 @@ async fn look(
             return;
         }
         tokio::time::sleep(PAUSE).await;
-        let asked = attention.borrow_and_update().asked;
         let asks = async {
-            while attention.changed().await.is_ok() {
-                if attention.borrow_and_update().asked != asked {
-                    return;
-                }
+            if attention.wait_for(|now| now.asked != asked).await.is_err() {
+                // Nobody will ever ask again: the console has ended.
+                std::future::pending::<()>().await;
             }
-            // Nobody will ever ask again: the console has ended.
-            std::future::pending::<()>().await;
         };
         let changed = async {
             match &changes {
@@ -86,6 +89,7 @@ async fn look(
                 tokio::time::sleep(Duration::from_secs(2)).await;
             },
             () = asks => {}
+            () = tokio::time::sleep(AGAIN), if is_owed => {}
             () = send.closed() => return,
         }
     }
@@ -131,10 +135,14 @@ async fn measure(
             true => attended.refresh,
             false => attended.refresh * UNSEEN,
         };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            changed = attention.changed() => if changed.is_err() { return },
-            () = send.closed() => return,
+        let paced = |now: &Attention| (now.refresh, now.seen) != (attended.refresh, attended.seen);
+        let is_over = tokio::select! {
+            () = tokio::time::sleep(pause) => false,
+            changed = attention.wait_for(paced) => changed.is_err(),
+            () = send.closed() => true,
+        };
+        if is_over {
+            return;
         }
     }
 }

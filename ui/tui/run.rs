@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::tui::app::{App, Tty};
+use crate::tui::log::Saves;
 use crate::tui::message::Message;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
@@ -26,6 +27,10 @@ use crate::tui::theme::{self, Background, Choice, Depth, Glyphs, Kind};
 
 /// How long the first frame waits for the terminal to say whether it is dark. One that answers later is heard, too.
 const ASKED: Duration = Duration::from_millis(30);
+/// How long it waits for the store.
+const READ: Duration = Duration::from_millis(40);
+/// How long machines that are being seen off at the end of the program get for it.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs the console until the user leaves it, or `end` is cancelled.
 pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()> {
@@ -39,6 +44,7 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     // Asked before anything else reads the terminal.
     let (themes, background) = themes(&reading.settings);
     let guard = Guard::enter(Options::detect(&environment, reading.settings.mouse))?;
+    guard.set_title("sistemo")?;
     let mut events = Events::new(&guard)?;
     if background == Background::Late {
         events.expect_background();
@@ -64,7 +70,8 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
         model.say(toast);
     }
     let _ = send.send(Message::Remarks(forgotten.into_iter().collect()));
-    if let Ok(world) = world.await {
+    // Where the store is busy the first frame does not wait for it; what it holds comes later.
+    if let Ok(Ok(world)) = tokio::time::timeout(READ, world).await {
         let _ = send.send(Message::World(world.map_err(|error| Failure::from(&error))));
     }
     let (attention, attended) = watch::channel(Attention {
@@ -74,7 +81,12 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     });
     observe::start(engine.clone(), attended, send.clone());
     let stop = CancellationToken::new();
-    let watching = tokio::spawn(stand_in(engine.clone(), stop.clone()));
+    let watching = {
+        let (engine, stop) = (engine.clone(), stop.clone());
+        let runtime = tokio::runtime::Handle::current();
+        // It sees machines off and starts some again, which works on disks in between.
+        tokio::task::spawn_blocking(move || runtime.block_on(stand_in(engine, stop)))
+    };
     let mut tty = Tty {
         guard,
         events,
@@ -84,8 +96,11 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
     let ended = app.run(&mut tty, &end).await;
     drop(tty);
     stop.cancel();
-    app.farewell().await;
-    let _ = watching.await;
+    app.farewell(&end).await;
+    tokio::select! {
+        _ = tokio::time::timeout(FAREWELL, watching) => {}
+        () = end.cancelled() => {}
+    }
     match ended {
         Err(error) if is_gone(&error) => Ok(()),
         ended => ended,
@@ -141,5 +156,6 @@ fn logs(engine: &Engine, send: &mpsc::UnboundedSender<Message>) -> Logs {
             opened.map_err(|error| Failure::from(&error))
         }),
         notify: notify(send, || Message::Log),
+        saves: Saves::default(),
     }
 }

@@ -6,7 +6,7 @@ use sistemo::volume::Volume;
 
 use super::{Action, On, spec_of};
 use crate::tui::model::Model;
-use crate::tui::model::place::View;
+use crate::tui::model::place::{Tab, View};
 
 const STOPPED_FOR_VOLUMES: &str = "volumes are attached and detached while it is off";
 const STOPPED_FOR_GROWING: &str = "disks grow while it is off";
@@ -29,12 +29,14 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
         Action::CopyCommand if model.tasks.last_command.is_none() => {
             Err("nothing has been done yet".into())
         }
+        Action::Enter if !is_for_entering(model) => Err("it is done on its overview".into()),
         Action::Prune if model.world.images.is_empty() => Err("there are no images".into()),
         Action::Rename | Action::Expose if model.targets().len() > 1 => Err(format!(
             "one at a time: {} are marked",
             model.targets().len()
         )),
         _ => match model.place.view {
+            View::Machines if action == Action::Enter => of_machines(Action::Shell, model),
             View::Machines => of_machines(action, model),
             View::Volumes => of_volumes(action, model),
             View::Images => of_images(action, model),
@@ -43,6 +45,12 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
             View::Panes => Ok(()),
         },
     }
+}
+
+/// Whether the screen is one from which Enter leads into the machine.
+fn is_for_entering(model: &Model) -> bool {
+    let detail = model.place.detail.as_ref();
+    detail.is_none_or(|detail| matches!(detail.tab, Tab::Overview | Tab::Shell))
 }
 
 /// What can be done on a computer that lacks what machines need.

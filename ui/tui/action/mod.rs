@@ -55,6 +55,7 @@ pub(crate) enum Action {
     Quit,
     // Machines.
     Deploy,
+    Enter,
     Shell,
     ShellBeside,
     BootLog,
@@ -98,19 +99,21 @@ impl On {
     pub(crate) const PANES: On = On(1 << 7);
     /// The screen of a computer that is not set up.
     pub(crate) const FIRST_RUN: On = On(1 << 8);
+    /// Among the shells while there is none.
+    pub(crate) const NO_SHELLS: On = On(1 << 9);
     /// Every list.
     pub(crate) const LISTS: On = On(0b1_1111);
     /// One machine, or several marked ones.
     pub(crate) const OF_MACHINES: On = On(1 | 1 << 5 | 1 << 6);
     /// Wherever keys are not for a guest.
-    pub(crate) const ANYWHERE: On = On(0b1_0111_1111);
+    pub(crate) const ANYWHERE: On = On(0b11_0111_1111);
 
     pub(crate) const fn or(self, other: On) -> On {
         On(self.0 | other.0)
     }
 
     /// Every place by itself.
-    pub(crate) const PLACES: [On; 9] = [
+    pub(crate) const PLACES: [On; 10] = [
         On::MACHINES,
         On::VOLUMES,
         On::IMAGES,
@@ -120,6 +123,7 @@ impl On {
         On::LOG,
         On::PANES,
         On::FIRST_RUN,
+        On::NO_SHELLS,
     ];
 
     /// Whether the two have a place in common.
@@ -156,6 +160,7 @@ impl On {
             "in the boot log",
             "in the shells",
             "before this computer is set up",
+            "where no shell is open",
         ];
         let at = usize::try_from(self.0.trailing_zeros()).unwrap_or_default();
         words.get(at).copied().unwrap_or("anywhere")

@@ -84,7 +84,8 @@ const THINGS: On = On::MACHINES
 #[rustfmt::skip]
 const OWN: &[Spec] = &[
     spec(Action::Open, "open", "Open what is selected", "open", &["enter", "right", "l"], LISTS, 90),
-    spec(Action::Shell, "machine.shell", "Open a shell in the machine", "shell", &["s"], MACHINES, 88),
+    spec(Action::Enter, "machine.enter", "Enter the machine", "go in", &["enter"], DETAIL.or(On::NO_SHELLS), 90),
+    spec(Action::Shell, "machine.shell", "Open a shell in the machine", "shell", &["s"], MACHINES.or(On::NO_SHELLS), 88),
     spec(Action::Deploy, "machine.deploy", "Deploy a machine", "deploy", &["d"], On::MACHINES.or(On::VOLUMES).or(On::IMAGES), 86),
     spec(Action::Start, "machine.start", "Start", "start", &["u"], MACHINES, 80),
     spec(Action::Stop, "machine.stop", "Stop", "stop", &["x"], MACHINES, 78),

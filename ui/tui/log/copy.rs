@@ -30,7 +30,7 @@ impl LogView {
                 count += 1;
             }
             if text.len() > MOST_COPIED {
-                self.notice = Some("that is too much to copy: s saves it to a file".into());
+                self.notice = Some("that is too much to copy: save it to a file".into());
                 return None;
             }
             next = self.pages.behind(at);

@@ -99,7 +99,10 @@ impl Pattern {
     /// The lines of a chunk that count, by number.
     pub fn lines(&self, chunk: &Chunk) -> Vec<u32> {
         let mut found = Vec::new();
-        if strip::is_plain(chunk.bytes()) {
+        let has_sequences = strip::has_sequences(chunk.bytes());
+        if !has_sequences && !self.wanted.is_match(chunk.bytes()) {
+            // What is overwritten in a line takes from it, and adds nothing.
+        } else if !has_sequences && !strip::overwrites(chunk.bytes()) {
             self.search(chunk.bytes(), |line| found.push(line));
         } else {
             let mut seen = Vec::new();
@@ -190,7 +193,8 @@ mod tests {
         let pattern = Pattern::new("[  ok").unwrap();
         assert!(pattern.is_literal && pattern.is_in(b"[  OK  ] done"));
         assert!(!Pattern::new("a|b").unwrap().is_literal);
-        assert_eq!(pattern.places("x [  OK  ]"), [2..7]);
+        let places = pattern.places("x [  OK  ]");
+        assert_eq!(places.first(), Some(&(2..7)));
         assert!(Pattern::new(r"\w{9}{9}{9}{9}{9}{9}").unwrap().is_literal);
     }
 

@@ -61,7 +61,7 @@ impl LogView {
 
     pub(super) fn seek_next(&mut self, kind: Kind, forwards: bool) {
         if kind == Kind::Found && self.pages.patterns().search.is_none() {
-            self.notice = Some("nothing has been searched for yet: / searches".into());
+            self.notice = Some("nothing has been searched for yet".into());
             return;
         }
         let mut state = self.pages.source().state();

@@ -55,15 +55,14 @@ impl Shown {
         });
         let mut shown = Shown::default();
         let ends = styles.iter().skip(1).map(|(at, _)| *at);
+        let (mut left_out, mut stop) = (line_length - line.len(), 0);
         for ((at, style), end) in styles.iter().zip(ends.chain([bytes.len()])) {
             shown.styles.push((shown.text.len(), *style));
-            shown.add(&bytes[*at..end]);
-        }
-        let mut left_out = line_length - line.len();
-        if shown.text.len() > LONGEST {
-            let length = shown.text.floor_char_boundary(LONGEST);
-            left_out += shown.text.len() - length;
-            shown.text.truncate(length);
+            let drawn = shown.add(&bytes[*at..end], &mut stop);
+            if at + drawn < end {
+                left_out += bytes.len() - at - drawn;
+                break;
+            }
         }
         shown.rest = shown.text.len();
         if left_out > 0 {
@@ -74,17 +73,35 @@ impl Shown {
         shown
     }
 
-    fn add(&mut self, bytes: &[u8]) {
-        for letter in String::from_utf8_lossy(bytes).chars() {
-            match letter {
-                '\t' => {
-                    let column = self.text.width() % TAB;
-                    self.text.extend(std::iter::repeat_n(' ', TAB - column));
+    /// Adds text as far as it is drawn; says how many bytes of it that is. `stop` is where in the text the last tab
+    /// stop is, so that a tab is as wide as it has to be without a look at all that is before it.
+    fn add(&mut self, bytes: &[u8], stop: &mut usize) -> usize {
+        let mut done = 0;
+        for chunk in bytes.utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                let room = LONGEST - self.text.len();
+                match letter {
+                    '\t' if room > 0 => {
+                        let wide = TAB - self.text[*stop..].width() % TAB;
+                        self.text.extend(std::iter::repeat_n(' ', wide.min(room)));
+                        *stop = self.text.len();
+                    }
+                    _ if !is_harmless(letter) && letter != '\t' => {}
+                    _ if letter.len_utf8() <= room => self.text.push(letter),
+                    _ => return done,
                 }
-                _ if is_harmless(letter) => self.text.push(letter),
-                _ => {}
+                done += letter.len_utf8();
+            }
+            if !chunk.invalid().is_empty() {
+                let unknown = char::REPLACEMENT_CHARACTER;
+                if self.text.len() + unknown.len_utf8() > LONGEST {
+                    return done;
+                }
+                self.text.push(unknown);
+                done += chunk.invalid().len();
             }
         }
+        done
     }
 
     /// The style of the guest at a place in the text.
@@ -119,7 +136,7 @@ impl Shown {
 
     /// The part of the text that is to be seen from `column` on, and how many cells are empty before it, for half a wide
     /// character is not to be seen.
-    pub fn from_column(&self, column: usize, width: usize) -> (Range<usize>, usize) {
+    pub fn part_at(&self, column: usize, width: usize) -> (Range<usize>, usize) {
         if self.is_ascii {
             let start = column.min(self.text.len());
             return (start..(start + width).min(self.text.len()), 0);
@@ -221,7 +238,7 @@ mod tests {
     fn a_part_of_a_line_is_found_by_its_columns() {
         let part = |line: &str, column: usize, width: usize| {
             let shown = shown(line);
-            let (range, empty) = shown.from_column(column, width);
+            let (range, empty) = shown.part_at(column, width);
             (shown.text[range].to_owned(), empty)
         };
         assert_eq!(part("abcdef", 2, 3), ("cde".into(), 0));
@@ -240,5 +257,25 @@ mod tests {
         let shown = super::Shown::new("ä".repeat(5000).as_bytes(), Style::new());
         assert_eq!(&shown.text[shown.rest..], " [1.8 KiB more]");
         assert_eq!(plain(b"a\x1b[31m\tb\x07\xff"), "a\tb\u{fffd}");
+    }
+
+    #[test]
+    fn a_line_of_tabs_is_drawn_no_farther() {
+        let tabs = shown(&"\t".repeat(LONGEST_RAW));
+        assert_eq!(tabs.rest, LONGEST);
+        assert_eq!(&tabs.text[LONGEST..], " [31 KiB more]");
+        let words = shown(&"日\tx\t\u{1b}[31m".repeat(100));
+        let column = |at: usize| words.text[..at].width();
+        let columns: Vec<_> = words
+            .text
+            .match_indices('x')
+            .map(|(at, _)| column(at))
+            .collect();
+        assert_eq!(columns, (0..100).map(|n| 16 * n + 8).collect::<Vec<_>>());
+        let full = shown(&format!(
+            "{}\u{1b}[31m日\u{1b}[32mend",
+            "x".repeat(LONGEST - 1)
+        ));
+        assert_eq!(&full.text[full.rest..], " [6 B more]");
     }
 }

@@ -69,11 +69,12 @@ impl Source {
             work: Condvar::new(),
         });
         let threads = available_parallelism().map_or(1, usize::from);
-        for _ in 0..threads.min(MOST_THREADS) {
+        for number in 1..=threads.min(MOST_THREADS) {
             let worker = Worker {
                 shared: Arc::clone(&shared),
                 notify: Arc::clone(&notify),
                 reader: None,
+                is_last: number == threads && threads > 1,
             };
             let thread = thread::Builder::new().name("boot log".into());
             // Without a thread (there may be too many) what is near is still counted by the view itself.
@@ -112,11 +113,6 @@ impl Source {
         self.shared.state()
     }
 
-    /// For whoever goes on with the log in a thread of its own.
-    pub fn share(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
     /// As if the log had been seen to grow.
     #[cfg(test)]
     pub fn grown(&self) {
@@ -139,6 +135,8 @@ struct Worker {
     notify: Notify,
     /// Which log it reads.
     reader: Option<(u64, LogReader)>,
+    /// Whether it would take the last processor, which is for whoever draws unless they wait.
+    is_last: bool,
 }
 
 impl Worker {
@@ -170,7 +168,9 @@ impl Worker {
                 // There is more for the others, too.
                 self.shared.work.notify_all();
             }
-            if let Some(job) = state.job() {
+            if (!self.is_last || state.wanted.is_some())
+                && let Some(job) = state.job()
+            {
                 return Some(job);
             }
             if std::mem::take(has_news) {

@@ -91,10 +91,6 @@ impl State {
         self.shape
     }
 
-    pub fn patterns(&self) -> &Patterns {
-        &self.patterns
-    }
-
     /// Whether there is a log, or has been one.
     pub fn is_there(&self) -> bool {
         self.reader.is_there()
@@ -119,10 +115,9 @@ impl State {
             self.log += 1;
         }
         self.lines.reshape(old, new);
-        for census in [&mut self.shown, &mut self.found, &mut self.errors] {
-            if let Some(census) = census {
-                census.reshape(old, new);
-            }
+        let others = [&mut self.shown, &mut self.found, &mut self.errors];
+        for census in others.into_iter().flatten() {
+            census.reshape(old, new);
         }
     }
 
@@ -252,6 +247,7 @@ impl State {
     }
 
     /// Whether everything is counted.
+    #[cfg(test)]
     pub fn is_counted(&self) -> bool {
         let kinds = [Kind::Shown, Kind::Found, Kind::Line, Kind::Error];
         let mut counted = kinds.into_iter().filter_map(|kind| self.census(kind));

@@ -83,7 +83,7 @@ impl LogView {
         if position.is_gone {
             say(8, true, "deleted with its machine".into());
         } else if position.is_old {
-            say(8, true, "started again: G goes to the new log".into());
+            say(8, true, "started again: the new log is at the end".into());
         }
         match (position.line, position.lines) {
             (Some(line), lines) => {

@@ -4,7 +4,7 @@
 //! introducers (U+0080 to U+009F). What a line overwrites after a carriage return or a backspace counts once it is
 //! overwritten: of a progress bar the last state is left. A sequence that does not end hides no more than its line.
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
@@ -67,6 +67,14 @@ fn next(bytes: &[u8]) -> usize {
 
 /// What is behind the sequence that `ESC` and `letter` begin.
 fn sequence<'a>(letter: u8, rest: &'a [u8], take: &mut impl FnMut(Part<'a>)) -> &'a [u8] {
+    let (mut letter, mut rest) = (letter, rest);
+    // Another sequence begins, and the one before is none.
+    while letter == ESCAPE {
+        let [next, behind @ ..] = rest else {
+            return rest;
+        };
+        (letter, rest) = (*next, behind);
+    }
     match letter {
         b'[' => {
             let is_parameter = |byte: &u8| matches!(byte, b' '..=b'?');
@@ -90,11 +98,6 @@ fn sequence<'a>(letter: u8, rest: &'a [u8], take: &mut impl FnMut(Part<'a>)) -> 
             let length = rest.iter().take_while(|byte| is_between(byte)).count();
             rest.get(length + 1..).unwrap_or_default()
         }
-        // Another sequence begins, and this one is none.
-        ESCAPE => match rest {
-            [letter, rest @ ..] => sequence(*letter, rest, take),
-            [] => rest,
-        },
         _ => rest,
     }
 }
@@ -155,7 +158,7 @@ pub(super) fn text(line: &[u8], out: &mut Vec<u8>) {
 /// Adds what is to be seen of many lines, each with its end.
 pub(super) fn lines(lines: &[u8], out: &mut Vec<u8>) {
     out.reserve(lines.len());
-    if overwrites(lines) || has_c1(lines) {
+    if memchr(BACKSPACE, lines).is_some() || overwrites(lines) || has_c1(lines) {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let (line, end) = match line.strip_suffix(b"\n") {
                 Some(line) => (line, &b"\n"[..]),
@@ -196,14 +199,17 @@ pub(super) fn lines(lines: &[u8], out: &mut Vec<u8>) {
 
 /// Whether lines are to be seen just as they are.
 pub(super) fn is_plain(lines: &[u8]) -> bool {
-    memchr(ESCAPE, lines).is_none() && !overwrites(lines) && !has_c1(lines)
+    !has_sequences(lines) && !overwrites(lines)
 }
 
-/// Whether there is a carriage return or a backspace within a line.
-fn overwrites(lines: &[u8]) -> bool {
-    memchr(BACKSPACE, lines).is_some()
-        || memchr_iter(b'\r', lines)
-            .any(|index| !matches!(lines.get(index + 1), None | Some(b'\n')))
+/// Whether there is something in the midst of lines that is to be left out.
+pub(super) fn has_sequences(lines: &[u8]) -> bool {
+    memchr2(ESCAPE, BACKSPACE, lines).is_some() || has_c1(lines)
+}
+
+/// Whether there is a carriage return within a line, which what is behind it overwrites.
+pub(super) fn overwrites(lines: &[u8]) -> bool {
+    memchr_iter(b'\r', lines).any(|index| !matches!(lines.get(index + 1), None | Some(b'\n')))
 }
 
 fn has_c1(lines: &[u8]) -> bool {
@@ -248,6 +254,13 @@ mod tests {
         ] {
             assert_eq!(seen(line), left, "{line:?}");
         }
+    }
+
+    #[test]
+    fn as_many_beginnings_of_sequences_as_a_line_holds_are_none() {
+        let escapes = "\u{1b}".repeat(256 << 10);
+        assert_eq!(seen(&format!("a{escapes}")), "a");
+        assert_eq!(seen(&format!("a{escapes}[31mb")), "ab");
     }
 
     #[test]

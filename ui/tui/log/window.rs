@@ -178,7 +178,7 @@ fn draw(
             .into_iter()
             .map(|part| (part, 0))
             .collect(),
-        false => vec![shown.from_column(frame.left, frame.width)],
+        false => vec![shown.part_at(frame.left, frame.width)],
     };
     let rows: Vec<Row> = (parts.into_iter().enumerate())
         .map(|(part, (range, empty))| Row {

@@ -76,6 +76,8 @@ pub(crate) struct Model {
     /// The boot log that is open, and why one could not be opened.
     pub(crate) log: Option<OpenLog>,
     pub(crate) log_trouble: Option<String>,
+    /// The machine whose log was asked for and has not come yet, and whether it is that of the start before.
+    pub(crate) log_asked: Option<(String, bool)>,
     pub(crate) logs: Logs,
     pub(crate) themes: Themes,
     /// What is remembered from one time to the next; what the model itself holds is put into it when it is written.
@@ -85,7 +87,10 @@ pub(crate) struct Model {
 impl Model {
     /// The places whose keys count here, the narrowest first.
     pub(crate) fn contexts(&self) -> &'static [On] {
-        On::here(&self.place)
+        match self.place.view == View::Panes && self.workspace.is_empty() {
+            true => &[On::NO_SHELLS],
+            false => On::here(&self.place),
+        }
     }
 
     /// The identifiers of what an action is about: the machine whose screen is open, else what is marked, in the order in

@@ -12,6 +12,7 @@ use crate::tui::keymap::Keymap;
 use crate::tui::pane::{Machine, Workspace};
 use crate::tui::remembered::{Remembered, Sort};
 use crate::tui::settings::{self, Settings};
+use crate::tui::theme::{Choice, Depth};
 
 /// What a model begins with.
 pub(crate) struct Start {
@@ -63,6 +64,7 @@ impl Model {
             workspace: start.workspace,
             log: None,
             log_trouble: None,
+            log_asked: None,
             logs: start.logs,
             remembered: start.remembered,
         };
@@ -74,13 +76,23 @@ impl Model {
         model
     }
 
-    /// Shows a theme by what the settings would say; says so when there is none like it.
-    pub(crate) fn show_theme(&mut self, setting: &str) {
+    /// Whether the theme goes by whether the terminal is dark.
+    pub(crate) fn follows_terminal(&self) -> bool {
+        self.themes.depth != Depth::None && Choice::parse(&self.settings.theme).follows_terminal()
+    }
+
+    /// Shows a theme by what the settings would say; says so when there is none like it. Whether there is.
+    pub(crate) fn show_theme(&mut self, setting: &str) -> bool {
         match self.themes.load(setting) {
-            Ok(theme) => self.theme = theme,
-            Err(wrong) => self.say(
-                Toast::new(Kind::Warning, wrong.to_string()).hint(Some(wrong.hint().to_string())),
-            ),
+            Ok(theme) => {
+                self.theme = theme;
+                true
+            }
+            Err(wrong) => {
+                let hint = wrong.hint().to_string();
+                self.say(Toast::new(Kind::Warning, wrong.to_string()).hint(Some(hint)));
+                false
+            }
         }
     }
 
@@ -95,7 +107,10 @@ impl Model {
     pub(crate) fn to_remember(&self) -> Remembered {
         let mut remembered = self.remembered.clone();
         remembered.view = Some(settings::word(self.place.view).into());
-        remembered.panes = self.workspace.to_saved();
+        // Shells that were not put back yet are not forgotten.
+        if self.world.is_known {
+            remembered.panes = self.workspace.to_saved();
+        }
         remembered.sort.clear();
         for view in View::ALL {
             if let Some((column, reverse)) = self.lists.get(view).and_then(|list| list.sort.clone())

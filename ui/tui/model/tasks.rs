@@ -19,6 +19,8 @@ pub(crate) struct Running {
     /// Facts that were told.
     pub(crate) notes: Vec<String>,
     pub(crate) is_cancelled: bool,
+    /// What was selected in the list where what it makes will appear.
+    pub(crate) selected: Option<String>,
 }
 
 /// All of them.
@@ -44,12 +46,21 @@ impl Tasks {
             transfers: Vec::new(),
             notes: Vec::new(),
             is_cancelled: false,
+            selected: None,
         });
         self.next
     }
 
+    #[cfg(test)]
     pub(crate) fn get(&self, id: TaskId) -> Option<&Running> {
         self.running.iter().find(|running| running.id == id)
+    }
+
+    /// Notes what was selected where what a task makes will appear.
+    pub(crate) fn note_selected(&mut self, id: TaskId, selected: Option<String>) {
+        if let Some(running) = self.running.iter_mut().find(|running| running.id == id) {
+            running.selected = selected;
+        }
     }
 
     /// Takes what a task says.

@@ -1,5 +1,7 @@
 //! The keys for here and now, out of the table of actions: what is done in this place, then what is done anywhere.
 
+mod sections;
+
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -7,13 +9,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
-use unicode_width::UnicodeWidthStr;
 
 use super::dialog::{centred, frame, inside, wrapped};
 use super::{Popup, Step, rows};
-use crate::tui::action::{On, Spec, specs};
 use crate::tui::model::Model;
-use crate::tui::pane;
+use sections::{Entry, joined, sections};
 
 /// How wide the box is where there is room, and its column of keys.
 const WIDTH: u16 = 76;
@@ -27,104 +27,11 @@ pub(crate) struct Help {
     is_typing: bool,
 }
 
-/// What is known of one action: all its keys, and what they do.
-struct Entry {
-    keys: Vec<String>,
-    text: String,
-    id: &'static str,
-}
-
-/// Actions that belong together.
-struct Section {
-    title: String,
-    entries: Vec<Entry>,
-}
-
 /// A line as it is drawn.
 enum Drawn {
     Title(String),
     Entry(String, String),
     Blank,
-}
-
-fn sections(model: &Model) -> Vec<Section> {
-    let here = model.contexts();
-    let glyphs = model.theme.glyphs();
-    let mut told: Vec<&str> = Vec::new();
-    let mut sections = Vec::new();
-    let mut section = |title: String, is_in: &dyn Fn(&Spec) -> bool| {
-        let mut entries = Vec::new();
-        for spec in specs().iter().filter(|spec| is_in(spec)) {
-            let keys = model.keymap.texts(spec.action, here, glyphs);
-            if keys.is_empty() || told.contains(&spec.id) {
-                continue;
-            }
-            told.push(spec.id);
-            entries.push(Entry {
-                keys,
-                text: spec.title.into(),
-                id: spec.id,
-            });
-        }
-        if !entries.is_empty() {
-            sections.push(Section { title, entries });
-        }
-    };
-    for (number, place) in here.iter().enumerate() {
-        let title = match *place {
-            On::PANES => format!(
-                "In the shells, behind {}",
-                model.settings.prefix.text(glyphs)
-            ),
-            place => capitalised(place.in_words()),
-        };
-        // What is done in a wider place, too, is told there.
-        let wider = &here[number + 1..];
-        section(title, &|spec| {
-            spec.on != On::ANYWHERE
-                && spec.on.meets(*place)
-                && !wider.iter().any(|wider| spec.on.meets(*wider))
-        });
-    }
-    if !here.contains(&On::PANES) {
-        section("Anywhere".into(), &|spec| spec.on == On::ANYWHERE);
-    } else {
-        let entry = |(keys, text): &(&str, &str)| Entry {
-            keys: vec![(*keys).into()],
-            text: (*text).into(),
-            id: "",
-        };
-        sections.push(Section {
-            title: "While one scrolls back and copies".into(),
-            entries: pane::COPY_KEYS.iter().map(entry).collect(),
-        });
-    }
-    sections
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
-}
-
-/// As many of the keys as fit, at least one.
-fn joined(keys: &[String], width: usize) -> String {
-    let mut text = String::new();
-    for key in keys {
-        let more = if text.is_empty() {
-            key.clone()
-        } else {
-            format!("{text}, {key}")
-        };
-        if !text.is_empty() && more.width() > width {
-            break;
-        }
-        text = more;
-    }
-    text
 }
 
 impl Help {
@@ -311,7 +218,7 @@ impl Popup for Help {
             match drawn {
                 Drawn::Title(title) => {
                     Line::from(Span::styled(title.as_str(), theme.style("title")))
-                        .render(place, buffer)
+                        .render(place, buffer);
                 }
                 Drawn::Entry(keys, text) => {
                     let keys = format!("{keys:keys_width$}  ");

@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use super::ink::{Palette, Rgb};
 use super::state::{self, State};
 use super::svg;
+use crate::tui::effect::Effect;
 use crate::tui::keymap::{Key, Keymap, Overrides};
+use crate::tui::log::Saves;
 use crate::tui::message::Message;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
@@ -93,6 +95,7 @@ impl Stage {
                     opened.map_err(|error| Failure::from(&error))
                 }),
                 notify: notify(|| Message::Log),
+                saves: Saves::default(),
             },
         });
         model.clock = Clock {
@@ -110,9 +113,18 @@ impl Stage {
         stage
     }
 
-    /// Takes a message, and leaves undone what it has as an effect.
+    /// Takes a message, and leaves undone what it has as an effect, but for the opening of logs.
     fn hears(&mut self, message: Message) {
-        update(&mut self.model, message);
+        for effect in update(&mut self.model, message) {
+            if let Effect::OpenLog { machine, previous } = effect {
+                let console = (self.model.logs.open)(&machine, previous);
+                self.hears(Message::LogOpened {
+                    machine,
+                    previous,
+                    console,
+                });
+            }
+        }
     }
 
     /// Presses keys, parted by blanks.

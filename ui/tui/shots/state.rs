@@ -89,8 +89,11 @@ const MACHINES: [Row; 9] = [
     ),
 ];
 
+/// The machine that a volume is attached to, and where.
+type Owner = Option<(&'static str, &'static str)>;
+
 /// Volumes that are made for real: name, GiB, and the machine and folder that they are attached at.
-const VOLUMES: [(&str, u64, Option<(&str, &str)>); 4] = [
+const VOLUMES: [(&str, u64, Owner); 4] = [
     ("backups", 2, None),
     ("pgdata", 1, Some(("db", "/var/lib/postgresql/data"))),
     ("photos", 1, Some(("web", "/srv/photos"))),

@@ -3,10 +3,10 @@
 use ratatui::style::Color;
 
 /// Red, green and blue, as sRGB has them.
-pub(super) type Rgb = [u8; 3];
+pub(crate) type Rgb = [u8; 3];
 
 /// The sixteen in the order of SGR 30 to 37 and 90 to 97.
-pub(super) const ANSI: [Color; 16] = [
+pub(crate) const ANSI: [Color; 16] = [
     Color::Black,
     Color::Red,
     Color::Green,
@@ -101,7 +101,7 @@ pub(super) fn by_hex(text: &str) -> Option<Color> {
 }
 
 /// What a colour looks like, as far as one can know; none for the terminal's own.
-pub(super) fn rgb(color: Color) -> Option<Rgb> {
+pub(crate) fn rgb(color: Color) -> Option<Rgb> {
     match color {
         Color::Rgb(r, g, b) => Some([r, g, b]),
         Color::Indexed(index) => Some(indexed(index)),
@@ -113,7 +113,7 @@ pub(super) fn rgb(color: Color) -> Option<Rgb> {
 }
 
 /// What xterm shows for an index.
-fn indexed(index: u8) -> Rgb {
+pub(crate) fn indexed(index: u8) -> Rgb {
     match index {
         0..=15 => ANSI_RGB[usize::from(index)],
         16..=231 => {

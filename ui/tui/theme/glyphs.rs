@@ -65,20 +65,6 @@ impl Glyphs {
         &ASCII
     }
 
-    /// The sign of a state by its name (`running`); of one that is not known, a question mark.
-    pub(crate) fn state(&self, name: &str) -> &'static str {
-        match name {
-            "running" => self.running,
-            "stopped" => self.stopped,
-            "starting" => self.starting,
-            "stopping" => self.stopping,
-            "creating" => self.creating,
-            "failed" => self.failed,
-            "deleting" => self.deleting,
-            _ => "?",
-        }
-    }
-
     /// The sign of a sparkline for a share of the whole, 0 to 1; what is more than nothing is seen.
     pub(crate) fn level(&self, share: f64) -> &'static str {
         let highest = self.levels.len() - 1;

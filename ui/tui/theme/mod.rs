@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use ratatui::style::{Color, Style};
 
 pub(crate) use choice::{Background, Choice, background};
+pub(crate) use colour::{ANSI, indexed, rgb};
 pub(crate) use depth::Depth;
 pub(crate) use error::ThemeError;
 pub(crate) use glyphs::Glyphs;
@@ -50,7 +51,9 @@ pub(crate) struct GuestColors {
 /// Named styles. Everything that the console draws gets its style from here.
 #[derive(Clone, Debug)]
 pub(crate) struct Theme {
+    #[cfg(test)]
     name: String,
+    #[cfg(test)]
     kind: Kind,
     depth: Depth,
     glyphs: &'static Glyphs,
@@ -69,7 +72,9 @@ impl Theme {
         };
         let sheet = gather::gather(name, dirs)?;
         Ok(Theme {
+            #[cfg(test)]
             name: name.into(),
+            #[cfg(test)]
             kind: sheet.kind,
             depth,
             glyphs: &glyphs::UNICODE,
@@ -97,7 +102,9 @@ impl Theme {
     /// Without any styles.
     fn plain() -> Theme {
         Theme {
+            #[cfg(test)]
             name: WITHOUT_COLOUR.into(),
+            #[cfg(test)]
             kind: Kind::Dark,
             depth: Depth::None,
             glyphs: &glyphs::UNICODE,
@@ -124,10 +131,12 @@ impl Theme {
             .unwrap_or_default()
     }
 
+    #[cfg(test)]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

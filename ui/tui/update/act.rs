@@ -1,12 +1,13 @@
 //! Actions: what each does.
 
-use super::{keys, log, panes, steps};
+use super::{go, keys, lists, log, panes, steps};
 use crate::tui::action::{self, Action};
 use crate::tui::effect::Effect;
 use crate::tui::list;
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, Tab, View};
 use crate::tui::model::toasts::{Kind, Toast};
+use crate::tui::pane::Place;
 use crate::tui::popup;
 use crate::tui::view;
 
@@ -25,23 +26,23 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::HalfDown => step(model, (page(model) / 2).max(1)),
         Action::Top => step(model, isize::MIN / 2),
         Action::Bottom => step(model, isize::MAX / 2),
-        Action::Left => tab(model, -1),
-        Action::Right => tab(model, 1),
-        Action::Open => open(model),
-        Action::Back => back(model),
-        Action::NextView => to_view(model, model.place.view.further(1)),
-        Action::PreviousView => to_view(model, model.place.view.further(-1)),
-        Action::Machines => to_view(model, View::Machines),
-        Action::Volumes => to_view(model, View::Volumes),
-        Action::Images => to_view(model, View::Images),
-        Action::Networks => to_view(model, View::Networks),
-        Action::History => to_view(model, View::History),
-        Action::Panes => to_view(model, View::Panes),
+        Action::Left => go::tab(model, -1),
+        Action::Right => go::tab(model, 1),
+        Action::Open => go::open(model),
+        Action::Back => go::back(model),
+        Action::NextView => go::to_view(model, model.place.view.further(1)),
+        Action::PreviousView => go::to_view(model, model.place.view.further(-1)),
+        Action::Machines => go::to_view(model, View::Machines),
+        Action::Volumes => go::to_view(model, View::Volumes),
+        Action::Images => go::to_view(model, View::Images),
+        Action::Networks => go::to_view(model, View::Networks),
+        Action::History => go::to_view(model, View::History),
+        Action::Panes => go::to_view(model, View::Panes),
         Action::Filter => {
             keys::begin_filter(model);
             Vec::new()
         }
-        Action::Sort => sort(model),
+        Action::Sort => lists::sort(model),
         Action::SortReverse => {
             let list = model.lists.of(model.place.view);
             if let Some((_, reverse)) = &mut list.sort {
@@ -49,11 +50,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             }
             vec![Effect::Remember]
         }
-        Action::Mark => mark(model),
-        Action::MarkRange => mark_range(model),
-        Action::MarkAll => mark_all(model),
-        Action::Copy => copy(model),
-        Action::CopyCommand => copy_command(model),
+        Action::Mark => lists::mark(model),
+        Action::MarkRange => lists::mark_range(model),
+        Action::MarkAll => lists::mark_all(model),
+        Action::Copy => lists::copy(model),
+        Action::CopyCommand => lists::copy_command(model),
         Action::Cancel => cancel(model),
         Action::Mouse => {
             model.mouse = !model.mouse;
@@ -67,7 +68,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         Action::Quit => quit(model),
-        Action::Shell => shell(model, false),
+        Action::Shell | Action::Enter => shell(model, false),
         Action::ShellBeside => shell(model, true),
         Action::BootLog => boot_log(model),
         Action::Log(action) => log::act(model, action),
@@ -128,229 +129,6 @@ fn page(model: &Model) -> isize {
         - 1
 }
 
-fn tab(model: &mut Model, by: isize) -> Vec<Effect> {
-    let Some(detail) = &model.place.detail else {
-        return Vec::new();
-    };
-    let tab = detail.tab.further(by);
-    to_tab(model, tab)
-}
-
-/// Opens a tab of the machine's screen.
-pub(super) fn to_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
-    if let Some(detail) = &mut model.place.detail {
-        detail.tab = tab;
-        detail.line = 0;
-    }
-    if tab == Tab::Log {
-        log::open(model)
-    } else {
-        Vec::new()
-    }
-}
-
-fn open(model: &mut Model) -> Vec<Effect> {
-    if let Some(detail) = &model.place.detail {
-        return match detail.tab {
-            Tab::Shell => shell(model, false),
-            _ => Vec::new(),
-        };
-    }
-    let view = model.place.view;
-    let Some(selected) = model.lists.of(view).selected.clone() else {
-        return Vec::new();
-    };
-    match view {
-        View::Machines => steps::open(model, selected),
-        // What a thing belongs to is where one goes on from it.
-        View::Volumes => {
-            let machine = model
-                .world
-                .volume(&selected)
-                .and_then(|volume| volume.machine.clone());
-            match machine.and_then(|name| Some(model.world.machine(&name)?.id.clone())) {
-                Some(id) => {
-                    steps::open(model, id);
-                    return to_tab(model, Tab::Volumes);
-                }
-                None => model.say(Toast::new(Kind::News, "no machine has this volume")),
-            }
-        }
-        View::Images | View::Networks => {
-            let name = match view {
-                View::Images => model.world.image(&selected).map(|image| image.name.clone()),
-                _ => Some(selected),
-            };
-            // The machines that were made of it, or are on it.
-            if let Some(name) = name {
-                model.place.view = View::Machines;
-                model.lists.of(View::Machines).filter.text = name;
-            }
-        }
-        View::History => {
-            let name = model
-                .world
-                .history
-                .iter()
-                .find(|row| row.id.to_string() == selected);
-            let machine = name.and_then(|row| model.world.machine(&row.name));
-            match machine.map(|machine| machine.id.clone()) {
-                Some(id) => {
-                    steps::open(model, id);
-                    return to_tab(model, Tab::History);
-                }
-                None => model.say(Toast::new(Kind::News, "it is not there any more")),
-            }
-        }
-        View::Panes => {}
-    }
-    Vec::new()
-}
-
-/// Leaves what was opened last: messages, marks, a filter, a machine, a view.
-fn back(model: &mut Model) -> Vec<Effect> {
-    if model.toasts.dismiss() {
-        return Vec::new();
-    }
-    if model.place.first_run {
-        model.place.first_run = false;
-        model.first_run_left = true;
-        return Vec::new();
-    }
-    if model.place.detail.is_some() {
-        if log::back(model) {
-            return Vec::new();
-        }
-        model.place.detail = None;
-        return log::close(model);
-    }
-    let list = model.lists.of(model.place.view);
-    if !list.marked.is_empty() {
-        list.marked.clear();
-    } else if !list.filter.text.is_empty() {
-        list.filter.text.clear();
-    } else if model.place.view != View::Machines {
-        return to_view(model, View::Machines);
-    }
-    Vec::new()
-}
-
-/// Opens a view.
-pub(super) fn to_view(model: &mut Model, view: View) -> Vec<Effect> {
-    model.place.first_run = false;
-    model.pending.clear();
-    let mut effects = vec![Effect::Remember];
-    if view == View::Panes {
-        effects.extend(panes::enter(model));
-    } else {
-        if model.place.view == View::Panes {
-            effects.extend(panes::hide(model));
-        }
-        if model.place.view == view {
-            model.place.detail = None;
-            effects.extend(log::close(model));
-        } else if view != View::Machines {
-            model.place.detail = None;
-            effects.extend(log::close(model));
-        }
-        model.place.view = view;
-    }
-    effects
-}
-
-fn sort(model: &mut Model) -> Vec<Effect> {
-    let view = model.place.view;
-    let columns: Vec<_> = list::wanted(model, view)
-        .into_iter()
-        .filter(|column| !column.drawn)
-        .collect();
-    let list = model.lists.of(view);
-    let next = match &list.sort {
-        None => columns.first(),
-        Some((id, _)) => {
-            let at = columns.iter().position(|column| column.id == *id);
-            // Behind the last is the order that the engine gives.
-            columns.get(at.map_or(0, |at| at + 1))
-        }
-    };
-    list.sort = next.map(|column| (column.id.to_string(), false));
-    vec![Effect::Remember]
-}
-
-fn mark(model: &mut Model) -> Vec<Effect> {
-    let view = model.place.view;
-    let list = model.lists.of(view);
-    if let Some(id) = list.selected.clone() {
-        if !list.marked.remove(&id) {
-            list.marked.insert(id.clone());
-            list.last_mark = Some(id);
-        }
-        list.step(1);
-    }
-    select(model, view);
-    Vec::new()
-}
-
-fn mark_range(model: &mut Model) -> Vec<Effect> {
-    let view = model.place.view;
-    let ids = shown(model, view);
-    let list = model.lists.of(view);
-    let from = list
-        .last_mark
-        .as_ref()
-        .and_then(|last| ids.iter().position(|id| id == last));
-    let (from, to) = (from.unwrap_or(list.at), list.at);
-    let range = ids.iter().skip(from.min(to)).take(from.abs_diff(to) + 1);
-    list.marked.extend(range.cloned());
-    list.last_mark = list.selected.clone();
-    Vec::new()
-}
-
-fn mark_all(model: &mut Model) -> Vec<Effect> {
-    let view = model.place.view;
-    let ids = shown(model, view);
-    let list = model.lists.of(view);
-    if list.marked.len() == ids.len() {
-        list.marked.clear();
-    } else {
-        list.marked = ids.into_iter().collect();
-    }
-    Vec::new()
-}
-
-/// The identities of the rows that are shown, in order.
-fn shown(model: &mut Model, view: View) -> Vec<String> {
-    let rows = model.lists.of(view).rows.clone();
-    rows.iter()
-        .filter_map(|row| list::identity(model, view, *row))
-        .collect()
-}
-
-fn copy(model: &mut Model) -> Vec<Effect> {
-    let names = model.target_names();
-    if names.is_empty() {
-        return Vec::new();
-    }
-    model.say(Toast::new(
-        Kind::Good,
-        format!("copied {}", names.join(" ")),
-    ));
-    vec![Effect::Copy(names.join("\n"))]
-}
-
-fn copy_command(model: &mut Model) -> Vec<Effect> {
-    match model.tasks.last_command.clone() {
-        Some(command) => {
-            model.say(Toast::new(Kind::Good, format!("copied: {command}")));
-            vec![Effect::Copy(command)]
-        }
-        None => {
-            model.say(Toast::new(Kind::News, "nothing was done yet"));
-            Vec::new()
-        }
-    }
-}
-
 /// Takes back what was begun last and can still be.
 fn cancel(model: &mut Model) -> Vec<Effect> {
     let last = model
@@ -382,7 +160,11 @@ fn quit(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn shell(model: &mut Model, beside: bool) -> Vec<Effect> {
+pub(super) fn shell(model: &mut Model, beside: bool) -> Vec<Effect> {
+    if model.place.view == View::Panes {
+        panes::choose(model, Place::Tab);
+        return Vec::new();
+    }
     let mut effects = Vec::new();
     for (number, id) in model.targets().into_iter().enumerate() {
         effects.extend(panes::open(model, &id, beside || number > 0));

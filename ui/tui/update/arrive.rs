@@ -13,6 +13,7 @@ use crate::tui::task::{Failure, News, Outcome, Task, TaskId};
 pub(super) fn world(model: &mut Model, world: Result<Box<World>, Failure>) -> Vec<Effect> {
     match world {
         Ok(world) => {
+            let is_first = !model.world.is_known;
             let failed = newly_failed(&model.world, &world);
             model.world = *world;
             for (id, toast) in failed {
@@ -28,7 +29,12 @@ pub(super) fn world(model: &mut Model, world: Result<Box<World>, Failure>) -> Ve
                 }
             }
             first_run(model);
-            super::panes::world(model)
+            if is_first {
+                model.restore_panes();
+            }
+            let mut effects = super::log::retry(model);
+            effects.extend(super::panes::world(model));
+            effects
         }
         Err(failure) => {
             // What was known before is still shown, with why it is old.
@@ -82,7 +88,9 @@ pub(super) fn host(model: &mut Model, host: Host) -> Vec<Effect> {
 /// Shows the screen of a computer that is not set up, unless there is something that was made on it already.
 fn first_run(model: &mut Model) {
     let world = &model.world;
-    let is_new = world.is_known && world.machines.is_empty() && !model.host.lacks.is_empty();
+    let is_used = world.history.iter().any(|row| row.target == "machine");
+    let is_new =
+        world.is_known && world.machines.is_empty() && !is_used && !model.host.lacks.is_empty();
     if !is_new && model.place.first_run {
         model.place.first_run = false;
     } else if is_new && !model.first_run_left {
@@ -113,7 +121,11 @@ pub(super) fn task(model: &mut Model, id: TaskId, news: News) -> Vec<Effect> {
             let hint = next.or(undo.then(|| format!("{key} undoes it")));
             model.say(Toast::new(Kind::Good, says).hint(hint));
             if let (Some(made), Some(view)) = (made, made_in(&ended.task)) {
-                model.lists.of(view).awaited = Some(made);
+                let list = model.lists.of(view);
+                // Whoever has moved on is not taken back.
+                if list.selected == ended.selected {
+                    list.awaited = Some(made);
+                }
             }
         }
         Outcome::Failed(failure) => {
@@ -132,7 +144,7 @@ pub(super) fn task(model: &mut Model, id: TaskId, news: News) -> Vec<Effect> {
 }
 
 /// The view in which what a task makes appears.
-fn made_in(task: &Task) -> Option<View> {
+pub(super) fn made_in(task: &Task) -> Option<View> {
     match task {
         Task::Deploy(_) => Some(View::Machines),
         Task::CreateVolume { .. } => Some(View::Volumes),

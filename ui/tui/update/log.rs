@@ -3,6 +3,8 @@
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 
+use sistemo::machine::Console;
+
 use crate::tui::effect::Effect;
 use crate::tui::log::{LogAction, LogRequest, LogView};
 use crate::tui::model::Model;
@@ -16,28 +18,65 @@ use crate::tui::view;
 /// Rows that a notch of the wheel moves.
 const NOTCH: isize = 3;
 
-/// Opens the log of the machine whose screen is open.
+/// Has the log of the machine whose screen is open be opened, unless it is.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     let Some(detail) = &model.place.detail else {
         return Vec::new();
     };
     let id = detail.id.clone();
-    if model.log.as_ref().is_some_and(|open| open.machine == id) {
+    let is_open = model.log.as_ref().is_some_and(|open| open.machine == id);
+    if is_open || model.world.machine(&id).is_none() {
         return Vec::new();
     }
-    let Some(machine) = model.world.machine(&id) else {
+    ask(model, id, false)
+}
+
+/// Asks for a log once: the store, and its files, may keep one waiting.
+fn ask(model: &mut Model, machine: String, previous: bool) -> Vec<Effect> {
+    let asked = Some((machine.clone(), previous));
+    if model.log_asked == asked {
         return Vec::new();
-    };
-    let name = machine.name.clone();
-    let opened = (model.logs.open)(&id, false).and_then(|console| {
-        let view = LogView::new(&name, console, false, model.logs.notify.clone());
-        view.map_err(|error| Failure::from(&sistemo::error::Error::from(error)))
+    }
+    model.log_asked = asked;
+    vec![Effect::OpenLog { machine, previous }]
+}
+
+/// Takes a log that was asked for, or why there is none.
+pub(super) fn opened(
+    model: &mut Model,
+    machine: String,
+    previous: bool,
+    console: Result<Console, Failure>,
+) -> Vec<Effect> {
+    // The user may have gone elsewhere.
+    if model.log_asked != Some((machine.clone(), previous)) {
+        return Vec::new();
+    }
+    model.log_asked = None;
+    let told = |error: sistemo::machine::Error| Failure::from(&sistemo::error::Error::from(error));
+    let size = size(model);
+    if let Some(open) = model.log.as_mut().filter(|open| open.machine == machine) {
+        let shown = console.and_then(|console| {
+            let shown = open.view.open(console, previous, size);
+            shown.map_err(told)
+        });
+        if let Err(failure) = shown {
+            model.say(super::arrive::toast_of(failure));
+        }
+        return Vec::new();
+    }
+    let known = model.world.machine(&machine);
+    let name = known.map_or_else(|| machine.clone(), |machine| machine.name.clone());
+    let view = console.and_then(|console| {
+        let (notify, saves) = (model.logs.notify.clone(), model.logs.saves.clone());
+        let view = LogView::new(&name, console, previous, notify, saves);
+        view.map_err(told)
     });
-    match opened {
+    match view {
         Ok(mut view) => {
             let log = model.remembered.log;
             view.set_modes(log.wrap, log.timestamps);
-            model.log = Some(OpenLog { machine: id, view });
+            model.log = Some(OpenLog { machine, view });
             model.log_trouble = None;
         }
         Err(failure) => model.log_trouble = Some(failure.message),
@@ -45,9 +84,20 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A log that could not be opened may be there by now.
+pub(super) fn retry(model: &mut Model) -> Vec<Effect> {
+    let detail = model.place.detail.as_ref();
+    let is_wanted = detail.is_some_and(|detail| detail.tab == Tab::Log);
+    match is_wanted && model.log.is_none() {
+        true => open(model),
+        false => Vec::new(),
+    }
+}
+
 /// Closes it.
 pub(super) fn close(model: &mut Model) -> Vec<Effect> {
     model.log_trouble = None;
+    model.log_asked = None;
     match model.log.take() {
         Some(_) => vec![Effect::Remember],
         None => Vec::new(),
@@ -105,22 +155,11 @@ pub(super) fn back(model: &mut Model) -> bool {
     shown(model).is_some_and(|open| open.view.escape(size))
 }
 
-/// There is something new in the log.
-pub(super) fn news(_: &mut Model) -> Vec<Effect> {
-    // It is taken in with its size, when all is settled.
-    Vec::new()
-}
-
 /// Takes in what has happened to it, and its size.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
-    // One that was not there yet when its tab was opened.
-    let wanted = model
-        .place
-        .detail
-        .as_ref()
-        .is_some_and(|detail| detail.tab == Tab::Log);
-    if wanted && model.log.is_none() {
-        open(model);
+    for (is_good, says) in model.logs.saves.take() {
+        let kind = if is_good { Kind::Good } else { Kind::Error };
+        model.say(Toast::new(kind, says));
     }
     let size = size(model);
     let Some(open) = shown(model) else {
@@ -162,26 +201,17 @@ fn answer(model: &mut Model, requests: Vec<LogRequest>) -> Vec<Effect> {
             }
             LogRequest::AskPath { suggested } => model.popups.push(popup::save_log(&suggested)),
             LogRequest::AskReplace(path) => model.popups.push(popup::replace_log(path)),
-            LogRequest::Open { previous } => reopen(model, previous),
+            LogRequest::Open { previous } => {
+                let machine = model.log.as_ref().map(|open| open.machine.clone());
+                effects.extend(
+                    machine
+                        .map(|machine| ask(model, machine, previous))
+                        .unwrap_or_default(),
+                );
+            }
         }
     }
     effects
-}
-
-/// Shows the other of the machine's two logs.
-fn reopen(model: &mut Model, previous: bool) {
-    let size = size(model);
-    let Some(open) = &mut model.log else {
-        return;
-    };
-    let console = (model.logs.open)(&open.machine, previous);
-    let opened = console.and_then(|console| {
-        let opened = open.view.open(console, previous, size);
-        opened.map_err(|error| Failure::from(&sistemo::error::Error::from(error)))
-    });
-    if let Err(failure) = opened {
-        model.say(super::arrive::toast_of(failure));
-    }
 }
 
 /// Saves the log that is open, as its user said.

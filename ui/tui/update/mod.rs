@@ -2,7 +2,9 @@
 
 mod act;
 mod arrive;
+mod go;
 mod keys;
+mod lists;
 mod log;
 mod mouse;
 mod panes;
@@ -46,7 +48,13 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             Vec::new()
         }
         Message::Panes => panes::news(model),
-        Message::Log => log::news(model),
+        // It is taken in with its size, when all is settled.
+        Message::Log => Vec::new(),
+        Message::LogOpened {
+            machine,
+            previous,
+            console,
+        } => log::opened(model, machine, previous, console),
         Message::Time => Vec::new(),
         Message::Continued => vec![Effect::Redraw],
         Message::Background(color) => {

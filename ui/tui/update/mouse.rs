@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::{act, log, panes, steps};
+use super::{act, go, log, panes, steps};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
@@ -28,7 +28,7 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
     let clicked = event.kind == MouseEventKind::Down(MouseButton::Left);
     if clicked && areas.tabs.contains(at) {
         return match view::view_at(model, areas.tabs, at.x, at.y) {
-            Some(view) => act::to_view(model, view),
+            Some(view) => go::to_view(model, view),
             None => Vec::new(),
         };
     }
@@ -95,7 +95,7 @@ fn detail(model: &mut Model, event: MouseEvent, body: Rect) -> Vec<Effect> {
     if event.kind == MouseEventKind::Down(MouseButton::Left)
         && let Some(tab) = view::tab_at(detail, tabs, event.column, event.row)
     {
-        return act::to_tab(model, tab);
+        return go::to_tab(model, tab);
     }
     if detail.tab == crate::tui::model::place::Tab::Log {
         return log::mouse(model, event, inner);

@@ -38,7 +38,7 @@ pub(super) fn act(model: &mut Model, action: PaneAction) -> Vec<Effect> {
 }
 
 pub(super) fn news(model: &mut Model) -> Vec<Effect> {
-    let requests = model.workspace.news();
+    let requests = model.workspace.news(model.clock.instant);
     answer(model, requests)
 }
 
@@ -125,6 +125,14 @@ pub(super) fn settle(model: &mut Model, body: Rect) -> Vec<Effect> {
     answer(model, requests)
 }
 
+/// Has a machine be chosen for a new shell.
+pub(super) fn choose(model: &mut Model, place: Place) {
+    match popup::choose_machine(model, place) {
+        Ok(popup) => model.popups.push(popup),
+        Err(why) => model.say(Toast::new(Kind::Warning, why)),
+    }
+}
+
 fn answer(model: &mut Model, requests: Vec<Request>) -> Vec<Effect> {
     let mut effects = Vec::new();
     for request in requests {
@@ -133,12 +141,9 @@ fn answer(model: &mut Model, requests: Vec<Request>) -> Vec<Effect> {
             Request::Bell => effects.push(Effect::Bell),
             Request::Copy(text) => effects.push(Effect::Copy(text)),
             Request::Say(text) => model.say(Toast::new(Kind::News, text)),
-            Request::Choose(place) => match popup::choose_machine(model, place) {
-                Ok(popup) => model.popups.push(popup),
-                Err(why) => model.say(Toast::new(Kind::Warning, why)),
-            },
+            Request::Choose(place) => choose(model, place),
             Request::Start(id) => {
-                let task = model.world.machine(&id).map(|machine| Task::start(machine));
+                let task = model.world.machine(&id).map(Task::start);
                 effects.extend(
                     task.map(|task| steps::begin(model, task))
                         .unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! What popups and forms want done.
 
-use super::{act, log, panes};
+use super::arrive::made_in;
+use super::{act, go, log, panes};
 use crate::tui::effect::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, View};
@@ -30,14 +31,18 @@ pub(super) fn all(model: &mut Model, steps: Vec<Step>) -> Vec<Effect> {
             }
             Step::Do(task) => effects.extend(begin(model, task)),
             Step::Effect(effect) => {
-                if let Effect::SetTheme(name) = &effect {
-                    model.settings.theme = name.clone();
-                    model.show_theme(name);
+                match &effect {
+                    // One that there is not is said, and not written down.
+                    Effect::SetTheme(name) if !model.show_theme(name) => continue,
+                    Effect::SetTheme(name) => model.settings.theme = name.clone(),
+                    _ => {}
                 }
                 effects.push(effect);
             }
             Step::Say(toast) => model.say(toast),
-            Step::Preview(name) => model.show_theme(&name),
+            Step::Preview(name) => {
+                model.show_theme(&name);
+            }
             Step::Go(view, name) => effects.extend(go(model, view, &name)),
             Step::Note(line) => {
                 model.remembered.note(&line);
@@ -72,12 +77,16 @@ pub(super) fn begin(model: &mut Model, task: Task) -> Vec<Effect> {
         list.awaited = request.name.as_ref().map(ToString::to_string);
     }
     let id = model.tasks.begin(task.clone(), model.clock.instant);
+    if let Some(view) = made_in(&task) {
+        let selected = model.lists.of(view).selected.clone();
+        model.tasks.note_selected(id, selected);
+    }
     vec![Effect::Begin(id, task)]
 }
 
 /// Goes to a thing.
 pub(super) fn go(model: &mut Model, view: View, name: &str) -> Vec<Effect> {
-    let mut effects = act::to_view(model, view);
+    let mut effects = go::to_view(model, view);
     if model.place.detail.take().is_some() {
         effects.extend(log::close(model));
     }

@@ -50,7 +50,10 @@ pub(super) fn draw(model: &Model, view: View, area: Rect, buffer: &mut Buffer) {
                 format!("press {} to make one", key(Action::Create)),
             ),
             View::History => ("nothing has been done yet".into(), String::new()),
-            View::Panes => (String::new(), String::new()),
+            View::Panes => (
+                "no shell is open".into(),
+                format!("press {} to choose a machine", key(Action::Enter)),
+            ),
         }
     };
     let lines = vec![

@@ -81,7 +81,7 @@ fn facts(model: &Model) -> Vec<Fact> {
             value,
             scope,
             weight,
-        })
+        });
     };
     if let Some(accelerator) = &host.accelerator {
         fact("", accelerator.to_uppercase(), "header.value", 90);

@@ -34,6 +34,8 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
     let mut cursor = None;
     if model.place.first_run {
         first_run::draw(model, parts.body, buffer);
+    } else if model.place.view == View::Panes && model.workspace.is_empty() {
+        empty::draw(model, View::Panes, parts.body, buffer);
     } else if model.place.view == View::Panes {
         cursor = model
             .workspace
@@ -54,7 +56,8 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cur
         // What is under it has no cursor any more.
         cursor = popup.draw(model, area, buffer).map(Cursor::bar);
     }
-    cursor
+    // On a screen that is too small for what is typed it is nowhere.
+    cursor.filter(|cursor| area.contains(cursor.at))
 }
 
 /// The terminal's own cursor.

@@ -10,16 +10,9 @@ pub(crate) fn line(values: &[f64], most: Option<f64>, width: u16, glyphs: &Glyph
     let most = most
         .unwrap_or_else(|| shown.iter().copied().fold(0.0, f64::max))
         .max(f64::MIN_POSITIVE);
-    let levels = glyphs.levels;
-    let last = levels.len() - 1;
     let mut text = " ".repeat(width - shown.len());
     for value in shown {
-        let share = (value / most).clamp(0.0, 1.0);
-        let level = match (share * last as f64).round() as usize {
-            0 if *value > 0.0 => 1,
-            level => level,
-        };
-        text += levels[level.min(last)];
+        text += glyphs.level(value / most);
     }
     text
 }

@@ -18,6 +18,9 @@ const GAP: u16 = 2;
 const MARGIN: u16 = 2;
 /// The least and the most that a drawing takes.
 const DRAWN: (u16, u16) = (6, 24);
+/// Of so many rows the widest tells how wide a column is, besides those on the screen: to write out thousands for every
+/// frame takes longer than a frame may.
+const MEASURED: usize = 200;
 /// What is never dropped may be cut down to this.
 const LEAST: u16 = 8;
 
@@ -94,7 +97,7 @@ pub(crate) fn hit(model: &Model, area: Rect, column: u16, line: u16) -> Option<H
     None
 }
 
-fn visible<'a>(list: &'a List, rows: Rect) -> &'a [usize] {
+fn visible(list: &List, rows: Rect) -> &[usize] {
     let end = list.rows.len().min(list.top + usize::from(rows.height));
     &list.rows[list.top.min(end)..end]
 }
@@ -102,17 +105,15 @@ fn visible<'a>(list: &'a List, rows: Rect) -> &'a [usize] {
 /// Chooses columns and gives each its place.
 fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
     let mut columns = list::wanted(model, view);
+    let step = list.rows.len().div_ceil(MEASURED).max(1);
     let wish = |column: &&'static Column| -> u16 {
         if column.drawn {
             return DRAWN.0;
         }
         // Room for the arrow of the order.
         let title = column.title.width() + usize::from(is_sorted(list, column)) * 2;
-        let widest = list
-            .rows
-            .iter()
-            .map(|row| column.text(model, *row).width())
-            .max();
+        let measured = list.rows.iter().step_by(step).chain(visible(list, area));
+        let widest = measured.map(|row| column.text(model, *row).width()).max();
         u16::try_from(widest.unwrap_or(0).max(title)).unwrap_or(u16::MAX)
     };
     let mut widths: Vec<u16> = columns.iter().map(wish).collect();
@@ -316,7 +317,7 @@ fn draw_filter(model: &Model, list: &List, area: Rect, buffer: &mut Buffer) -> O
         model.theme.style("input"),
     );
     let used = line.width() + 2;
-    if used + count.width() + 1 <= width {
+    if used + count.width() < width {
         let x = area
             .right()
             .saturating_sub(u16::try_from(count.width() + 1).unwrap_or(0));

@@ -4,7 +4,6 @@ use crossterm::event::KeyCode;
 
 use super::super::LogAction::*;
 use super::super::LogRequest;
-use super::super::save::Saved;
 use super::screen::Screen;
 
 fn lines(count: usize) -> String {
@@ -133,6 +132,21 @@ fn lines_are_copied() {
 }
 
 #[test]
+fn what_is_too_much_to_copy_is_for_a_file() {
+    let line = format!("{}\n", "x".repeat(999));
+    let mut screen = Screen::new(line.repeat(1100), 90, 11);
+    screen.settled();
+    screen.acts(&[First, Mark, Last]);
+    assert_eq!(screen.act(Copy), []);
+    let says = "that is too much to copy: save it to a file · ";
+    assert!(
+        screen.status().trim().starts_with(says),
+        "{}",
+        screen.status()
+    );
+}
+
+#[test]
 fn a_log_is_saved_and_nothing_is_overwritten_unasked() {
     let mut screen = Screen::new("one\r\n\u{1b}[31mtwo\u{1b}[0m\r\nthree\r\n", 60, 11);
     screen.settled();
@@ -170,7 +184,30 @@ fn a_log_is_saved_and_nothing_is_overwritten_unasked() {
     while !screen.status().contains("not saved") {
         assert_eq!(screen.wait(), []);
     }
-    assert!(matches!(Saved::Exists(path), Saved::Exists(_)));
+}
+
+#[test]
+fn a_log_that_is_closed_or_exchanged_is_saved_to_the_end() {
+    let count = 400_000;
+    let mut screen = Screen::new(lines(count), 90, 11);
+    let path = screen.folder.path().join("saved");
+    let other = screen.folder.path().join("console.log.1");
+    std::fs::write(&other, "an older line\n").unwrap();
+    screen.view.save(path.clone(), false);
+    let reader = sistemo::machine::LogReader::open(other).unwrap();
+    screen.view.replace(reader, true, screen.size);
+    while !screen.status().contains("lines: 400,000") {
+        assert_eq!(screen.wait(), []);
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == lines(count));
+
+    let mut screen = Screen::new(lines(count), 90, 11);
+    let path = screen.folder.path().join("saved");
+    screen.view.save(path.clone(), false);
+    let (_folder, told) = screen.close();
+    let says = format!("saved to {}, lines: 400,000", path.display());
+    assert_eq!(told, [(true, says)]);
+    assert!(std::fs::read_to_string(&path).unwrap() == lines(count));
 }
 
 #[test]
@@ -197,7 +234,7 @@ fn another_start_is_gone_on_with_unless_one_reads() {
     begin(&mut screen, "third start\n");
     assert_eq!(screen.here(), "second start");
     assert!(
-        screen.status().contains("started again: G"),
+        screen.status().contains("started again: the new log"),
         "{}",
         screen.status()
     );
@@ -262,7 +299,7 @@ fn searching_goes_round_and_can_be_ended() {
     screen.enter(Search, "");
     screen.acts(&[Next]);
     assert!(
-        screen.status().contains("nothing has been searched for"),
+        screen.status().ends_with(" has been searched for yet"),
         "{}",
         screen.status()
     );

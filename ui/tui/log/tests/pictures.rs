@@ -97,7 +97,7 @@ fn lines_are_filtered() {
 #[test]
 fn errors_are_gone_to() {
     at_both_sizes("errors", |screen| {
-        screen.acts(&[First, NextError, NextError])
+        screen.acts(&[First, NextError, NextError]);
     });
 }
 

@@ -59,8 +59,10 @@ fn happen(screen: &mut Screen, event: Event) {
         Event::Filter(text) => screen.enter(Filter, &text),
         Event::Write(text) => screen.write(&text),
         Event::Begin(text) => {
-            std::fs::write(screen.path(), text).unwrap();
-            screen.view.refresh(screen.size);
+            for text in ["", &text] {
+                std::fs::write(screen.path(), text).unwrap();
+                screen.view.refresh(screen.size);
+            }
         }
         Event::Size(width, height) => {
             screen.size = Size { width, height };

@@ -4,45 +4,7 @@ use alacritty_terminal::term::color::Colors;
 use alacritty_terminal::vte::ansi::{NamedColor, Rgb};
 use ratatui::style::Color;
 
-/// What xterm shows for the first sixteen (XTerm-col.ad).
-const XTERM: [(u8, u8, u8); 16] = [
-    (0x00, 0x00, 0x00),
-    (0xcd, 0x00, 0x00),
-    (0x00, 0xcd, 0x00),
-    (0xcd, 0xcd, 0x00),
-    (0x00, 0x00, 0xee),
-    (0xcd, 0x00, 0xcd),
-    (0x00, 0xcd, 0xcd),
-    (0xe5, 0xe5, 0xe5),
-    (0x7f, 0x7f, 0x7f),
-    (0xff, 0x00, 0x00),
-    (0x00, 0xff, 0x00),
-    (0xff, 0xff, 0x00),
-    (0x5c, 0x5c, 0xff),
-    (0xff, 0x00, 0xff),
-    (0x00, 0xff, 0xff),
-    (0xff, 0xff, 0xff),
-];
-
-/// The sixteen as ratatui names them, in the order of ECMA-48's 30–37 and aixterm's 90–97.
-pub(super) const SIXTEEN: [Color; 16] = [
-    Color::Black,
-    Color::Red,
-    Color::Green,
-    Color::Yellow,
-    Color::Blue,
-    Color::Magenta,
-    Color::Cyan,
-    Color::Gray,
-    Color::DarkGray,
-    Color::LightRed,
-    Color::LightGreen,
-    Color::LightYellow,
-    Color::LightBlue,
-    Color::LightMagenta,
-    Color::LightCyan,
-    Color::White,
-];
+use crate::tui::theme;
 
 /// What is known of the colours around a pane, to answer a guest that asks for them (OSC 4, 10, 11 and 12).
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +20,7 @@ impl Colours {
         background: Option<Color>,
         ansi: Option<[Color; 16]>,
     ) -> Colours {
-        let mut sixteen = XTERM.map(|(r, g, b)| Rgb { r, g, b });
+        let mut sixteen: [Rgb; 16] = std::array::from_fn(indexed);
         for (known, color) in sixteen.iter_mut().zip(ansi.into_iter().flatten()) {
             *known = rgb(color).unwrap_or(*known);
         }
@@ -79,8 +41,8 @@ impl Colours {
             return Some(own);
         }
         match index {
-            0..16 => Some(self.ansi.map_or(sixteen(index), |ansi| ansi[index])),
-            16..256 => Some(fixed(index)),
+            0..16 => Some(self.ansi.map_or(indexed(index), |ansi| ansi[index])),
+            16..256 => Some(indexed(index)),
             FOREGROUND | CURSOR => self.foreground,
             BACKGROUND => self.background,
             _ => None,
@@ -88,40 +50,15 @@ impl Colours {
     }
 }
 
-fn sixteen(index: usize) -> Rgb {
-    let (r, g, b) = XTERM[index];
-    Rgb { r, g, b }
-}
-
-/// xterm's colours 16 to 255: a cube of 6×6×6 and a ramp of 24 greys (256colres.pl).
-fn fixed(index: usize) -> Rgb {
-    let byte = |value: usize| u8::try_from(value).unwrap_or(u8::MAX);
-    if index >= 232 {
-        let grey = byte(8 + (index - 232) * 10);
-        return Rgb {
-            r: grey,
-            g: grey,
-            b: grey,
-        };
-    }
-    let level = |step: usize| if step == 0 { 0 } else { byte(55 + step * 40) };
-    let cube = index - 16;
-    Rgb {
-        r: level(cube / 36),
-        g: level(cube / 6 % 6),
-        b: level(cube % 6),
-    }
+/// xterm's colour of an index.
+fn indexed(index: usize) -> Rgb {
+    of(theme::indexed(u8::try_from(index).unwrap_or(u8::MAX)))
 }
 
 fn rgb(color: Color) -> Option<Rgb> {
-    match color {
-        Color::Rgb(r, g, b) => Some(Rgb { r, g, b }),
-        Color::Indexed(index @ 16..) => Some(fixed(usize::from(index))),
-        Color::Indexed(index) => Some(sixteen(usize::from(index))),
-        Color::Reset => None,
-        named => {
-            let index = SIXTEEN.iter().position(|color| *color == named)?;
-            Some(sixteen(index))
-        }
-    }
+    theme::rgb(color).map(of)
+}
+
+fn of([r, g, b]: [u8; 3]) -> Rgb {
+    Rgb { r, g, b }
 }

@@ -34,9 +34,8 @@ pub(crate) use copy::Motion;
 pub(crate) use mouse::Mouse;
 pub(crate) use outbox::News;
 pub(crate) use paint::{Look, paint};
-pub(crate) use search::BadSearch;
 pub(crate) use select::Kind;
-pub(crate) use view::{Cursor, Shape};
+pub(crate) use view::Shape;
 
 /// How many bytes are parsed between two looks at how the history has grown.
 const SLICE: usize = 4096;
@@ -205,11 +204,13 @@ impl Emulator {
     }
 
     /// Whether the guest wants to know of the mouse.
+    #[cfg(test)]
     pub(crate) fn wants_mouse(&self) -> bool {
         self.screen.x10_mouse || self.screen.term.mode().intersects(TermMode::MOUSE_MODE)
     }
 
     /// Whether a program has the screen to itself, as editors and pagers do.
+    #[cfg(test)]
     pub(crate) fn alternate_screen(&self) -> bool {
         self.screen.is_alternate()
     }

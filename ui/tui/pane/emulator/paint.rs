@@ -11,9 +11,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::colours::SIXTEEN;
 use super::{Emulator, text};
-use crate::tui::theme::Depth;
+use crate::tui::theme::{ANSI, Depth};
+use crate::tui::view::text::is_harmful;
 
 /// How a pane looks.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,7 @@ fn symbol(cell: &Cell, room: bool, draw: impl FnOnce(&str)) {
     let layout = Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER | Flags::HIDDEN;
     // Skin tones join the character before them in many terminals, and what follows moves.
     let tone = matches!(cell.c, '\u{1f3fb}'..='\u{1f3ff}');
-    if cell.c == ' ' || cell.c.is_control() || cell.flags.intersects(layout) || tone || wide != room
+    if cell.c == ' ' || is_harmful(cell.c) || cell.flags.intersects(layout) || tone || wide != room
     {
         return draw(" ");
     }
@@ -123,7 +123,7 @@ fn symbol(cell: &Cell, room: bool, draw: impl FnOnce(&str)) {
     let marks = cell.zerowidth().unwrap_or_default();
     let marks = marks
         .iter()
-        .filter(|c| !text::is_invisible(**c) && !c.is_control());
+        .filter(|c| !text::is_invisible(**c) && !is_harmful(**c));
     let mut marks = marks.peekable();
     if marks.peek().is_none() {
         return draw(base);
@@ -210,7 +210,7 @@ impl<'a> Inks<'a> {
             return self.fit(rgb);
         }
         let color = match index {
-            0..16 => self.look.ansi.map_or(SIXTEEN[index], |ansi| ansi[index]),
+            0..16 => self.look.ansi.map_or(ANSI[index], |ansi| ansi[index]),
             16..256 => Color::Indexed(u8::try_from(index).unwrap_or_default()),
             _ if color == ansi::Color::Named(NamedColor::Background) => {
                 self.look.background.unwrap_or(Color::Reset)

@@ -163,7 +163,6 @@ impl Handler for Screen {
         push_title();
         pop_title();
         text_area_size_chars();
-        set_hyperlink(link: Option<Hyperlink>);
         set_keyboard_mode(mode: KeyboardModes, behavior: KeyboardModesApplyBehavior);
         clipboard_store(clipboard: u8, base64: &[u8]);
     }
@@ -182,6 +181,18 @@ impl Handler for Screen {
     fn set_title(&mut self, title: Option<String>) {
         self.active = true;
         self.term.set_title(title.map(|title| text::title(&title)));
+    }
+
+    /// A link is kept with each character that it was set for, so only those that may be opened are, and those are short.
+    /// One that has no id, or too long a one, gets an id of its own from `Term`.
+    fn set_hyperlink(&mut self, link: Option<Hyperlink>) {
+        self.active = true;
+        let link = link.and_then(|link| {
+            let uri = text::link(&link.uri)?;
+            let id = link.id.filter(|id| id.len() <= text::LONGEST_LINK_ID);
+            Some(Hyperlink { id, uri })
+        });
+        self.term.set_hyperlink(link);
     }
 
     /// DA1: a VT220 with colours, into whose clipboard can be copied (`CSI c`; 22 and 52 as in xterm's ctlseqs and the

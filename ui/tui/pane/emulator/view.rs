@@ -44,6 +44,7 @@ impl Emulator {
         self.scroll_view(Scroll::PageDown);
     }
 
+    #[cfg(test)]
     pub(crate) fn scroll_to_top(&mut self) {
         self.bring_back();
         self.scroll_view(Scroll::Top);

@@ -122,11 +122,6 @@ impl Session {
         self.screen.emulator()
     }
 
-    /// The machine as it was last heard of.
-    pub(crate) fn machine(&self) -> Machine {
-        self.machine.borrow().clone()
-    }
-
     /// Tells what has become of the machine.
     pub(crate) fn machine_is(&self, machine: &Machine) {
         self.machine.send_if_modified(|known| {

@@ -30,6 +30,8 @@ pub(super) struct Screen {
     told: AtomicBool,
     /// Told when the terminal begins to hold its output back (DEC mode 2026).
     pub holding: Woken,
+    /// Told when the terminal has taken something in.
+    pub grown: Woken,
     notify: Notify,
 }
 
@@ -47,6 +49,7 @@ impl Screen {
             seen: AtomicBool::new(false),
             told: AtomicBool::new(false),
             holding: Woken::new(),
+            grown: Woken::new(),
             notify,
         }
     }
@@ -85,7 +88,14 @@ impl Screen {
                 break;
             }
         }
-        (taken, self.after_change(emulator))
+        let answers = self.after_change(emulator);
+        self.grown.notify_one();
+        (taken, answers)
+    }
+
+    /// Packs some old lines away; whether there are more.
+    pub(super) fn pack_some(&self) -> bool {
+        self.emulator.lock().tidy()
     }
 
     /// When the terminal must not hold its output back any longer.
@@ -128,6 +138,9 @@ impl Screen {
 
     /// Keeps what is for the user. Whether any of that is to be told although nobody sees the terminal.
     fn hear(&self, news: Vec<News>) -> bool {
+        if news.is_empty() {
+            return false;
+        }
         let mut said = lock(&self.said);
         let before = said.clone();
         let mut titled = false;

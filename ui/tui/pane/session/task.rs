@@ -20,11 +20,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A shell that lived so long had a connection that was good.
 const GOOD: Duration = Duration::from_secs(10);
-/// A shell that ends so shortly before its machine does ended because of that.
-const TOGETHER: Duration = Duration::from_secs(3);
+/// A shell that ends so shortly before its machine does ended because of that: shutting down ends shells first.
+const TOGETHER: Duration = Duration::from_secs(30);
 
-/// Puts the terminal into the state that a new shell expects, on a line of its own, and leaves what is on it. CAN ends a sequence that was cut
-/// off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
+/// A guest that has written nothing for so long may go on doing so.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// Puts the terminal into the state that a new shell expects, on a line of its own, and leaves what is on it. CAN ends a
+/// sequence that was cut off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
 /// or insert mode, the usual keys, no mouse, focus or paste reports, no kitty keyboard, a visible cursor of the usual
 /// shape, no attributes, ASCII.
 const FRESH: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b[r\x1b[?7h\x1b[?6l\x1b[4l\x1b[?1l\x1b>\
@@ -71,7 +74,6 @@ impl Task {
         let mut pause = FIRST_PAUSE;
         loop {
             self.machine_runs().await?;
-            let begun = Instant::now();
             let started = self.machine.borrow_and_update().started.clone();
             let (end, lived) = self.shell(&started).await?;
             if lived.is_some_and(|since| since.elapsed() >= GOOD) {
@@ -96,7 +98,7 @@ impl Task {
                 }
                 End::Broken(broken) => {
                     // A connection that fails at once is not tried again at once.
-                    let again = begun.max(now) + pause;
+                    let again = now + pause;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     self.screen.set_state(State::Lost(broken.message));
                     tokio::select! {
@@ -141,7 +143,13 @@ impl Task {
         let transport = self.transport.clone();
         let (screen, input) = (self.screen.clone(), self.input.clone());
         let mut shell = transport.shell(&id, ends);
-        let beside = async { tokio::join!(pass_sizes(size, resized), show_held(&screen, &input)) };
+        let beside = async {
+            tokio::join!(
+                pass_sizes(size, resized),
+                show_held(&screen, &input),
+                pack(&screen)
+            )
+        };
         tokio::pin!(beside);
         let mut lived = None;
         let end = loop {
@@ -168,7 +176,7 @@ impl Task {
             }
         };
         // A shell whose end came with its machine's is told as that.
-        let down = is_other(&self.machine.borrow(), started);
+        let down = ends_shells(&self.machine.borrow(), started);
         let end = if down && !matches!(end, End::Ordered(_)) {
             End::Down
         } else {
@@ -208,9 +216,6 @@ impl Task {
         started: &Option<String>,
         together: Instant,
     ) -> Result<(), Closed> {
-        let stops = |machine: &Machine| {
-            is_other(machine, started) || machine.state == MachineState::Stopping
-        };
         loop {
             tokio::select! {
                 order = self.orders.recv() => match order.ok_or(Closed)? {
@@ -221,13 +226,18 @@ impl Task {
                     changed.map_err(|_| Closed)?;
                     let machine = self.machine.borrow_and_update();
                     let gone = machine.state == MachineState::Gone;
-                    if gone || (stops(&machine) && Instant::now() <= together) {
+                    if gone || (ends_shells(&machine, started) && Instant::now() <= together) {
                         return Ok(());
                     }
                 }
             }
         }
     }
+}
+
+/// Whether shells in a machine end because of it.
+fn ends_shells(machine: &Machine, started: &Option<String>) -> bool {
+    is_other(machine, started) || machine.state == MachineState::Stopping
 }
 
 /// Whether a machine is not what it was when a shell was opened: down, or started anew.
@@ -249,6 +259,17 @@ async fn pass_sizes(mut size: watch::Receiver<Size>, events: mpsc::Sender<Event>
         }
     }
     std::future::pending::<()>().await;
+}
+
+/// Packs old lines away whenever the guest has been silent for a moment.
+async fn pack(screen: &Screen) {
+    loop {
+        screen.grown.notified().await;
+        while timeout(SILENCE, screen.grown.notified()).await.is_ok() {}
+        while screen.pack_some() {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Shows what a guest began to hold back and did not show in time: a program that dies meanwhile would leave the

@@ -56,7 +56,8 @@ impl Workspace {
             Mode::Prefix(_) => Typing::Prefix,
             Mode::Copy(_) => Typing::Copy,
             Mode::Resize => Typing::Resize,
-            Mode::Rename(_) | Mode::Confirm(_) => Typing::Asked,
+            Mode::Rename(_) => Typing::Line,
+            Mode::Confirm(_) => Typing::Asked,
         }
     }
 

@@ -21,12 +21,7 @@ use words::{Asking, asking};
 
 const KEEP: &str = "keep the disk";
 
-/// The question before a task, if there is one to ask.
-pub(crate) fn for_task(task: &Task, model: &Model) -> Option<Box<dyn Popup>> {
-    for_tasks(vec![task.clone()], model)
-}
-
-/// The question before tasks that are done together.
+/// The question before tasks that are done together, if there is one to ask.
 pub(crate) fn for_tasks(tasks: Vec<Task>, model: &Model) -> Option<Box<dyn Popup>> {
     let asking = asking(&tasks, model)?;
     let focus = match asking.typed {

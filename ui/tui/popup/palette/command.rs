@@ -1,6 +1,8 @@
 //! Lines in the command line's own syntax: read by its own parser, and done in here.
 
-use sistemo::value::Name;
+mod machine;
+mod noted;
+mod refusal;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -9,11 +11,8 @@ use super::super::{Step, confirm};
 use crate::cli::config::Config;
 use crate::cli::image::Image;
 use crate::cli::image::build::{Build, is_folder};
-use crate::cli::machine::Machine;
-use crate::cli::machine::power::Grace;
-use crate::cli::machine::volume::Volume as Data;
 use crate::cli::network::Network;
-use crate::cli::report::Failure;
+use crate::cli::output::Format;
 use crate::cli::volume::Volume;
 use crate::cli::{Cli, Command, usage};
 use crate::tui::action::Action;
@@ -21,32 +20,12 @@ use crate::tui::effect::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
 use crate::tui::task::{Task, Thing};
+use refusal::{elsewhere, refuse};
 
-/// Why a line is not done, and the way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Refusal {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
-        Refusal {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
-    }
-}
+pub(super) use noted::noted;
+pub(super) use refusal::Refusal;
 
 type Outcome = Result<Vec<Step>, Refusal>;
-
-/// What cannot be done in here.
-fn elsewhere(command: &str) -> Refusal {
-    Refusal::new(
-        format!("{command} is nothing for the console"),
-        format!("type it into a shell: sistemo {command}"),
-    )
-}
 
 /// The words of a line, `sistemo` as the first.
 pub(super) fn words(line: &str) -> Result<Vec<String>, Refusal> {
@@ -69,6 +48,12 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
             "open another console: sistemo --data-dir DIR",
         ));
     }
+    if cli.output == Format::Json {
+        return Err(Refusal::new(
+            "the console takes no --output",
+            "type the command into a shell",
+        ));
+    }
     let Some(command) = cli.command else {
         return Err(Refusal::new(
             "a command is missing",
@@ -76,11 +61,14 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         ));
     };
     match command {
-        Command::Machine(command) => machine(command, model),
+        Command::Machine(command) => machine::steps(command, model),
         Command::Volume(command) => volume(command, model),
         Command::Network(command) => network(command, model),
         Command::Image(command) => image(command, model),
-        Command::History(_) => Ok(vec![Step::Act(Action::History)]),
+        Command::History(args) => {
+            refuse("history", args.option())?;
+            Ok(vec![Step::Act(Action::History)])
+        }
         Command::Setup(setup) => Ok(asked(vec![Task::Setup], setup.yes, model)),
         Command::Config {
             command: Some(Config::Set { key, value }),
@@ -179,128 +167,6 @@ fn image_of(name: &str, model: &Model) -> Result<Thing, Refusal> {
         .ok_or_else(|| there_is_no("image", name, "image list"))
 }
 
-/// Does something with one machine as its key would.
-fn on(name: &str, action: Action, model: &Model) -> Outcome {
-    let machine = machine_of(name, model)?;
-    Ok(vec![Step::ActOn(
-        View::Machines,
-        machine.id.clone(),
-        action,
-    )])
-}
-
-fn machine(command: Machine, model: &Model) -> Outcome {
-    let thing = |name: &str| machine_of(name, model).map(Thing::from);
-    match command {
-        Machine::Deploy(args) => match args.request() {
-            Ok(request) => Ok(vec![Step::Do(Task::Deploy(Box::new(request)))]),
-            Err(failure) => Err(failed(failure)),
-        },
-        Machine::List(_) | Machine::Stats(_) => Ok(vec![Step::Act(Action::Machines)]),
-        Machine::Status(args) => on(&args.name, Action::Open, model),
-        Machine::Start(args) => each(&args.names, false, model, |name| {
-            Ok(Task::start(machine_of(name, model)?))
-        }),
-        Machine::Stop(args) => {
-            let force = forced(&args.grace)?;
-            each(&args.names, false, model, |name| {
-                Ok(Task::Stop {
-                    machine: thing(name)?,
-                    force,
-                })
-            })
-        }
-        Machine::Restart(args) => match forced(&args.grace)? {
-            true => Err(Refusal::new(
-                "restart takes no --force in here",
-                "machine stop --force, then machine start",
-            )),
-            false => each(&args.names, false, model, |name| {
-                Ok(Task::Restart(thing(name)?))
-            }),
-        },
-        Machine::Delete(args) => each(&args.names, args.yes, model, |name| {
-            Ok(Task::Delete {
-                machine: thing(name)?,
-                keep_storage: args.preserve_storage,
-            })
-        }),
-        Machine::Ssh(args) if !args.command.is_empty() || args.login != "root" => {
-            Err(elsewhere("machine ssh with a command or a user"))
-        }
-        Machine::Ssh(args)
-            if !args.local.is_empty() || !args.remote.is_empty() || !args.dynamic.is_empty() =>
-        {
-            Err(elsewhere("machine ssh with forwarded ports"))
-        }
-        Machine::Ssh(args) => on(&args.name, Action::Shell, model),
-        Machine::Terminal(args) => on(&args.name, Action::Shell, model),
-        Machine::Logs(args) => on(&args.name, Action::BootLog, model),
-        Machine::Exec(_) => Err(elsewhere("machine exec")),
-        Machine::Cp(_) => Err(elsewhere("machine cp")),
-        Machine::Expose(args) => {
-            let task = Task::Expose {
-                machine: thing(&args.name)?,
-                port: args.port,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Unexpose(args) => {
-            let task = Task::Unexpose {
-                machine: thing(&args.name)?,
-                port: args.port,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Rename(args) => Ok(vec![Step::Do(Task::Rename {
-            machine: thing(&args.name)?,
-            new: args.new,
-        })]),
-        Machine::Volume(Data::Attach { machine, volume }) => {
-            volume_of(&volume.volume, model)?;
-            let task = Task::Attach {
-                machine: thing(&machine)?,
-                attachment: volume,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-        Machine::Volume(Data::Detach { machine, volume }) => {
-            let task = Task::Detach {
-                machine: thing(&machine)?,
-                volume: volume_of(&volume, model)?,
-            };
-            Ok(asked(vec![task], false, model))
-        }
-    }
-}
-
-/// Whether a guest is not to be asked. How long it may take is a setting in here.
-fn forced(grace: &Grace) -> Result<bool, Refusal> {
-    match grace.timeout {
-        Some(_) => Err(Refusal::new(
-            "the console takes no --timeout",
-            "it goes by the setting stop_timeout, or --force",
-        )),
-        None => Ok(grace.force),
-    }
-}
-
-fn failed(failure: Failure) -> Refusal {
-    match failure {
-        Failure::Usage { message, hint } | Failure::Refused { message, hint } => {
-            Refusal::new(message, hint)
-        }
-        Failure::Engine(error) => Refusal {
-            message: error.report(),
-            hint: error.hint(),
-        },
-        Failure::Cancelled | Failure::Reported(_) => Refusal {
-            message: "cancelled".into(),
-            hint: None,
-        },
-    }
-}
-
 fn volume(command: Volume, model: &Model) -> Outcome {
     match command {
         Volume::List => Ok(vec![Step::Act(Action::Volumes)]),
@@ -331,15 +197,13 @@ fn network(command: Network, model: &Model) -> Outcome {
     match command {
         Network::List => Ok(vec![Step::Act(Action::Networks)]),
         Network::Show { name } => Ok(vec![Step::Go(View::Networks, known(&name)?)]),
-        Network::Create { name, subnet } => Ok(vec![Step::Do(create_network(name, subnet))]),
+        Network::Create { name, subnet } => {
+            Ok(vec![Step::Do(Task::CreateNetwork { name, subnet })])
+        }
         Network::Delete { names } => each(&names, false, model, |name| {
             Ok(Task::DeleteNetwork(known(name)?))
         }),
     }
-}
-
-fn create_network(name: Name, subnet: Option<ipnet::Ipv4Net>) -> Task {
-    Task::CreateNetwork { name, subnet }
 }
 
 fn image(command: Image, model: &Model) -> Outcome {
@@ -395,12 +259,4 @@ fn build(args: Build) -> Outcome {
         },
     };
     Ok(vec![Step::Do(task)])
-}
-
-/// Whether a line sets variables, whose values may be secrets.
-pub(super) fn has_variables(line: &str) -> bool {
-    let words = words(line).unwrap_or_default();
-    words
-        .iter()
-        .any(|word| word == "--env" || word.starts_with("--env=") || word.starts_with("-e"))
 }

@@ -3,7 +3,7 @@
 use super::{only_closes, press};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{click, drawn, model};
+use crate::tui::fixture::{click, drawn, model, with_shell};
 use crate::tui::model::Model;
 use crate::tui::model::place::{Detail, Tab, View};
 use crate::tui::popup::help::Help;
@@ -92,7 +92,7 @@ fn help_tells_the_keys_for_here_and_now() {
     });
     insta::assert_snapshot!("help_of_the_boot_log", drawn(&Help::default(), &model));
     model.place.detail = None;
-    model.place.view = View::Panes;
+    let model = with_shell(model);
     insta::assert_snapshot!("help_of_the_shells", drawn(&Help::default(), &model));
 }
 

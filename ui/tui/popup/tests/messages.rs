@@ -172,7 +172,10 @@ fn a_terminal_without_unicode_or_colours_is_told_all_the_same() {
         machine: Thing::new("web-id", "web"),
         keep_storage: true,
     };
-    all.push(drawn(&*confirm::for_task(&delete, &model).unwrap(), &model));
+    all.push(drawn(
+        &*confirm::for_tasks(vec![delete.clone()], &model).unwrap(),
+        &model,
+    ));
     let mut form = form::deploy(None, None, &model);
     press(&mut *form, &model, "nginx<tab>web<tab>99");
     all.push(drawn(&*form, &model).replace('▏', "_"));

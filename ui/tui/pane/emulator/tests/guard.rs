@@ -59,3 +59,21 @@ fn titles_and_copies_are_capped() {
     emulator.advance(format!("\x1b]52;c;{}\x07", "QUFB".repeat(33_333)).as_bytes());
     assert_eq!(emulator.take_news(), [News::Clipboard("A".repeat(99_999))]);
 }
+
+#[test]
+fn links_are_kept_when_they_may_be_opened_and_are_short() {
+    let link = |bytes: &str| {
+        let emulator = fed(80, 24, bytes.as_bytes());
+        emulator.screen.term.grid()[Line(0)][Column(0)].hyperlink()
+    };
+    let good = link("\x1b]8;id=one;https://example.org/a\x1b\\x").unwrap();
+    assert_eq!((good.id(), good.uri()), ("one", "https://example.org/a"));
+    let long = "a".repeat(100_000);
+    assert_eq!(link(&format!("\x1b]8;;http://{long}\x1b\\x")), None);
+    assert_eq!(link(&format!("\x1b]8;;file:///{long}\x1b\\x")), None);
+    // One link does not go on where another, which is refused, begins.
+    assert_eq!(link("\x1b]8;;http://a\x07\x1b]8;;file:///b\x07x"), None);
+    let named = link(&format!("\x1b]8;id={long};http://a\x1b\\x")).unwrap();
+    assert_eq!(named.uri(), "http://a");
+    assert!(named.id().len() <= 250, "{} bytes of id", named.id().len());
+}

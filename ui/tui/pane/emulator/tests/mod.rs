@@ -15,6 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
+use super::view::Cursor;
 use super::*;
 use crate::tui::theme::Depth;
 

@@ -2,6 +2,7 @@
 
 mod more;
 mod panes;
+mod storm;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -10,8 +11,8 @@ use tokio::sync::{mpsc, watch};
 use super::super::action::PaneAction as A;
 use super::super::layout::Axis;
 use super::super::look::PaneLook;
-use super::super::session::MachineState;
 use super::super::session::tests::fake::{Fake, Guest, machine, notices, until};
+use super::super::session::{MachineState, State};
 use super::super::view::CursorPlace;
 use super::*;
 

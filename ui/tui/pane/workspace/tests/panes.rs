@@ -75,7 +75,7 @@ async fn no_room_is_said() {
     let (mut bench, _guest) = Bench::live(40, 24).await;
     let no_room = "no room for another pane here: each needs 20 columns and 5 lines";
     let no_room = Request::Say(no_room.into());
-    assert_eq!(bench.press("<ctrl-]>%"), [no_room.clone()]);
+    assert_eq!(bench.press("<ctrl-]>%"), std::slice::from_ref(&no_room));
     assert_eq!(bench.press("<ctrl-]>o"), [no_room]);
     let beneath = Place::Split(Axis::Below);
     assert_eq!(bench.press("<ctrl-]>O"), [Request::Choose(beneath)]);
