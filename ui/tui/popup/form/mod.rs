@@ -134,6 +134,7 @@ impl Form {
             .unwrap_or(0) as isize;
         self.focus = stops[(at + by).rem_euclid(stops.len() as isize) as usize];
         self.is_picked = false;
+        self.offer = 0;
     }
 
     /// What Tab would put into the field with the focus.
