@@ -14,7 +14,10 @@ use crate::tui::view;
 /// Does an action, or says why not.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Err(why) = action::available(action, model) {
-        model.say(Toast::new(Kind::Warning, why));
+        // Esc where nothing is open is a habit, no mistake.
+        if action != Action::Back {
+            model.say(Toast::new(Kind::Warning, why));
+        }
         return Vec::new();
     }
     match action {

@@ -22,14 +22,24 @@ use ratatui::layout::{Position, Rect};
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
 use crate::tui::pane::{CursorPlace, Shape};
+use text::fitted;
 
 pub(crate) use detail::{lines as detail_lines, parts as detail_parts, tab_at};
 pub(crate) use layout::{areas, view_at};
 pub(crate) use table::{Hit, body_rows, hit};
 
+/// The least columns and rows that anything is drawn in.
+const LEAST: (u16, u16) = (12, 4);
+
 /// Draws everything. Gives the place and shape of the cursor, if there is one.
 pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Cursor> {
     buffer.set_style(area, model.theme.style("text"));
+    // In so few cells nothing can be read; what is open stays open.
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        let says = fitted("too small", area.width.into(), "");
+        buffer.set_string(area.x, area.y, says, model.theme.style("text.dim"));
+        return None;
+    }
     let parts = areas(model, area);
     let mut cursor = None;
     if model.place.first_run {
