@@ -154,6 +154,8 @@ impl Content for Attach {
         if let Some(why) = mounted(&machine, &volume, path.as_ref(), model) {
             reading.wrong("path", why);
         }
+        let hides = path.as_ref().and_then(hidden);
+        reading.told.extend(hides.map(|says| ("path", says)));
         let attachment = Attachment { volume, path };
         reading.task = Some(Task::Attach {
             machine,
@@ -173,6 +175,20 @@ pub(super) fn mount_path(text: &str) -> Result<MountPath, String> {
             .map_or(text.as_str(), |(_, why)| why);
         why.to_owned()
     })
+}
+
+/// Folders that machines come with and need, or keep what they have in (Filesystem Hierarchy Standard 3.0, chapter 3).
+const SYSTEMS: [&str; 12] = [
+    "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/root", "/run", "/sbin", "/tmp", "/usr",
+    "/var",
+];
+
+/// What is said of a volume that is mounted over what the machine comes with.
+pub(super) fn hidden(path: &MountPath) -> Option<String> {
+    let path = path.as_str().trim_end_matches('/');
+    SYSTEMS
+        .contains(&path)
+        .then(|| format!("{path} of the machine will be hidden by it"))
 }
 
 /// What else the machine has there.

@@ -48,6 +48,8 @@ pub(super) struct Reading {
     pub(super) task: Option<Task>,
     /// What is wrong, by the fields' keys.
     pub(super) wrong: Vec<Wrong>,
+    /// What one should know of what is in a field, by the fields' keys; it is done all the same.
+    pub(super) told: Vec<(&'static str, String)>,
 }
 
 /// What is wrong with a field.

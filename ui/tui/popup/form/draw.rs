@@ -46,6 +46,11 @@ impl Form {
                     let text = format!("{:1$}{sign} {text}", "", usize::from(parts.label));
                     Line::styled(text, theme.style("input.error")).render(line, buffer);
                 }
+                Row::Told { text, is_first } => {
+                    let sign = if *is_first { "!" } else { " " };
+                    let text = format!("{:1$}{sign} {text}", "", usize::from(parts.label));
+                    Line::styled(text, theme.style("input.hint")).render(line, buffer);
+                }
                 Row::Note(text) => {
                     Line::styled(text.clone(), theme.style("text.dim")).render(line, buffer);
                 }

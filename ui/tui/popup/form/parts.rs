@@ -27,7 +27,15 @@ pub(super) enum Hit {
 /// A line of the form's scrolled part.
 pub(super) enum Row {
     Field(usize),
-    Wrong { text: String, is_first: bool },
+    Wrong {
+        text: String,
+        is_first: bool,
+    },
+    /// What one should know of the field above.
+    Told {
+        text: String,
+        is_first: bool,
+    },
     Note(String),
 }
 
@@ -56,6 +64,15 @@ impl Form {
                 let lines = dialog::wrapped_in(&harmless(&wrong.why), columns, WRONG, ellipsis);
                 let lines = lines.into_iter().enumerate();
                 rows.extend(lines.map(|(number, text)| Row::Wrong {
+                    text,
+                    is_first: number == 0,
+                }));
+            }
+            let key = self.fields[at].key;
+            for (_, text) in self.reading.told.iter().filter(|(of, _)| *of == key) {
+                let lines = dialog::wrapped_in(&harmless(text), columns, WRONG, ellipsis);
+                let lines = lines.into_iter().enumerate();
+                rows.extend(lines.map(|(number, text)| Row::Told {
                     text,
                     is_first: number == 0,
                 }));
@@ -118,7 +135,7 @@ impl Form {
         }
     }
 
-    /// The first row that is shown, so that the field with the focus and what is wrong with it are.
+    /// The first row that is shown, so that the field with the focus and what is told of it are.
     fn top(&self, rows: &[Row], height: usize) -> usize {
         let last = rows.len().saturating_sub(height);
         let is_focused = |row: &Row| matches!((row, self.focus), (Row::Field(at), Focus::Field(focus)) if *at == focus);
@@ -127,7 +144,7 @@ impl Form {
         };
         let wrong = rows[at + 1..]
             .iter()
-            .take_while(|row| matches!(row, Row::Wrong { .. }))
+            .take_while(|row| matches!(row, Row::Wrong { .. } | Row::Told { .. }))
             .count();
         // One more, so that one sees that it goes on.
         let end = (at + wrong + 2).min(rows.len());
@@ -166,7 +183,7 @@ impl Form {
                 };
                 Some(Hit::Field(*field, column))
             }
-            Row::Wrong { .. } | Row::Note(_) => None,
+            Row::Wrong { .. } | Row::Told { .. } | Row::Note(_) => None,
         }
     }
 }

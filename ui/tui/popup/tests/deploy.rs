@@ -52,6 +52,17 @@ fn what_is_typed_becomes_a_machine() {
 }
 
 #[test]
+fn what_a_volume_hides_is_told_and_done() {
+    let model = model(80, 24);
+    let mut form = open(&model);
+    let keys = "nginx<tab><tab><tab><tab><tab><tab><tab>data:/usr";
+    press(&mut *form, &model, keys);
+    assert!(drawn(&*form, &model).contains("! data: /usr of the machine will be hidden by it"));
+    let done = commands(press(&mut *form, &model, "<ctrl-s>"));
+    assert_eq!(done, ["sistemo machine deploy nginx --attach data:/usr"]);
+}
+
+#[test]
 fn what_is_wrong_is_not_done_and_told_at_its_field() {
     let wrong = [
         ("", "what to boot is missing"),

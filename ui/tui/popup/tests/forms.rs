@@ -102,6 +102,15 @@ fn volumes_come_and_go_while_a_machine_is_off() {
     );
     assert!(refuses(attach(), &model, "<tab>srv").contains("it does not begin with /"));
     assert!(refuses(attach(), &model, "<tab>/proc/x").contains("the guest's kernel fills that"));
+    // What it would hide is told, and done all the same.
+    for (path, is_told) in [("/etc", true), ("/etc/", true), ("/etc/app", false)] {
+        let mut open = attach();
+        press(&mut *open, &model, &format!("<tab>{path}"));
+        let text = drawn(&*open, &model);
+        let told = text.contains("! /etc of the machine will be hidden by it");
+        assert_eq!(told, is_told, "{path}: {text}");
+        assert_eq!(commands(press(&mut *open, &model, "<ctrl-s>")).len(), 1);
+    }
     let data = model.world.volume("data").unwrap();
     let some = form::attach_to_some(data, &model).unwrap();
     assert_eq!(

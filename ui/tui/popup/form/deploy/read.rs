@@ -4,7 +4,7 @@ use sistemo::machine::{LEAST_MEMORY, MOST_STORAGE};
 use sistemo::value::{ByteSize, Name, PortMapping, Variable};
 use sistemo::volume::Attachment;
 
-use super::super::attach::mount_path;
+use super::super::attach::{hidden, mount_path};
 use super::super::content::Reading;
 use super::super::ports;
 use super::super::rename::{name, taken};
@@ -76,6 +76,9 @@ pub(super) fn attachments(text: &str, model: &Model, reading: &mut Reading) -> V
         } else if let Some(why) = no_data(&volume, model) {
             reading.wrong("volumes", why);
         }
+        let hides = path.as_ref().and_then(hidden);
+        let says = hides.map(|says| ("volumes", format!("{volume}: {says}")));
+        reading.told.extend(says);
         all.push(Attachment { volume, path });
     }
     all
