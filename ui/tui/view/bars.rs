@@ -15,7 +15,7 @@ pub(crate) use followers::whichkey;
 use crate::tui::action::{Action, On, available, spec_of, specs};
 use crate::tui::keymap::{Found, Key, sequence, text_of, text_of_events};
 use crate::tui::model::Model;
-use crate::tui::pane::{COPY_KEYS, PaneAction, Typing};
+use crate::tui::pane::{PaneAction, Typing};
 use crate::tui::theme::Glyphs;
 
 /// A part of the bar: a key and what it does. One of a popup has no action.
@@ -51,7 +51,7 @@ fn mode(model: &Model) -> Mode {
         let word = match model.workspace.typing() {
             Typing::Guest => "SHELL".into(),
             Typing::Broadcast => "ALL SHELLS".into(),
-            Typing::Nobody => "NO SHELL".into(),
+            Typing::Nobody | Typing::Gone => "NO SHELL".into(),
             Typing::Prefix => format!("{}{}", model.settings.prefix.text(glyphs), glyphs.ellipsis),
             Typing::Copy => "COPY".into(),
             Typing::Resize => "RESIZE".into(),
@@ -185,13 +185,23 @@ fn in_shells(model: &Model, here: &[On]) -> (Vec<Spot>, Vec<Spot>) {
             let spots = often.into_iter().filter_map(behind).collect();
             return (spots, behind(PaneAction::Help).into_iter().collect());
         }
-        Typing::Copy => &COPY_KEYS,
+        // The help has all of them.
+        Typing::Copy => &[
+            ("v", "select"),
+            ("y", "copy"),
+            ("/", "search"),
+            ("q", "leave"),
+            ("n N", "next, previous"),
+            ("h j k l", "move"),
+            ("g g  G", "to the ends"),
+        ],
         Typing::Nobody => &[
             ("Enter", "begin a shell"),
             ("s", "start"),
             ("x", "close"),
             ("Esc", "back"),
         ],
+        Typing::Gone => &[("x", "close"), ("Esc", "back")],
         Typing::Resize => &[("h j k l", "move the border"), ("Enter", "done")],
         Typing::Line => &[("Enter", "go ahead"), ("Esc", "leave it")],
         Typing::Asked => &[("y", "go ahead"), ("n", "leave it")],

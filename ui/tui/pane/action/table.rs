@@ -19,7 +19,7 @@ pub(crate) const ACTIONS: [Row; 44] = [
         "pane.detach",
         "Back to the lists; shells go on",
         "detach",
-        &["d", "esc"],
+        &["d"],
     ),
     (
         A::SplitRight,

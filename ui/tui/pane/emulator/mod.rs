@@ -20,7 +20,7 @@ mod view;
 use std::time::Instant;
 
 use alacritty_terminal::grid::Dimensions;
-use alacritty_terminal::index::Boundary;
+use alacritty_terminal::index::{Boundary, Line};
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::vte::ansi::Processor;
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -118,6 +118,19 @@ impl Emulator {
         self.attic.take(term.grid_mut(), keep, self.scrollback);
         self.settle();
         self.history_at_hand() >= PACK_AT
+    }
+
+    /// Puts the cursor at the beginning of the line below the last one with something on it. At the end of the screen
+    /// that scrolls.
+    pub(crate) fn go_below_text(&mut self) {
+        let grid = self.screen.term.grid();
+        let lines = i32::try_from(grid.screen_lines()).unwrap_or(i32::MAX);
+        let last = (0..lines).rev().find(|line| !grid[Line(*line)].is_clear());
+        match last {
+            // CUP counts from 1.
+            Some(last) => self.advance(format!("\x1b[{};1H\r\n", last + 1).as_bytes()),
+            None => self.advance(b"\x1b[H"),
+        }
     }
 
     /// What the guest is to be answered, in order.

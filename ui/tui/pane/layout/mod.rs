@@ -110,6 +110,12 @@ impl Layout {
         Ok(())
     }
 
+    /// Who may get a pane's keys when it is closed, the first before others.
+    pub(crate) fn heirs(&self, pane: PaneId) -> Vec<PaneId> {
+        let tab = self.tab_of(pane).map(|at| &self.tabs[at]);
+        tab.map(|tab| tab.heirs(pane)).unwrap_or_default()
+    }
+
     /// Takes a pane away; what was beside it grows. A tab goes with its last pane.
     pub(crate) fn close(&mut self, pane: PaneId) {
         let Some(at) = self.tab_of(pane) else {

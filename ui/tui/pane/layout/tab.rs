@@ -117,17 +117,26 @@ impl Tab {
         }
     }
 
+    /// Who may get a pane's keys when it is closed, the first before others: those that its place goes to; of several,
+    /// the one that had the keys last.
+    pub(super) fn heirs(&self, pane: PaneId) -> Vec<PaneId> {
+        let siblings = self.root.siblings(pane);
+        let age = |pane: &PaneId| self.recent.iter().rev().position(|id| id == pane);
+        let mut heirs = self.panes();
+        heirs.retain(|heir| *heir != pane);
+        heirs.sort_by_key(|heir| (!siblings.contains(heir), age(heir).unwrap_or(usize::MAX)));
+        heirs
+    }
+
     /// The tab without a pane; `None` when it was the only one.
     pub(super) fn without(mut self, pane: PaneId) -> Option<Tab> {
-        let before = self.panes();
+        let heir = self.heirs(pane).first().copied();
         self.root = self.root.without(pane)?;
         self.recent.retain(|recent| *recent != pane);
         if self.focus == pane {
             self.zoomed = false;
-            let at = before.iter().position(|id| *id == pane).unwrap_or(0);
-            let left = self.panes();
-            let neighbour = left.get(at.saturating_sub(1)).or(left.first()).copied();
-            self.focus = self.recent.pop().or(neighbour)?;
+            self.focus = heir?;
+            self.recent.retain(|recent| *recent != self.focus);
         }
         Some(self)
     }

@@ -25,6 +25,15 @@ pub(crate) enum Axis {
     Below,
 }
 
+impl Axis {
+    pub(crate) fn other(self) -> Axis {
+        match self {
+            Axis::Beside => Axis::Below,
+            Axis::Below => Axis::Beside,
+        }
+    }
+}
+
 /// A direction on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -97,6 +106,18 @@ impl Node {
                 Some(found) => Some(found),
                 None => split.second.find(pane),
             },
+        }
+    }
+
+    /// The panes in the other part of the split that this pane is a part of.
+    pub(super) fn siblings(&self, pane: PaneId) -> Vec<PaneId> {
+        let Node::Split(split) = self else {
+            return Vec::new();
+        };
+        match (&split.first, &split.second) {
+            (Node::Pane(one), other) | (other, Node::Pane(one)) if *one == pane => other.panes(),
+            (first, _) if first.panes().contains(&pane) => first.siblings(pane),
+            (_, second) => second.siblings(pane),
         }
     }
 

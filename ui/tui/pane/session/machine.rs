@@ -37,6 +37,10 @@ impl Machine {
         }
     }
 
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state == MachineState::Gone
+    }
+
     pub(crate) fn runs(&self) -> bool {
         self.state == MachineState::Running
     }

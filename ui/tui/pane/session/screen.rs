@@ -115,11 +115,12 @@ impl Screen {
         self.after_change(emulator)
     }
 
-    /// Has the terminal take in what makes it ready for a new shell.
+    /// Has the terminal take in what makes it ready for a new shell, which begins below all that is there.
     pub(super) fn renew(&self, fresh: &[u8]) {
         let mut emulator = self.emulator.lock();
         emulator.end_sync();
         emulator.advance(fresh);
+        emulator.go_below_text();
         // What it answers, it answers nobody.
         self.after_change(emulator);
     }

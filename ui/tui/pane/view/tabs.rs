@@ -94,10 +94,11 @@ fn label(workspace: &Workspace, tab: usize, ellipsis: &str) -> Label {
     let mut panes = shown.panes().into_iter();
     let alert = panes.any(|pane| workspace.panes.get(&pane).is_some_and(|pane| pane.bell));
     let count = shown.panes().len();
-    let several = if count > 1 {
-        format!(" ({count})")
-    } else {
-        String::new()
+    let several = match &shown.title {
+        _ if count == 1 => String::new(),
+        Some(_) => format!(" ({count})"),
+        // The name is that of one of them.
+        None => format!(" +{}", count - 1),
     };
     let signs = [
         if alert { " !" } else { "" },

@@ -146,8 +146,21 @@ impl Workspace {
 
     pub(super) fn close(&mut self, pane: super::PaneId) {
         self.set_mode(Mode::Typing);
+        // Whoever closes panes without a shell goes on with the next of them, and must not type into a shell instead.
+        let dead = |id: &super::PaneId| {
+            let session = self.panes.get(id).and_then(|pane| pane.session.as_ref());
+            session.is_some_and(|session| !session.takes_keys())
+        };
+        let had_keys = self.layout.focus() == Some(pane);
+        let next = match had_keys && dead(&pane) {
+            true => self.layout.heirs(pane).into_iter().find(dead),
+            false => None,
+        };
         self.layout.close(pane);
         self.panes.remove(&pane);
+        if let Some(next) = next {
+            self.layout.focus_on(next);
+        }
         if self.panes.is_empty() {
             self.requests.push(Request::Leave);
         }

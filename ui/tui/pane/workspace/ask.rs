@@ -51,6 +51,7 @@ impl Workspace {
             Mode::Typing => match self.layout.tab() {
                 Some(tab) if tab.broadcast => Typing::Broadcast,
                 _ if self.focused().is_some_and(Pane::takes_keys) => Typing::Guest,
+                _ if self.machine().is_some_and(Machine::is_gone) => Typing::Gone,
                 _ => Typing::Nobody,
             },
             Mode::Prefix(_) => Typing::Prefix,

@@ -30,6 +30,8 @@ impl Workspace {
             Mode::Prefix(since) if is_modifier(&key) => self.mode = Mode::Prefix(since),
             Mode::Prefix(_) => match self.keys.action(&key) {
                 Some(action) => self.carry_out(action),
+                // The prefix is taken back.
+                None if key.code == KeyCode::Esc => {}
                 None => self.say("no such key behind the prefix; ? there shows those that are"),
             },
             Mode::Copy(copy) => self.copy_key(copy, &key, now),

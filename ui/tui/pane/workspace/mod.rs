@@ -77,6 +77,8 @@ pub(crate) enum Typing {
     Broadcast,
     /// There is no shell to take them.
     Nobody,
+    /// There is none, and there will be none: the machine was deleted.
+    Gone,
     Prefix,
     Copy,
     Resize,
@@ -135,8 +137,18 @@ impl Workspace {
         self.keys = keys;
     }
 
-    /// Opens a shell in a machine. Its pane gets the keys.
+    /// Opens a shell in a machine. Its pane gets the keys. Where there is no room for a split, it is made the other way,
+    /// or the pane gets a tab: whoever has chosen a machine has a shell in it.
     pub(crate) fn open(&mut self, machine: Machine, place: Place) -> Vec<Request> {
+        let fits = |place: &Place| match place {
+            Place::Split(axis) => self.layout.room(*axis, self.body()).is_ok(),
+            Place::Tab => true,
+        };
+        let places = match place {
+            Place::Split(axis) => vec![place, Place::Split(axis.other())],
+            Place::Tab => Vec::new(),
+        };
+        let place = places.into_iter().find(fits).unwrap_or(Place::Tab);
         self.add(machine, place);
         self.settle()
     }

@@ -100,6 +100,27 @@ async fn it_is_opened_again_when_the_machine_is_back() {
     guest.hears("x").await;
 }
 
+/// What is on the screen, a scrolling region and a cursor far up must not have the new shell draw over anything.
+#[tokio::test]
+async fn a_new_shell_begins_below_what_the_old_one_wrote() {
+    for (old, place) in [
+        ("one\r\ntwo\r\nthree\x1b[2;3r\x1b[1;2H", "4;1"),
+        ("\x1b[24;1Hlast\x1b[H", "24;1"),
+        ("\x1b[9;9H", "1;1"),
+    ] {
+        let (mut lab, mut guest) = Lab::live().await;
+        guest.says(old).await;
+        lab.machine_is(MachineState::Stopped);
+        lab.becomes(&State::Waiting).await;
+        lab.machine_is(MachineState::Running);
+        let mut guest = lab.guest().await;
+        guest.enter();
+        lab.becomes(&State::Live).await;
+        guest.says("\x1b[6n").await;
+        guest.hears(&format!("\x1b[{place}R")).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_connection_is_tried_again_and_again_ever_more_seldom() {
     let mut lab = Lab::new(MachineState::Running);

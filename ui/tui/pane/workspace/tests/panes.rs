@@ -14,7 +14,8 @@ async fn keys_go_to_the_guest_but_for_the_prefix() {
     assert_eq!(bench.workspace.typing(), Typing::Prefix);
     assert_eq!(bench.workspace.pending_prefix(), Some(bench.now));
     assert_eq!(bench.press("d"), [Request::Leave]);
-    assert_eq!(bench.press("<ctrl-]><esc>"), [Request::Leave]);
+    assert_eq!(bench.press("<ctrl-]><esc>"), []);
+    assert_eq!(bench.workspace.typing(), Typing::Guest);
     assert_eq!(
         bench.press("<ctrl-]>:<ctrl-]>?"),
         [Request::Palette, Request::Help]
@@ -86,6 +87,26 @@ async fn no_room_is_said() {
 }
 
 #[tokio::test]
+async fn a_chosen_machine_gets_a_pane_wherever_there_is_room() {
+    let (mut bench, _guest) = Bench::live(40, 10).await;
+    let beside = Place::Split(Axis::Beside);
+    let mut opens = async |machine_name| {
+        let requests = bench
+            .workspace
+            .open(machine(machine_name, MachineState::Running), beside);
+        assert_eq!(requests, [Request::Remember]);
+        bench.guest().await;
+        let layout = &bench.workspace.layout;
+        (
+            layout.current(),
+            layout.placed(bench.workspace.body()).panes.len(),
+        )
+    };
+    assert_eq!(opens("db").await, (0, 2));
+    assert_eq!(opens("cache").await, (1, 1));
+}
+
+#[tokio::test]
 async fn what_is_broadcast_goes_to_all_panes_of_the_tab() {
     let (mut bench, mut first) = Bench::live(120, 40).await;
     let mut second = bench.split(A::SplitRight).await;
@@ -136,5 +157,32 @@ async fn a_machine_that_is_not_there_any_more_is_gone() {
     guest.is_given_up().await;
     bench.all_are(State::Waiting).await;
     assert_eq!(bench.workspace.machine().unwrap().state, MachineState::Gone);
+    assert_eq!(bench.workspace.typing(), Typing::Gone);
     assert_eq!(bench.press("s"), []);
+}
+
+#[tokio::test]
+async fn who_closes_panes_without_a_shell_is_led_to_the_next_of_them() {
+    let (mut bench, mut web) = Bench::live(120, 40).await;
+    let mut guests = Vec::new();
+    for place in [Place::Split(Axis::Beside), Place::Split(Axis::Below)] {
+        bench
+            .workspace
+            .open(machine("db", MachineState::Running), place);
+        guests.push(bench.guest().await);
+    }
+    // The live one had the keys last.
+    bench.press("<ctrl-]>h<ctrl-]>l");
+    bench.machine_is("web", MachineState::Running);
+    let panes = &bench.workspace.panes;
+    until(&mut bench.notices, || {
+        let dead = |pane: &&Pane| pane.state() == State::Waiting;
+        panes.values().filter(dead).count() == 2
+    })
+    .await;
+    assert_eq!(bench.press("xx"), []);
+    assert_eq!(bench.workspace.live_panes(), ["web"]);
+    assert_eq!(bench.workspace.count(), 1);
+    bench.press("y");
+    web.hears("y").await;
 }
