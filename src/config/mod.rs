@@ -15,7 +15,7 @@ use std::time::Duration;
 use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
-use crate::value::{Address, ByteSize, without_secrets};
+use crate::value::{Address, ByteSize, nearest, without_secrets};
 use crate::vmm::{Choice, Hypervisor};
 
 /// Where settings for the whole host lie.
@@ -111,13 +111,15 @@ impl Advice for Error {
             Error::Write { path, source } => Some(error::way_out_of(source).unwrap_or_else(|| {
                 format!("run it as root (sudo), or make {} writable", path.display())
             })),
-            Error::Unknown { key, .. } | Error::NoSuchKey(key) => Some(match nearest(key) {
-                Some(near) => format!("did you mean {near}?"),
-                None => {
-                    let keys: Vec<_> = KEYS.iter().map(|key| key.name).collect();
-                    format!("the settings are {}", keys.join(", "))
-                }
-            }),
+            Error::Unknown { key, .. } | Error::NoSuchKey(key) => {
+                Some(match nearest(key, KEYS.iter().map(|known| known.name)) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => {
+                        let keys: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+                        format!("the settings are {}", keys.join(", "))
+                    }
+                })
+            }
             Error::Value { why, .. } => Some(why.clone()),
         }
     }
@@ -339,14 +341,6 @@ fn file_in(data_dir: &Path) -> PathBuf {
 
 fn known(key: &str) -> Option<&'static keys::Key> {
     KEYS.iter().find(|known| known.name == key)
-}
-
-/// The setting that somebody who wrote `key` is likely to have meant.
-fn nearest(key: &str) -> Option<&'static str> {
-    let alike = |name: &str| strsim::jaro_winkler(name, key);
-    let names = KEYS.iter().map(|known| known.name);
-    let best = names.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
-    (alike(best) > 0.8).then_some(best)
 }
 
 /// The value of a variable. An empty one is as good as none.

@@ -59,6 +59,7 @@ pub use build::{BuildArgument, Dockerfile};
 pub use config::ImageConfig;
 pub use error::Error;
 pub use prune::{Prune, Pruned, Removal};
+pub use recipe::recipes;
 pub use using::Using;
 
 use crate::host::space;

@@ -21,6 +21,12 @@ const RELEASES: [(&str, &str); 2] = [("bookworm", "12"), ("trixie", "13")];
 /// With which the newest release's packages are signed, where the keyring is new enough to have it.
 const NEWEST_KEY: &str = "/usr/share/keyrings/debian-archive-trixie-stable.gpg";
 
+/// Names that mean a recipe: `debian` alone, and with each release's code name.
+pub fn recipes() -> impl Iterator<Item = String> {
+    let releases = RELEASES.iter().map(|(suite, _)| format!("debian:{suite}"));
+    std::iter::once("debian".into()).chain(releases)
+}
+
 /// A Debian release that there is a recipe for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Recipe {
@@ -299,6 +305,7 @@ mod tests {
     #[test]
     fn debian_alone_is_the_hosts_own_release() {
         assert_eq!(Recipe::usual("bookworm").suite, "bookworm");
+        assert!(recipes().count() > 1 && recipes().all(|name| Recipe::named(&name).is_some()));
         assert_eq!(Recipe::usual("trixie").suite, "trixie");
         assert!(["bookworm", "trixie"].contains(&Recipe::usual("noble").suite));
     }

@@ -1,5 +1,6 @@
 //! Values that are right by construction: names, identifiers, sizes. Parsed once, where they enter.
 
+mod alike;
 mod forward;
 mod moment;
 mod port;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use alike::nearest;
 pub use forward::{Address, Forward, Listen, Reach};
 pub use moment::Moment;
 pub use port::{PortMapping, Protocol};

@@ -47,8 +47,7 @@ pub(crate) fn volumes() -> ArgValueCompleter {
 /// Names of images that are here, and of the recipes.
 pub(crate) fn images() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let recipes = ["debian", "debian:bookworm", "debian:trixie"]
-            .map(|name| (name.to_string(), "recipe".to_string()));
+        let recipes = sistemo::image::recipes().map(|name| (name, "recipe".to_string()));
         let images = store().and_then(|store| store.image_names().ok());
         let images = images.into_iter().flatten();
         let mut all: Vec<_> = images.map(|name| (name, "image".to_string())).collect();

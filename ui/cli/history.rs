@@ -10,11 +10,14 @@ use super::complete;
 use super::output::{self, Format};
 use super::report::Failure;
 
+/// How many entries there are unless said otherwise.
+const LIMIT: u32 = 50;
+
 /// Show who did what, when, how long it took and how it ended, the latest last
 #[derive(clap::Args)]
 pub(crate) struct History {
     /// How many entries
-    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    #[arg(short = 'n', long, default_value_t = LIMIT, value_name = "N")]
     limit: u32,
 
     /// Only what was done to this machine
@@ -24,6 +27,20 @@ pub(crate) struct History {
     /// As JSON; the same as -o json
     #[arg(long)]
     json: bool,
+}
+
+impl History {
+    /// The first option that was given, if any was.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        let options = [
+            ("--machine", self.machine.is_some()),
+            ("--limit", self.limit != LIMIT),
+            ("--json", self.json),
+        ];
+        options
+            .into_iter()
+            .find_map(|(name, given)| given.then_some(name))
+    }
 }
 
 pub(crate) async fn run(context: &Context, args: &History) -> Result<ExitCode, Failure> {

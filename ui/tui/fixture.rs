@@ -17,11 +17,12 @@ use sistemo::value::{ByteSize, Protocol};
 use sistemo::volume::Volume;
 
 use crate::tui::keymap::Keymap;
+use crate::tui::log::Saves;
 use crate::tui::model::logs::Logs;
+use crate::tui::model::place::View;
 use crate::tui::model::themes::Themes;
 use crate::tui::model::world::World;
 use crate::tui::model::{Clock, Model, Start};
-use crate::tui::model::place::View;
 use crate::tui::pane::{self, Workspace};
 use crate::tui::popup::Popup;
 use crate::tui::remembered::Remembered;
@@ -60,6 +61,7 @@ pub(crate) fn model(columns: u16, rows: u16) -> Model {
         logs: Logs {
             open: Arc::new(move |_, _| Err(failure())),
             notify: Arc::new(|| {}),
+            saves: Saves::default(),
         },
     });
     model.clock = Clock {

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::tui::app::{App, Tty};
+use crate::tui::log::Saves;
 use crate::tui::message::Message;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
@@ -155,5 +156,6 @@ fn logs(engine: &Engine, send: &mpsc::UnboundedSender<Message>) -> Logs {
             opened.map_err(|error| Failure::from(&error))
         }),
         notify: notify(send, || Message::Log),
+        saves: Saves::default(),
     }
 }

@@ -86,7 +86,7 @@ pub(crate) struct Deploy {
 
     /// Come back before the guest answers
     #[arg(long)]
-    no_wait: bool,
+    pub(crate) no_wait: bool,
 
     #[command(flatten)]
     application: application::Options,

@@ -31,7 +31,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Stats {
     /// Names or identifiers [default: all machines]
     #[arg(value_name = "NAME", add = complete::machines())]
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
 
     /// Go on, once a second, until interrupted; with `-o json` each machine is an object in a line of its own
     #[arg(short, long)]

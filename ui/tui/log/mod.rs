@@ -42,5 +42,6 @@ mod window;
 
 pub(crate) use action::{LOG_ACTIONS, LogAction, LogRequest};
 pub(crate) use look::LogLook;
+pub(crate) use save::Saves;
 pub(crate) use source::Notify;
 pub(crate) use view::LogView;

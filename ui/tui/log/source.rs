@@ -113,11 +113,6 @@ impl Source {
         self.shared.state()
     }
 
-    /// For whoever goes on with the log in a thread of its own.
-    pub fn share(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
     /// As if the log had been seen to grow.
     #[cfg(test)]
     pub fn grown(&self) {

@@ -91,10 +91,6 @@ impl State {
         self.shape
     }
 
-    pub fn patterns(&self) -> &Patterns {
-        &self.patterns
-    }
-
     /// Whether there is a log, or has been one.
     pub fn is_there(&self) -> bool {
         self.reader.is_there()

@@ -5,7 +5,7 @@
 //! the line that one was at is not shown, the next one is taken for it until it is shown again.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
@@ -15,10 +15,10 @@ use super::action::{LogAction, LogRequest};
 use super::kind::Kind;
 use super::pages::Pages;
 use super::prompt::{Prompt, Purpose};
-use super::save::{Order, Results, Saved};
+use super::save::{Order, Results, Saved, Saves};
 use super::seek::Seek;
 use super::source::{Notify, Source};
-use super::status::{Position, grouped};
+use super::status::Position;
 use super::window::Window;
 
 /// A boot log on the screen.
@@ -45,7 +45,7 @@ pub(crate) struct LogView {
     /// Whether the cursor came from afar, and from how far it is to be seen.
     pub(super) came_far: bool,
     pub(super) notice: Option<String>,
-    results: Results,
+    pub(super) results: Arc<Results>,
     pub(super) size: Size,
     pub(super) zone: TimeZone,
     // What is drawn.
@@ -55,15 +55,18 @@ pub(crate) struct LogView {
 }
 
 impl LogView {
-    /// Shows a machine's log, from its end. To be called on the runtime.
+    /// Shows a machine's log, from its end. What is being saved when it is closed ends in `saves`. To be called on the
+    /// runtime.
     pub(crate) fn new(
         name: &str,
         console: Console,
         is_previous: bool,
         notify: Notify,
+        saves: Saves,
     ) -> Result<LogView, Error> {
         let reader = console.reader()?;
         let mut view = LogView::of(name, reader, is_previous, notify);
+        view.results = Results::new(saves);
         view.watch(console);
         Ok(view)
     }
@@ -92,7 +95,7 @@ impl LogView {
             seek: None,
             came_far: false,
             notice: None,
-            results: Results::default(),
+            results: Arc::default(),
             size: Size::default(),
             zone: TimeZone::system(),
             window: Window::default(),
@@ -231,32 +234,31 @@ impl LogView {
         let all = (0, self.pages.shape().length);
         let range = self.marked().map_or(all, |(from, to)| (from, to + 1));
         self.notice = Some(format!("saving to {}", path.display()));
-        let order = Order {
-            path,
-            replace,
-            range,
+        let reader = self.pages.source().state().reader();
+        let order = match reader {
+            Ok(reader) => Order {
+                reader,
+                patterns: self.pages.patterns().clone(),
+                path,
+                replace,
+                range,
+            },
+            Err(error) => {
+                self.results.put(Saved::Failed(path, error.to_string()));
+                return;
+            }
         };
-        let log = self.pages.source().share();
-        order.begin(log, Arc::clone(&self.results), Arc::clone(&self.notify));
+        order.begin(Arc::clone(&self.results), Arc::clone(&self.notify));
     }
 
     /// What came of saving since.
     fn saved(&mut self) -> Vec<LogRequest> {
-        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         let mut requests = Vec::new();
-        for saved in results.drain(..) {
-            self.notice = Some(match saved {
-                Saved::Lines(path, lines) => {
-                    let lines = grouped(lines);
-                    format!("saved to {}, lines: {lines}", path.display())
-                }
-                Saved::Failed(path, why) => format!("not saved to {}: {why}", path.display()),
-                Saved::Exists(path) => {
-                    let notice = format!("{} is there already", path.display());
-                    requests.push(LogRequest::AskReplace(path));
-                    notice
-                }
-            });
+        for saved in self.results.take() {
+            self.notice = Some(saved.says().1);
+            if let Saved::Exists(path) = saved {
+                requests.push(LogRequest::AskReplace(path));
+            }
         }
         requests
     }

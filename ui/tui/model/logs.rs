@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sistemo::machine::Console;
 
-use crate::tui::log::{LogView, Notify};
+use crate::tui::log::{LogView, Notify, Saves};
 use crate::tui::task::Failure;
 
 /// A boot log on the screen.
@@ -24,6 +24,8 @@ type Open = Arc<dyn Fn(&str, bool) -> Result<Console, Failure> + Send + Sync>;
 pub(crate) struct Logs {
     pub(crate) open: Open,
     pub(crate) notify: Notify,
+    /// What comes of saving logs after they were closed.
+    pub(crate) saves: Saves,
 }
 
 impl fmt::Debug for Logs {

@@ -113,7 +113,7 @@ pub(crate) fn save_log(suggested: &str) -> Box<dyn Popup> {
     let done = |text: &str| match text {
         "" => Err("it needs a name".into()),
         text => Ok(vec![Step::SaveLog {
-            path: text.into(),
+            path: form::expanded(text),
             replace: false,
         }]),
     };

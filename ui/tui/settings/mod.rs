@@ -191,10 +191,3 @@ pub(crate) fn word(view: View) -> &'static str {
 pub(crate) fn view_of(text: &str) -> Option<View> {
     View::ALL.into_iter().find(|view| word(*view) == text)
 }
-
-/// The word that somebody who wrote `word` is likely to have meant.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = |name: &str| strsim::jaro_winkler(name, word);
-    let best = known.max_by(|one, other| alike(one).total_cmp(&alike(other)))?;
-    (alike(best) > 0.8).then_some(best)
-}

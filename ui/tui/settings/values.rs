@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use sistemo::value::nearest;
 use toml_edit::{Item, Value};
 
-use super::{nearest, word};
+use super::word;
 use crate::tui::action;
 use crate::tui::keymap::{self, Key};
 use crate::tui::list;

@@ -17,6 +17,7 @@ use super::state::{self, State};
 use super::svg;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{Key, Keymap, Overrides};
+use crate::tui::log::Saves;
 use crate::tui::message::Message;
 use crate::tui::model::logs::Logs;
 use crate::tui::model::themes::Themes;
@@ -99,6 +100,7 @@ impl Stage {
                     opened.map_err(|error| Failure::from(&error))
                 }),
                 notify: notify(|| Message::Log),
+                saves: Saves::default(),
             },
         });
         model.clock = Clock {

@@ -21,8 +21,9 @@ use super::{Guard, output, sequences};
 
 /// How many events wait for us; whoever pastes more waits.
 const ROOM: usize = 1024;
-/// How long what looks like the beginning of an answer may be one: it comes as a whole, but for what a network does.
-const ANSWER: Duration = Duration::from_millis(50);
+/// How long what looks like the beginning of an answer may be one. It comes as a whole, but for what a slow link does; and
+/// it is only waited for while an answer is owed.
+const ANSWER: Duration = Duration::from_millis(500);
 /// How long to look for more of what was being parsed.
 const REST: Duration = Duration::from_millis(1);
 /// How many turns of the wheel in a row are acted on in one go: more were queued up while we were busy.
@@ -242,4 +243,67 @@ fn unmistaken(key: KeyEvent) -> KeyEvent {
         (_, code) => code,
     };
     KeyEvent { code, ..key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Events of which a test is the source.
+    fn played() -> (Sender<Input>, Events) {
+        let (sender, incoming) = channel(ROOM);
+        let events = Events {
+            incoming,
+            resized: signal(SignalKind::window_change()).unwrap(),
+            answers: Answers::default(),
+            patience: None,
+            ready: VecDeque::new(),
+        };
+        (sender, events)
+    }
+
+    /// What crossterm makes of these; of `]` and `\`, of what ESC stands before.
+    async fn types(sender: &Sender<Input>, keys: &str) {
+        for c in keys.chars() {
+            let modifiers = match c {
+                ']' | '\\' => KeyModifiers::ALT,
+                _ => KeyModifiers::NONE,
+            };
+            let key = KeyEvent::new(KeyCode::Char(c), modifiers);
+            sender.send(Input::Event(Event::Key(key))).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_come_in_parts_over_a_slow_link() {
+        let (sender, mut events) = played();
+        events.expect_background();
+        let link = tokio::spawn(async move {
+            for part in ["]", "11;rgb:fd", "fd/f6f6/e3e3", "\\"] {
+                types(&sender, part).await;
+                tokio::time::sleep(Duration::from_millis(400)).await;
+            }
+        });
+        assert_eq!(
+            events.next().await,
+            Some(Input::Background([0xfd, 0xf6, 0xe3]))
+        );
+        link.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_only_held_back_while_an_answer_is_owed_and_not_for_long() {
+        let (sender, mut events) = played();
+        let key = KeyEvent::new(KeyCode::Char(']'), KeyModifiers::ALT);
+        let key = Some(Input::Event(Event::Key(key)));
+        for (owed, wait) in [(false, 0), (true, 500)] {
+            if owed {
+                events.expect_background();
+            }
+            let pressed = Instant::now();
+            types(&sender, "]").await;
+            assert_eq!(events.next().await, key);
+            assert_eq!(pressed.elapsed().as_millis(), wait);
+        }
+    }
 }

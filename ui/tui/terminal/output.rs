@@ -8,6 +8,9 @@ use nix::libc;
 
 use super::life;
 
+/// How often to look whether a terminal that takes nothing is still ours, in milliseconds.
+const LOOK: libc::c_int = 1000;
+
 /// The writer for ratatui's backend. What is written goes out when it is flushed; while the terminal is not ours it goes
 /// nowhere, and [`super::Input::Resumed`] tells when everything has to be drawn anew.
 #[derive(Debug, Default)]
@@ -46,15 +49,21 @@ pub(super) fn send(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Looks before each part: a signal may come between, and what it gave back is not to be written on.
+///
+/// A terminal that takes nothing, as its output is held (Ctrl-S) or its link is dead, is waited for by poll(2): the system
+/// goes on with an interrupted write after a signal, for ever, but never with a poll (signal(7)).
 fn send_while(fd: RawFd, mut bytes: &[u8], ours: fn() -> bool) -> io::Result<()> {
     while !bytes.is_empty() && ours() {
+        if !has_room(fd)? {
+            continue;
+        }
         // SAFETY: as many bytes are read as are there.
         let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
         match usize::try_from(written) {
             Ok(written) => bytes = &bytes[written..],
             Err(_) => match Errno::last() {
-                Errno::EINTR => {}
-                Errno::EAGAIN => await_room(fd),
+                // The terminal may be one that another program left non-blocking, and use at the same time.
+                Errno::EINTR | Errno::EAGAIN => {}
                 error => return Err(error.into()),
             },
         }
@@ -62,15 +71,23 @@ fn send_while(fd: RawFd, mut bytes: &[u8], ours: fn() -> bool) -> io::Result<()>
     Ok(())
 }
 
-/// A terminal that another program left non-blocking.
-fn await_room(fd: RawFd) {
+/// Waits until the terminal takes something, or is gone, which writing tells. `false` if a signal came first, or none for
+/// a while: one that came just before this began to wait does not end the waiting.
+fn has_room(fd: RawFd) -> io::Result<bool> {
     let mut ready = libc::pollfd {
         fd,
         events: libc::POLLOUT,
         revents: 0,
     };
     // SAFETY: one pollfd is given.
-    unsafe { libc::poll(&raw mut ready, 1, -1) };
+    match unsafe { libc::poll(&raw mut ready, 1, LOOK) } {
+        0 => Ok(false),
+        1.. => Ok(true),
+        _ => match Errno::last() {
+            Errno::EINTR => Ok(false),
+            error => Err(error.into()),
+        },
+    }
 }
 
 /// Whether an error of writing means that there is no terminal any more: the program ends, and has nobody to tell.

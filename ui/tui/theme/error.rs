@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sistemo::value::nearest;
+
 /// A theme that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ThemeError {
@@ -60,17 +62,6 @@ impl fmt::Display for Place {
             None => f.write_str(&self.file),
         }
     }
-}
-
-/// The candidate that is most like a word, if one is alike at all.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let alike = |candidate: &str| strsim::jaro_winkler(candidate, word);
-    candidates
-        .max_by(|a, b| alike(a).total_cmp(&alike(b)))
-        .filter(|candidate| alike(candidate) > 0.75)
 }
 
 /// Names the candidate that is most like a word, or all of them.

@@ -103,5 +103,5 @@ pub(super) fn is_known(scope: &str) -> bool {
 
 /// The known scope that is most like this one.
 pub(super) fn nearest(scope: &str) -> Option<&'static str> {
-    super::error::nearest(scope, SCOPES.iter().flat_map(|known| with_parents(known)))
+    sistemo::value::nearest(scope, SCOPES.iter().flat_map(|known| with_parents(known)))
 }

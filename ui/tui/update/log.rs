@@ -68,7 +68,8 @@ pub(super) fn opened(
     let known = model.world.machine(&machine);
     let name = known.map_or_else(|| machine.clone(), |machine| machine.name.clone());
     let view = console.and_then(|console| {
-        let view = LogView::new(&name, console, previous, model.logs.notify.clone());
+        let (notify, saves) = (model.logs.notify.clone(), model.logs.saves.clone());
+        let view = LogView::new(&name, console, previous, notify, saves);
         view.map_err(told)
     });
     match view {
@@ -156,6 +157,10 @@ pub(super) fn back(model: &mut Model) -> bool {
 
 /// Takes in what has happened to it, and its size.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
+    for (is_good, says) in model.logs.saves.take() {
+        let kind = if is_good { Kind::Good } else { Kind::Error };
+        model.say(Toast::new(kind, says));
+    }
     let size = size(model);
     let Some(open) = shown(model) else {
         return Vec::new();

@@ -38,7 +38,7 @@ pub(super) fn act(model: &mut Model, action: PaneAction) -> Vec<Effect> {
 }
 
 pub(super) fn news(model: &mut Model) -> Vec<Effect> {
-    let requests = model.workspace.news();
+    let requests = model.workspace.news(model.clock.instant);
     answer(model, requests)
 }
 

@@ -113,9 +113,7 @@ fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
         // Room for the arrow of the order.
         let title = column.title.width() + usize::from(is_sorted(list, column)) * 2;
         let measured = list.rows.iter().step_by(step).chain(visible(list, area));
-        let widest = measured
-            .map(|row| column.text(model, *row).width())
-            .max();
+        let widest = measured.map(|row| column.text(model, *row).width()).max();
         u16::try_from(widest.unwrap_or(0).max(title)).unwrap_or(u16::MAX)
     };
     let mut widths: Vec<u16> = columns.iter().map(wish).collect();

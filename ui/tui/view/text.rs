@@ -26,10 +26,12 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Controls (Unicode's Cc), and formats that turn the order of letters round (UAX #9) or end lines.
-fn is_harmful(letter: char) -> bool {
+/// Whether a letter is one that nobody but us may give a terminal: controls (Unicode's Cc), formats that turn the order of
+/// letters round (UAX #9, "Directional Formatting Characters") or end lines, and the mark of byte order.
+pub(crate) fn is_harmful(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Text in at most so many columns; where it is longer it ends in `ellipsis`.
@@ -106,6 +108,10 @@ mod tests {
             harmless("a\u{1b}[2Jb\u{9b}c\u{202e}d\n"),
             "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
         );
+        // UAX #9, section 2: each embedding, override, isolate and mark, and what ends them.
+        for letter in "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{200e}\u{200f}\u{61c}".chars() {
+            assert!(is_harmful(letter), "{letter:?}");
+        }
     }
 
     #[test]

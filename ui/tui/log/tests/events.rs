@@ -187,6 +187,30 @@ fn a_log_is_saved_and_nothing_is_overwritten_unasked() {
 }
 
 #[test]
+fn a_log_that_is_closed_or_exchanged_is_saved_to_the_end() {
+    let count = 400_000;
+    let mut screen = Screen::new(lines(count), 90, 11);
+    let path = screen.folder.path().join("saved");
+    let other = screen.folder.path().join("console.log.1");
+    std::fs::write(&other, "an older line\n").unwrap();
+    screen.view.save(path.clone(), false);
+    let reader = sistemo::machine::LogReader::open(other).unwrap();
+    screen.view.replace(reader, true, screen.size);
+    while !screen.status().contains("lines: 400,000") {
+        assert_eq!(screen.wait(), []);
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == lines(count));
+
+    let mut screen = Screen::new(lines(count), 90, 11);
+    let path = screen.folder.path().join("saved");
+    screen.view.save(path.clone(), false);
+    let (_folder, told) = screen.close();
+    let says = format!("saved to {}, lines: 400,000", path.display());
+    assert_eq!(told, [(true, says)]);
+    assert!(std::fs::read_to_string(&path).unwrap() == lines(count));
+}
+
+#[test]
 fn another_start_is_gone_on_with_unless_one_reads() {
     let mut screen = screen(100);
     let begin = |screen: &mut Screen, text: &str| {

@@ -15,6 +15,7 @@ use ratatui::layout::{Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 use sistemo::machine::LogReader;
 
+use super::super::save::{Results, Saves};
 use super::super::{LogAction, LogLook, LogRequest, LogView};
 
 pub(super) struct Screen {
@@ -22,6 +23,7 @@ pub(super) struct Screen {
     pub size: Size,
     pub folder: tempfile::TempDir,
     news: Receiver<()>,
+    saves: Saves,
 }
 
 impl Screen {
@@ -39,6 +41,8 @@ impl Screen {
         let reader = LogReader::open(folder.path().join("console.log")).unwrap();
         let mut view = LogView::of("web", reader, false, notify);
         view.zone = TimeZone::UTC;
+        let saves = Saves::default();
+        view.results = Results::new(saves.clone());
         let size = Size { width, height };
         let _ = view.refresh(size);
         Screen {
@@ -46,6 +50,7 @@ impl Screen {
             size,
             folder,
             news,
+            saves,
         }
     }
 
@@ -110,6 +115,19 @@ impl Screen {
         let news = self.news.recv_timeout(Duration::from_secs(60));
         news.expect("the worker tells when there is something new");
         self.view.refresh(self.size)
+    }
+
+    /// Closes the log, and waits for what comes of saving it.
+    pub fn close(self) -> (tempfile::TempDir, Vec<(bool, String)>) {
+        drop(self.view);
+        loop {
+            let told = self.saves.take();
+            if !told.is_empty() {
+                return (self.folder, told);
+            }
+            let news = self.news.recv_timeout(Duration::from_secs(60));
+            news.expect("what comes of saving is told");
+        }
     }
 
     pub fn buffer(&self) -> Buffer {

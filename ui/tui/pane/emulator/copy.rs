@@ -1,7 +1,7 @@
 //! Copy mode: a cursor of one's own that goes through history as in vi, and selects.
 
 use alacritty_terminal::grid::{Dimensions, Scroll};
-use alacritty_terminal::index::Side;
+use alacritty_terminal::index::{Point, Side};
 use alacritty_terminal::selection::Selection;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::vi_mode::ViMotion;
@@ -119,6 +119,26 @@ impl Emulator {
             Motion::PageUp => self.page(page),
             Motion::PageDown => self.page(-page),
         }
+    }
+
+    /// Moves as often as a number before a motion says, or until that leads nowhere; how often it moved. What goes to the
+    /// same place however often it is said, or there and back, is done once.
+    pub(crate) fn motions(&mut self, motion: Motion, times: u32) -> u32 {
+        let times = if motion == Motion::Bracket { 1 } else { times };
+        for moved in 0..times {
+            let before = self.copy_place();
+            self.motion(motion);
+            if self.copy_place() == before {
+                return moved;
+            }
+        }
+        times
+    }
+
+    /// Where copy mode's cursor is, and how far the view is scrolled back.
+    pub(super) fn copy_place(&self) -> (Point, usize) {
+        let term = &self.screen.term;
+        (term.vi_mode_cursor.point, term.grid().display_offset())
     }
 
     /// `Term`'s own way to the middle is to a line above the screen when that has one line only.

@@ -13,6 +13,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Emulator, text};
 use crate::tui::theme::{ANSI, Depth};
+use crate::tui::view::text::is_harmful;
 
 /// How a pane looks.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +114,7 @@ fn symbol(cell: &Cell, room: bool, draw: impl FnOnce(&str)) {
     let layout = Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER | Flags::HIDDEN;
     // Skin tones join the character before them in many terminals, and what follows moves.
     let tone = matches!(cell.c, '\u{1f3fb}'..='\u{1f3ff}');
-    if cell.c == ' ' || cell.c.is_control() || cell.flags.intersects(layout) || tone || wide != room
+    if cell.c == ' ' || is_harmful(cell.c) || cell.flags.intersects(layout) || tone || wide != room
     {
         return draw(" ");
     }
@@ -122,7 +123,7 @@ fn symbol(cell: &Cell, room: bool, draw: impl FnOnce(&str)) {
     let marks = cell.zerowidth().unwrap_or_default();
     let marks = marks
         .iter()
-        .filter(|c| !text::is_invisible(**c) && !c.is_control());
+        .filter(|c| !text::is_invisible(**c) && !is_harmful(**c));
     let mut marks = marks.peekable();
     if marks.peek().is_none() {
         return draw(base);

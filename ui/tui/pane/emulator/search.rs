@@ -9,6 +9,9 @@ use super::Emulator;
 /// How many rows around the view are looked at for the rest of a match that is only partly on it.
 const MARGIN: usize = 100;
 
+/// The most matches that are looked for at once.
+const MOST_STEPS: u32 = 100;
+
 /// What is being searched for.
 pub(super) struct Search {
     regex: RegexSearch,
@@ -78,6 +81,28 @@ impl Emulator {
         };
         let from = self.current().map_or(end, |found| before(*found.start()));
         self.find(from, Direction::Left)
+    }
+
+    /// Goes on by as many matches; how many had to be looked for. Once around they are only counted, as each may cost a
+    /// look through all of history, and where there are very many it stops after [`MOST_STEPS`].
+    pub(crate) fn search_on(&mut self, back: bool, times: u32) -> u32 {
+        let (mut left, mut steps, mut first) = (times, 0, None);
+        while left > 0 && steps < MOST_STEPS {
+            let found = match back {
+                true => self.search_previous(),
+                false => self.search_next(),
+            };
+            if !found {
+                break;
+            }
+            left -= 1;
+            let place = self.current().map(|found| *found.start());
+            if *first.get_or_insert(place) == place && steps > 0 {
+                left %= steps;
+            }
+            steps += 1;
+        }
+        steps
     }
 
     /// The match that one is at, if the grid still has its place.

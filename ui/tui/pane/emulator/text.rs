@@ -1,5 +1,7 @@
 //! Texts of guests, made fit for the user's terminal, title and clipboard.
 
+use crate::tui::view::text::is_harmful;
+
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 256;
 
@@ -17,13 +19,13 @@ const SCHEMES: [&str; 4] = ["http://", "https://", "ftp://", "mailto:"];
 pub(super) fn title(title: &str) -> String {
     let clean = title
         .chars()
-        .filter(|c| !c.is_control() && !is_invisible(*c));
+        .filter(|c| !is_harmful(*c) && !is_invisible(*c));
     clean.take(LONGEST_TITLE).collect()
 }
 
 /// Text that goes to the clipboard: lines and tabs, but nothing that acts when it is pasted into a terminal.
 pub(super) fn copied(text: &str) -> String {
-    let keep = |c: &char| matches!(c, '\n' | '\t') || !(c.is_control() || turns(*c));
+    let keep = |c: &char| matches!(c, '\n' | '\t') || !is_harmful(*c);
     text.chars().filter(keep).collect()
 }
 
@@ -45,11 +47,6 @@ pub(super) fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether a character turns the direction of those after it: a way to have a text read as another (Unicode UAX #9).
-fn turns(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +61,7 @@ mod tests {
     #[test]
     fn copies_keep_lines_and_tabs_only() {
         assert_eq!(copied("a\tb\r\nc\u{1b}[31m\u{85}\u{202e}d"), "a\tb\nc[31md");
+        assert_eq!(copied("a\u{61c}b\u{2028}c\u{200f}d"), "abcd");
     }
 
     #[test]

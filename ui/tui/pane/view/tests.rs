@@ -83,7 +83,7 @@ async fn a_zoomed_pane_in_one_of_several_tabs() {
     let mut other = bench.split(A::NewTab).await;
     bench.press("<ctrl-]>,logs of the database<enter><ctrl-]>p");
     other.says("\x07").await;
-    bench.workspace.news();
+    bench.workspace.news(bench.now);
     insta::assert_snapshot!(shot(&bench));
 }
 

@@ -75,9 +75,7 @@ impl Copy {
         let count = self.count.take();
         let times = count.unwrap_or(1);
         if let Some(motion) = motion(key, g) {
-            for _ in 0..times {
-                emulator.motion(motion);
-            }
+            emulator.motions(motion, times);
             return Then::Stay;
         }
         match key.code {
@@ -90,8 +88,12 @@ impl Copy {
             KeyCode::Char('V') => emulator.toggle_selection(Kind::Line),
             KeyCode::Char('/') => self.ask(false),
             KeyCode::Char('?') => self.ask(true),
-            KeyCode::Char('n') if !control => (0..times).for_each(|_| find(emulator, self.back)),
-            KeyCode::Char('N') => (0..times).for_each(|_| find(emulator, !self.back)),
+            KeyCode::Char('n') if !control => {
+                emulator.search_on(self.back, times);
+            }
+            KeyCode::Char('N') => {
+                emulator.search_on(!self.back, times);
+            }
             KeyCode::Char('y') if !control => return Then::Yank,
             KeyCode::Enter => return Then::Yank,
             KeyCode::Char('q') => return Then::Leave,
@@ -174,14 +176,16 @@ fn prompt_key(
             copy.back = prompt.back;
             let text = prompt.input.value();
             if text.is_empty() {
-                find(emulator, copy.back);
+                emulator.search_on(copy.back, 1);
                 return None;
             }
             match emulator.set_search(text) {
                 Err(error) => return Some(format!("this is no pattern: {}", error.0)),
                 Ok(false) => return Some(format!("nothing matches {text}")),
                 // It is at the match before the cursor.
-                Ok(true) if !copy.back => find(emulator, false),
+                Ok(true) if !copy.back => {
+                    emulator.search_next();
+                }
                 Ok(true) => {}
             }
         }
@@ -191,14 +195,6 @@ fn prompt_key(
         }
     }
     None
-}
-
-/// Goes to the next match, or stays where there is none.
-fn find(emulator: &mut Emulator, back: bool) {
-    match back {
-        true => emulator.search_previous(),
-        false => emulator.search_next(),
-    };
 }
 
 /// vi's motions, and the usual keys for them.

@@ -1,5 +1,5 @@
 //! The workspace: shells in machines, in tabs and splits. Its parts: what is typed (`keys`), copy mode (`copy`), the mouse
-//! (`mouse`), what can be done (`act`); it is drawn by `view`.
+//! (`mouse`), what can be done (`act`), what guests want (`said`); it is drawn by `view`.
 //!
 //! It asks its owner for what it cannot do itself by [`Request`]s. Panes go on while nobody looks at them.
 
@@ -8,6 +8,7 @@ mod ask;
 mod copy;
 mod keys;
 mod mouse;
+mod said;
 mod settle;
 #[cfg(test)]
 pub(super) mod tests;
@@ -203,31 +204,6 @@ impl Workspace {
                 session.machine_is(&pane.machine);
             }
         }
-        self.settle()
-    }
-
-    /// Takes up what guests have said, and what has become of shells; to be called when notified.
-    pub(crate) fn news(&mut self) -> Vec<Request> {
-        let seen = match self.shown {
-            true => self.layout.tab().map(|tab| tab.panes()).unwrap_or_default(),
-            false => Vec::new(),
-        };
-        for (id, pane) in &mut self.panes {
-            let Some(said) = pane.session.as_ref().map(Session::take_said) else {
-                continue;
-            };
-            if said.bell {
-                pane.bell = !seen.contains(id);
-                self.requests.push(Request::Bell);
-            }
-            if let Some(text) = said.copied {
-                let (name, count) = (&pane.machine.name, text.chars().count());
-                let said = format!("{name} has put {count} characters into the clipboard");
-                self.requests.push(Request::Copy(text));
-                self.requests.push(Request::Say(said));
-            }
-        }
-        self.requests.dedup();
         self.settle()
     }
 

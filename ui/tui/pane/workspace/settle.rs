@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::session::{Machine, Session, State};
+use super::said::Had;
 use super::{Request, Workspace};
 
 /// One pane.
@@ -12,6 +13,8 @@ pub(in super::super) struct Pane {
     pub session: Option<Session>,
     /// Whether a bell has rung that nobody saw.
     pub bell: bool,
+    /// What the guest has had of the user.
+    pub(super) had: Had,
     /// Whether the guest was told that it has the keys.
     pub focused: bool,
 }
@@ -64,6 +67,7 @@ impl Pane {
             machine,
             session: None,
             bell: false,
+            had: Had::default(),
             focused: false,
         }
     }

@@ -1,14 +1,15 @@
 //! Images: pulled, built, and removed when nothing needs them.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use sistemo::image::Image;
+use sistemo::image::{Image, recipes};
 use sistemo::value::ByteSize;
 
 use super::Form;
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Values};
+use super::files::{Files, expanded, is_path};
 use crate::tui::model::Model;
 use crate::tui::popup::Popup;
 use crate::tui::popup::dialog::listed;
@@ -16,68 +17,26 @@ use crate::tui::task::Task;
 
 pub(super) const IMAGE_HINT: &str =
     "a recipe (debian:trixie), a container image (nginx), a file or a URL";
-/// Recipes, and container images that many use.
-const KNOWN: [&str; 10] = [
-    "debian",
-    "debian:bookworm",
-    "debian:trixie",
-    "alpine",
-    "nginx",
-    "postgres",
-    "redis",
-    "caddy",
-    "python",
-    "ubuntu",
+/// Container images that many use.
+const KNOWN: [&str; 7] = [
+    "alpine", "nginx", "postgres", "redis", "caddy", "python", "ubuntu",
 ];
-/// How a path begins that is not a name.
-const PATHS: [&str; 4] = ["/", "./", "../", "~/"];
-/// The most files of a folder that are offered.
-const FILES: usize = 20;
-
 /// What could be typed for an image: those that are here first.
-pub(super) fn image_offers(piece: &str, model: &Model) -> Vec<String> {
-    if PATHS.iter().any(|begin| piece.starts_with(begin)) {
-        return files(piece);
+pub(super) fn image_offers(files: &Files, piece: &str, model: &Model) -> Vec<String> {
+    if is_path(piece) {
+        return files.offers(piece);
     }
     let here = model.world.images.iter().flat_map(|image| &image.names);
     let here: Vec<&str> = here.map(String::as_str).collect();
-    let known = KNOWN.into_iter().filter(|name| !here.contains(name));
+    let recipes: Vec<String> = recipes().collect();
+    let known = recipes.iter().map(String::as_str).chain(KNOWN);
+    let known = known.filter(|name| !here.contains(name));
     beginning(piece, here.iter().copied().chain(known))
-}
-
-/// What the folder of a half-typed path holds.
-fn files(piece: &str) -> Vec<String> {
-    let cut = piece.rfind('/').map_or(0, |at| at + 1);
-    let (folder, begin) = piece.split_at(cut);
-    let entries = std::fs::read_dir(expanded(folder))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut files: Vec<String> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let is_offered =
-                name.starts_with(begin) && (!name.starts_with('.') || !begin.is_empty());
-            let end = if entry.path().is_dir() { "/" } else { "" };
-            is_offered.then(|| format!("{folder}{name}{end}"))
-        })
-        .collect();
-    files.sort();
-    files.truncate(FILES);
-    files
-}
-
-/// The path that is meant: `~` is the user's own folder.
-fn expanded(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => path.into(),
-    }
 }
 
 /// Reads what is to be booted.
 pub(super) fn reference(text: &str, model: &Model) -> Result<String, String> {
-    if PATHS.iter().any(|begin| text.starts_with(begin)) {
+    if is_path(text) {
         return match expanded(text).exists() {
             true => Ok(text.into()),
             false => Err("there is no such file here".into()),
@@ -95,12 +54,12 @@ pub(super) fn reference(text: &str, model: &Model) -> Result<String, String> {
 }
 
 #[derive(Debug)]
-struct Pull;
+struct Pull(Files);
 
 pub(crate) fn pull(model: &Model) -> Box<dyn Popup> {
     let hint = "a recipe (debian:trixie), a container image (nginx) or a URL";
     let fields = vec![field::text("image", "Image", hint)];
-    Form::open(Pull, fields, model)
+    Form::open(Pull(Files::default()), fields, model)
 }
 
 impl Content for Pull {
@@ -113,7 +72,7 @@ impl Content for Pull {
     }
 
     fn offers(&self, _key: &str, piece: &str, _values: Values<'_>, model: &Model) -> Vec<String> {
-        image_offers(piece, model)
+        image_offers(&self.0, piece, model)
     }
 
     fn read(&self, values: Values<'_>, model: &Model) -> Reading {
@@ -131,7 +90,7 @@ impl Content for Pull {
 }
 
 #[derive(Debug)]
-struct Build;
+struct Build(Files);
 
 pub(crate) fn build(model: &Model) -> Box<dyn Popup> {
     let fields = vec![
@@ -147,14 +106,14 @@ pub(crate) fn build(model: &Model) -> Box<dyn Popup> {
         ),
         field::text("name", "Name", "what the image is called"),
     ];
-    Form::open(Build, fields, model)
+    Form::open(Build(Files::default()), fields, model)
 }
 
 /// The folder that is to be built, when what was typed is one.
 fn folder(text: &str) -> Option<PathBuf> {
-    let is_path = matches!(text, "." | "..") || PATHS.iter().any(|begin| text.starts_with(begin));
+    let is_folder = matches!(text, "." | "..") || is_path(text);
     let path = expanded(text);
-    (is_path && path.is_dir() && !path.join("oci-layout").is_file()).then_some(path)
+    (is_folder && path.is_dir() && !path.join("oci-layout").is_file()).then_some(path)
 }
 
 impl Content for Build {
@@ -181,8 +140,8 @@ impl Content for Build {
 
     fn offers(&self, key: &str, piece: &str, _values: Values<'_>, model: &Model) -> Vec<String> {
         match key {
-            "what" => image_offers(piece, model),
-            "file" => files(piece),
+            "what" => image_offers(&self.0, piece, model),
+            "file" => self.0.offers(piece),
             _ => Vec::new(),
         }
     }

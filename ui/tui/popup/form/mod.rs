@@ -11,6 +11,7 @@ mod deploy;
 mod draw;
 mod events;
 mod field;
+mod files;
 mod image;
 mod network;
 mod parts;
@@ -26,6 +27,7 @@ use field::{Field, Values};
 
 pub(crate) use attach::{attach, attach_to_some, detach};
 pub(crate) use deploy::deploy;
+pub(super) use files::expanded;
 pub(crate) use image::{build, prune, pull};
 pub(crate) use network::create_network;
 pub(crate) use ports::{expose, unexpose};

@@ -1,6 +1,8 @@
 //! Lines in the command line's own syntax: read by its own parser, and done in here.
 
 mod machine;
+mod noted;
+mod refusal;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -10,7 +12,7 @@ use crate::cli::config::Config;
 use crate::cli::image::Image;
 use crate::cli::image::build::{Build, is_folder};
 use crate::cli::network::Network;
-use crate::cli::report::Failure;
+use crate::cli::output::Format;
 use crate::cli::volume::Volume;
 use crate::cli::{Cli, Command, usage};
 use crate::tui::action::Action;
@@ -18,32 +20,12 @@ use crate::tui::effect::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::place::View;
 use crate::tui::task::{Task, Thing};
+use refusal::{elsewhere, refuse};
 
-/// Why a line is not done, and the way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Refusal {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
-        Refusal {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
-    }
-}
+pub(super) use noted::noted;
+pub(super) use refusal::Refusal;
 
 type Outcome = Result<Vec<Step>, Refusal>;
-
-/// What cannot be done in here.
-fn elsewhere(command: &str) -> Refusal {
-    Refusal::new(
-        format!("{command} is nothing for the console"),
-        format!("type it into a shell: sistemo {command}"),
-    )
-}
 
 /// The words of a line, `sistemo` as the first.
 pub(super) fn words(line: &str) -> Result<Vec<String>, Refusal> {
@@ -66,6 +48,12 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
             "open another console: sistemo --data-dir DIR",
         ));
     }
+    if cli.output == Format::Json {
+        return Err(Refusal::new(
+            "the console takes no --output",
+            "type the command into a shell",
+        ));
+    }
     let Some(command) = cli.command else {
         return Err(Refusal::new(
             "a command is missing",
@@ -77,7 +65,10 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         Command::Volume(command) => volume(command, model),
         Command::Network(command) => network(command, model),
         Command::Image(command) => image(command, model),
-        Command::History(_) => Ok(vec![Step::Act(Action::History)]),
+        Command::History(args) => {
+            refuse("history", args.option())?;
+            Ok(vec![Step::Act(Action::History)])
+        }
         Command::Setup(setup) => Ok(asked(vec![Task::Setup], setup.yes, model)),
         Command::Config {
             command: Some(Config::Set { key, value }),
@@ -176,22 +167,6 @@ fn image_of(name: &str, model: &Model) -> Result<Thing, Refusal> {
         .ok_or_else(|| there_is_no("image", name, "image list"))
 }
 
-fn failed(failure: Failure) -> Refusal {
-    match failure {
-        Failure::Usage { message, hint } | Failure::Refused { message, hint } => {
-            Refusal::new(message, hint)
-        }
-        Failure::Engine(error) => Refusal {
-            message: error.report(),
-            hint: error.hint(),
-        },
-        Failure::Cancelled | Failure::Reported(_) => Refusal {
-            message: "cancelled".into(),
-            hint: None,
-        },
-    }
-}
-
 fn volume(command: Volume, model: &Model) -> Outcome {
     match command {
         Volume::List => Ok(vec![Step::Act(Action::Volumes)]),
@@ -284,12 +259,4 @@ fn build(args: Build) -> Outcome {
         },
     };
     Ok(vec![Step::Do(task)])
-}
-
-/// Whether a line sets variables, whose values may be secrets.
-pub(super) fn has_variables(line: &str) -> bool {
-    let words = words(line).unwrap_or_default();
-    words
-        .iter()
-        .any(|word| word == "--env" || word.starts_with("--env=") || word.starts_with("-e"))
 }

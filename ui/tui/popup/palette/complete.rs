@@ -204,9 +204,9 @@ fn all(names: Names, model: &Model) -> Vec<(String, String)> {
             let mut all: Vec<_> = names
                 .map(|name| (name.clone(), "image".to_string()))
                 .collect();
-            for recipe in ["debian", "debian:bookworm", "debian:trixie"] {
-                if !all.iter().any(|(name, _)| name == recipe) {
-                    all.push((recipe.into(), "recipe".into()));
+            for recipe in sistemo::image::recipes() {
+                if !all.iter().any(|(name, _)| *name == recipe) {
+                    all.push((recipe, "recipe".into()));
                 }
             }
             all

@@ -166,10 +166,7 @@ impl Palette {
         match command::steps(&line, model) {
             Ok(wanted) => {
                 let mut steps = self.close();
-                // What may hold a secret is not written down.
-                if !command::has_variables(&line) {
-                    steps.push(Step::Note(line));
-                }
+                steps.extend(command::noted(&line).map(Step::Note));
                 steps.extend(wanted);
                 steps
             }

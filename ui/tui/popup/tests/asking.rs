@@ -2,9 +2,9 @@
 
 use insta::assert_snapshot;
 
-use super::{SIZES, commands, only_closes, press, tasks};
+use super::{SIZES, Step, commands, only_closes, press, tasks};
 use crate::tui::fixture::{click, drawn, model};
-use crate::tui::popup::{Popup, confirm};
+use crate::tui::popup::{self, Popup, confirm};
 use crate::tui::task::{Task, Thing};
 
 fn thing(name: &str) -> Thing {
@@ -42,6 +42,19 @@ fn words(tasks: &[Task]) -> String {
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[test]
+fn a_log_is_saved_in_the_folder_that_is_meant() {
+    let model = model(80, 24);
+    let mut popup = popup::save_log("");
+    let steps = press(&mut *popup, &model, "~/web.log<enter>");
+    let home = std::env::var("HOME").unwrap();
+    let saves = steps.into_iter().find_map(|step| match step {
+        Step::SaveLog { path, .. } => Some(path),
+        _ => None,
+    });
+    assert_eq!(saves, Some(format!("{home}/web.log").into()));
 }
 
 #[test]

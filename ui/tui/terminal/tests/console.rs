@@ -146,14 +146,32 @@ impl Console {
             ..
         } = self;
         drop((user, program));
-        let mut fds = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
-        let ended = poll(&mut fds, PollTimeout::try_from(PATIENCE).unwrap()).unwrap();
-        if ended == 0 {
-            child.kill().unwrap();
+        end_of(&mut child, &end)
+    }
+
+    /// How the program ends while nobody looks.
+    pub(super) fn ends_unseen(mut self) -> ExitStatus {
+        end_of(&mut self.child, &self.end)
+    }
+
+    /// Reads nothing until the terminal takes no more and the program waits for it. It also does for a moment whenever the
+    /// system is slow to hand on what was written, so it is to be seen waiting many times in a row.
+    pub(super) fn fills_up(&self) {
+        let begun = Instant::now();
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let mut waits = 0;
+        while waits < 1000 {
+            let mut fds = [PollFd::new(self.program.as_fd(), PollFlags::POLLOUT)];
+            let is_full = poll(&mut fds, PollTimeout::ZERO).unwrap() == 0;
+            // The state is behind the name, which is in parentheses (proc_pid_stat(5)).
+            let stat = std::fs::read_to_string(&stat).unwrap();
+            waits = match is_full && stat.contains(") S ") {
+                true => waits + 1,
+                false => 0,
+            };
+            assert!(begun.elapsed() < PATIENCE, "it never fills up: {stat}");
+            std::thread::yield_now();
         }
-        let status = child.wait().unwrap();
-        assert_eq!(ended, 1, "it went on without a terminal");
-        status
     }
 
     pub(super) fn signals(&self, signal: Signal) {
@@ -169,6 +187,18 @@ impl Console {
     pub(super) fn is_as_before(&self) -> bool {
         tcgetattr(&self.program).unwrap() == self.before
     }
+}
+
+/// Waits for the end of a program.
+fn end_of(child: &mut Child, end: &OwnedFd) -> ExitStatus {
+    let mut fds = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
+    let ended = poll(&mut fds, PollTimeout::try_from(PATIENCE).unwrap()).unwrap();
+    if ended == 0 {
+        child.kill().unwrap();
+    }
+    let status = child.wait().unwrap();
+    assert_eq!(ended, 1, "it went on");
+    status
 }
 
 /// A terminal: the side of whoever sits before it, and the program's.

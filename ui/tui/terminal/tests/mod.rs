@@ -127,6 +127,15 @@ fn a_terminal_that_is_gone_ends_it() {
 }
 
 #[test]
+fn a_terminal_that_takes_nothing_does_not_keep_it_alive() {
+    let mut console = Console::start("flood");
+    console.reads("READY");
+    console.fills_up();
+    console.signals(Signal::SIGTERM);
+    assert_eq!(console.ends_unseen().code(), Some(roles::SEEN_OFF));
+}
+
+#[test]
 fn stopped_it_gives_the_terminal_to_the_shell_and_takes_it_again() {
     let mut console = Console::start("shell");
     console.reads("READY");
@@ -245,7 +254,7 @@ fn a_terminal_tells_its_background_before_it_is_taken() {
 
 #[test]
 fn a_terminal_that_takes_its_time_is_heard_later() {
-    let mut console = Console::start("ask first");
+    let mut console = Console::start("ask first, in a hurry");
     console.reads("Late");
     console.reads("READY");
     console.types("\x1b]11;rgb:0000/0000/0000\x07\x1b[?62;22cx");

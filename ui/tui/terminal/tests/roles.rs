@@ -13,7 +13,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, tcsetpgrp};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::super::{Events, Guard, Input, Options, Output};
+use super::super::{Events, Guard, Input, Options, Output, life};
 use crate::tui::theme::{Background, background};
 
 /// The variable that names the role.
@@ -48,7 +48,10 @@ fn plays_its_role() {
         match role.as_str() {
             "shell" => shell(),
             "listen" => listen().await,
-            "ask first" => ask_first().await,
+            // Longer than an answer takes on a computer that is busy.
+            "ask first" => ask_first(Duration::from_secs(60)).await,
+            "ask first, in a hurry" => ask_first(Duration::from_millis(10)).await,
+            "flood" => flood().await,
             "panic" => panics(),
             "panic in a thread" => panics_in_a_thread().await,
             "watch, deaf to hang-ups" => {
@@ -112,8 +115,8 @@ async fn watch_on(guard: Guard, mut events: Events) {
 }
 
 /// Asks for the background before it takes the terminal, as the console does.
-async fn ask_first() {
-    let background = background(Duration::from_millis(100));
+async fn ask_first(wait: Duration) {
+    let background = background(wait);
     println!("{background:?}");
     let guard = enter();
     let mut events = Events::new(&guard).unwrap();
@@ -171,6 +174,21 @@ async fn listen() {
     draw("ghost");
     drop(guard);
     println!("goodbye");
+}
+
+/// Draws for as long as the terminal is its own, and ends in good order when it is told to. A byte at a time, so that
+/// nothing of the last one was taken when the terminal is full.
+async fn flood() {
+    let mut told = signal(SignalKind::terminate()).unwrap();
+    let guard = enter();
+    draw("READY");
+    while life::is_ours() {
+        draw("x");
+    }
+    told.recv().await;
+    drop(guard);
+    // The harness would want to tell how it went, and nobody reads it.
+    std::process::exit(SEEN_OFF);
 }
 
 /// What a shell with job control does: it starts a job in front, and when that stops, is in front itself and starts it

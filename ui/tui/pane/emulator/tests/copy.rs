@@ -143,3 +143,21 @@ fn the_ground_moves() {
         emulator.leave_copy_mode();
     }
 }
+
+#[test]
+fn a_motion_is_repeated_for_as_long_as_it_leads_on() {
+    let mut emulator = fed(20, 6, b"one (two)\r\nthree\r\nfour");
+    emulator.enter_copy_mode();
+    emulator.motion(Motion::Top);
+    emulator.motion(Motion::LineStart);
+    assert_eq!(emulator.motions(Motion::Right, 3), 3);
+    assert_eq!(at(&emulator), (3, 0));
+    assert_eq!(emulator.motions(Motion::Down, 100_000), 5);
+    assert_eq!(emulator.motions(Motion::Left, 100_000), 3);
+    assert_eq!(emulator.motions(Motion::PageUp, 100_000), 1);
+    assert_eq!(at(&emulator), (0, 0));
+    // It would go there and back.
+    emulator.motions(Motion::Right, 4);
+    assert_eq!(emulator.motions(Motion::Bracket, 100_000), 1);
+    assert_eq!(at(&emulator), (8, 0));
+}

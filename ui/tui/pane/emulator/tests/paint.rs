@@ -1,6 +1,7 @@
 //! What is drawn of a grid.
 
 use super::*;
+use crate::tui::view::text::is_harmful;
 
 fn depth(depth: Depth) -> Look {
     Look { depth, ..look() }
@@ -72,6 +73,7 @@ fn symbols_are_as_wide_as_their_cells() {
         "क\u{94d}\u{200d}ष!",
         "\u{202e}abc!",
         "a\u{ad}b\u{200b}c!",
+        "a\u{2028}b\u{2029}c\u{61c}d!",
         "a\tb!",
         "\u{300}!",
     ] {
@@ -95,7 +97,7 @@ fn symbols_are_as_wide_as_their_cells() {
             assert!(
                 !symbol
                     .chars()
-                    .any(|c| c.is_control() || text::is_invisible(c)),
+                    .any(|c| is_harmful(c) || text::is_invisible(c)),
                 "{symbol:?}"
             );
         }

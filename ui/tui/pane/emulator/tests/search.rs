@@ -110,3 +110,24 @@ fn wide_characters() {
         assert_eq!(marked(&mut emulator).trim(), "漢");
     }
 }
+
+#[test]
+fn a_number_of_matches_is_not_gone_through_over_and_over() {
+    let mut emulator = fed(30, 5, &numbered(3000));
+    assert_eq!(emulator.set_search("line .000 "), Ok(true));
+    assert_eq!(marked(&mut emulator), "line 3000 ");
+    assert_eq!(emulator.search_on(false, 2), 2);
+    assert_eq!(marked(&mut emulator), "line 2000 ");
+    // 33,333 times around.
+    assert!(emulator.search_on(false, 99_999) <= 6);
+    assert_eq!(marked(&mut emulator), "line 2000 ");
+    assert!(emulator.search_on(true, 100_000) <= 6);
+    assert_eq!(marked(&mut emulator), "line 1000 ");
+    assert_eq!(emulator.set_search("line 7 of"), Ok(true));
+    assert!(emulator.search_on(false, 99_999) <= 2);
+    assert_eq!(marked(&mut emulator), "line 7 of");
+    assert_eq!(emulator.set_search("line"), Ok(true));
+    assert_eq!(emulator.search_on(true, 99_999), 100);
+    assert_eq!(emulator.set_search("nowhere"), Ok(false));
+    assert_eq!(emulator.search_on(true, 99_999), 0);
+}

@@ -2,24 +2,80 @@
 
 use super::*;
 
+/// A guest's way to copy (OSC 52).
+fn copies(base64: &str) -> String {
+    format!("\x1b]52;c;{base64}\x07")
+}
+
+fn copied(text: &str) -> [Request; 2] {
+    let count = text.len();
+    [
+        Request::Copy(text.into()),
+        Request::Say(format!("web has put {count} characters into the clipboard")),
+    ]
+}
+
 #[tokio::test]
-async fn bells_and_copies_are_told_once_whoever_looks() {
+async fn bells_are_told_whoever_looks_but_not_without_end() {
     let (mut bench, mut first) = Bench::live(80, 24).await;
-    let mut second = bench.split(A::NewTab).await;
-    first.says("\x07\x07").await;
-    assert_eq!(bench.workspace.news(), [Request::Bell]);
-    assert_eq!(bench.workspace.news(), []);
+    let _second = bench.split(A::NewTab).await;
+    let begin = bench.now;
+    let mut rings = async |milliseconds| {
+        first.says("\x07\x07").await;
+        let now = begin + Duration::from_millis(milliseconds);
+        bench.workspace.news(now)
+    };
+    assert_eq!(rings(0).await, [Request::Bell]);
+    assert_eq!(rings(1).await, []);
+    assert_eq!(rings(999).await, []);
+    assert_eq!(rings(1000).await, [Request::Bell]);
+    assert_eq!(bench.workspace.news(begin + Duration::from_secs(9)), []);
     assert!(bench.workspace.panes.values().any(|pane| pane.bell));
     bench.press("<ctrl-]>1");
     assert!(bench.workspace.panes.values().all(|pane| !pane.bell));
-    second.says("\x1b]52;c;aGVsbG8=\x07").await;
-    assert_eq!(
-        bench.workspace.news(),
-        [
-            Request::Copy("hello".into()),
-            Request::Say("web has put 5 characters into the clipboard".into()),
-        ]
-    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_copies_in_a_row_the_last_comes_a_second_after_the_first() {
+    let (mut bench, mut guest) = Bench::live(80, 24).await;
+    let begin = bench.now;
+    let later = |milliseconds| begin + Duration::from_millis(milliseconds);
+    guest.says(&copies("b25l")).await;
+    assert_eq!(bench.workspace.news(begin), copied("one"));
+    guest.says(&copies("dHdv")).await;
+    assert_eq!(bench.workspace.news(later(1)), []);
+    guest.says(&copies("dGhyZWU=")).await;
+    assert_eq!(bench.workspace.news(later(999)), []);
+    // It asks to be looked at again by itself.
+    bench.notices.mark_unchanged();
+    bench.notices.changed().await.unwrap();
+    assert_eq!(bench.workspace.news(later(1000)), copied("three"));
+    assert_eq!(bench.workspace.news(later(5000)), []);
+}
+
+#[tokio::test]
+async fn only_who_is_seen_fills_the_clipboard() {
+    let (mut bench, mut first) = Bench::live(80, 24).await;
+    let mut second = bench.split(A::SplitRight).await;
+    let now = bench.now;
+    first.says(&copies("b25l")).await;
+    assert_eq!(bench.workspace.news(now), copied("one"));
+    let told = "web may not fill the clipboard while nobody sees it";
+    let told = [Request::Say(told.into())];
+    // The other pane has all of the tab.
+    bench.press("<ctrl-]>z");
+    let much_later = now + Duration::from_secs(60);
+    first.says(&copies("dHdv")).await;
+    assert_eq!(bench.workspace.news(much_later), told);
+    first.says(&copies("dHdv")).await;
+    assert_eq!(bench.workspace.news(much_later), [], "told once");
+    bench.workspace.show(false);
+    second.says(&copies("dHdv")).await;
+    assert_eq!(bench.workspace.news(much_later), told);
+    bench.workspace.show(true);
+    assert_eq!(bench.workspace.news(much_later), []);
+    second.says(&copies("dHdv")).await;
+    assert_eq!(bench.workspace.news(much_later), copied("two"));
 }
 
 #[tokio::test]

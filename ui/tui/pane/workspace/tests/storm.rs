@@ -85,7 +85,7 @@ async fn happens(bench: &mut Bench, guests: &mut Vec<Guest>, event: Event) {
         guest.enter();
         guests.push(guest);
     }
-    bench.workspace.news();
+    bench.workspace.news(bench.now);
 }
 
 proptest! {

@@ -12,6 +12,7 @@ use sistemo::volume::{LEAST, Volume};
 
 use super::content::{Content, Reading, beginning};
 use super::field::{self, Choice, Values};
+use super::files::Files;
 use super::image::{IMAGE_HINT, image_offers, reference};
 use super::rename::NAME_HINT;
 use super::volume::size;
@@ -29,6 +30,7 @@ const RESTARTS: [Restart; 3] = [Restart::No, Restart::OnFailure, Restart::Always
 struct Deploy {
     /// Whether there are disks to choose from.
     has_roots: bool,
+    files: Files,
 }
 
 /// The form, with an image or a disk filled in when one is given.
@@ -113,11 +115,15 @@ pub(crate) fn deploy(image: Option<&str>, volume: Option<&str>, model: &Model) -
             "what runs instead of the image's own; quoted as in a shell",
         ),
     ];
+    let deploy = Deploy {
+        has_roots,
+        files: Files::default(),
+    };
     let first = match (image, volume) {
         (None, None) => "image",
         _ => "name",
     };
-    Form::at(first, Deploy { has_roots }, fields, model)
+    Form::at(first, deploy, fields, model)
 }
 
 /// Disks that a machine could boot from.
@@ -198,7 +204,7 @@ impl Content for Deploy {
 
     fn offers(&self, key: &str, piece: &str, values: Values<'_>, model: &Model) -> Vec<String> {
         match key {
-            "image" => image_offers(piece, model),
+            "image" => image_offers(&self.files, piece, model),
             "memory" => beginning(piece, ["256M", "512M", "1G", "2G", "4G", "8G"]),
             "storage" => beginning(piece, ["2G", "5G", "10G", "20G", "50G", "100G"]),
             "ports" => {

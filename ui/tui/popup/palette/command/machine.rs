@@ -1,6 +1,7 @@
 //! `machine …`, done in here.
 
-use super::{Outcome, Refusal, asked, each, elsewhere, failed, machine_of, volume_of};
+use super::refusal::{elsewhere, failed, given, refuse};
+use super::{Outcome, Refusal, asked, each, machine_of, volume_of};
 use crate::cli::machine::Machine;
 use crate::cli::machine::power::Grace;
 use crate::cli::machine::volume::Volume as Data;
@@ -24,15 +25,24 @@ fn on(name: &str, action: Action, model: &Model) -> Outcome {
 pub(super) fn steps(command: Machine, model: &Model) -> Outcome {
     let thing = |name: &str| machine_of(name, model).map(Thing::from);
     match command {
-        Machine::Deploy(args) => match args.request() {
-            Ok(request) => Ok(vec![Step::Do(Task::Deploy(Box::new(request)))]),
-            Err(failure) => Err(failed(failure)),
-        },
-        Machine::List(_) | Machine::Stats(_) => Ok(vec![Step::Act(Action::Machines)]),
+        Machine::Deploy(args) => {
+            refuse("machine deploy", given([("--no-wait", args.no_wait)]))?;
+            let request = args.request().map_err(failed)?;
+            Ok(vec![Step::Do(Task::Deploy(Box::new(request)))])
+        }
+        // Also those that are being deleted, in any case.
+        Machine::List(_) => Ok(vec![Step::Act(Action::Machines)]),
+        Machine::Stats(args) => {
+            refuse("machine stats", given([("NAME", !args.names.is_empty())]))?;
+            Ok(vec![Step::Act(Action::Machines)])
+        }
         Machine::Status(args) => on(&args.name, Action::Open, model),
-        Machine::Start(args) => each(&args.names, false, model, |name| {
-            Ok(Task::start(machine_of(name, model)?))
-        }),
+        Machine::Start(args) => {
+            refuse("machine start", given([("--no-wait", args.no_wait)]))?;
+            each(&args.names, false, model, |name| {
+                Ok(Task::start(machine_of(name, model)?))
+            })
+        }
         Machine::Stop(args) => {
             let force = forced(&args.grace)?;
             each(&args.names, false, model, |name| {
@@ -65,9 +75,32 @@ pub(super) fn steps(command: Machine, model: &Model) -> Outcome {
         {
             Err(elsewhere("machine ssh with forwarded ports"))
         }
-        Machine::Ssh(args) => on(&args.name, Action::Shell, model),
-        Machine::Terminal(args) => on(&args.name, Action::Shell, model),
-        Machine::Logs(args) => on(&args.name, Action::BootLog, model),
+        Machine::Ssh(args) => {
+            let options = [
+                ("--agent", args.agent),
+                ("--no-command", args.no_command),
+                ("--tty", args.tty),
+            ];
+            refuse("machine ssh", given(options))?;
+            on(&args.name, Action::Shell, model)
+        }
+        Machine::Terminal(args) => {
+            refuse("machine terminal", given([("--print", args.print)]))?;
+            on(&args.name, Action::Shell, model)
+        }
+        // It is followed, in any case.
+        Machine::Logs(args) => {
+            let options = [
+                ("--previous", args.previous),
+                ("--since", args.since.is_some()),
+                ("--until", args.until.is_some()),
+                ("--tail", args.tail.is_some()),
+                ("--timestamps", args.timestamps),
+                ("--raw", args.raw),
+            ];
+            refuse("machine logs", given(options))?;
+            on(&args.name, Action::BootLog, model)
+        }
         Machine::Exec(_) => Err(elsewhere("machine exec")),
         Machine::Cp(_) => Err(elsewhere("machine cp")),
         Machine::Expose(args) => {

@@ -110,6 +110,41 @@ fn what_is_wrong_with_a_command_is_said_under_the_line() {
 }
 
 #[test]
+fn options_that_would_do_nothing_are_refused() {
+    let model = with_web(80, 24);
+    for (line, option) in [
+        (
+            "machine deploy debian --no-wait",
+            "machine deploy --no-wait",
+        ),
+        ("machine start db --no-wait", "machine start --no-wait"),
+        ("machine stats web", "machine stats NAME"),
+        ("machine ssh -A web", "machine ssh --agent"),
+        ("machine ssh -N web", "machine ssh --no-command"),
+        ("machine ssh -t web", "machine ssh --tty"),
+        ("machine terminal web --print", "machine terminal --print"),
+        ("machine logs web -p", "machine logs --previous"),
+        ("machine logs web --since 1h", "machine logs --since"),
+        ("machine logs web --until 1h", "machine logs --until"),
+        ("machine logs web -n 5", "machine logs --tail"),
+        ("machine logs web -t", "machine logs --timestamps"),
+        ("machine logs web --raw", "machine logs --raw"),
+        ("history --machine web", "history --machine"),
+        ("history -n 5", "history --limit"),
+        ("history --json", "history --json"),
+    ] {
+        let says = format!(
+            "! {option} is nothing for the console / type it into a shell: sistemo {option}"
+        );
+        assert_eq!(done(line, &model), says, "{line}");
+    }
+    assert!(done("machine ls -o json", &model).starts_with("! the console takes no --output"));
+    assert_eq!(done("history", &model), "History");
+    assert_eq!(done("machine ls --all", &model), "Machines");
+    assert_eq!(done("machine stats --watch", &model), "Machines");
+}
+
+#[test]
 fn a_deploy_is_what_was_asked_for() {
     let model = with_web(80, 24);
     let mut palette = opened(&model);

@@ -220,6 +220,27 @@ fn what_was_used_comes_first_and_comes_back() {
     // What may hold a secret is not.
     assert_eq!(noted("machine deploy debian --env TOKEN=x"), None);
     assert_eq!(noted("machine deploy debian -eTOKEN=x"), None);
+    for (line, kept) in [
+        (
+            "image pull https://user:t0ken@host/x.img",
+            "image pull https://host/x.img",
+        ),
+        (
+            "sistemo image pull 'https://host/x?token=t0ken&v=2'",
+            "image pull 'https://host/x?token=…&v=2'",
+        ),
+        (
+            "image build --recipe=https://user:t0ken@host/x",
+            "image build '--recipe=https://host/x'",
+        ),
+        (
+            "machine deploy alpine --name 'a' -- sh -c 'login --password t0ken'",
+            "machine deploy alpine --name a --",
+        ),
+        ("image pull  'nginx:1'", "image pull  'nginx:1'"),
+    ] {
+        assert_eq!(noted(line).as_deref(), Some(kept), "{line}");
+    }
 }
 
 #[test]
