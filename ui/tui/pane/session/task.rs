@@ -27,10 +27,11 @@ const TOGETHER: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// Puts the terminal into the state that a new shell expects, on a line of its own, and leaves what is on it. CAN ends a
-/// sequence that was cut off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
-/// or insert mode, the usual keys, no mouse, focus or paste reports, no kitty keyboard, a visible cursor of the usual
-/// shape, no attributes, ASCII.
-const FRESH: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b[r\x1b[?7h\x1b[?6l\x1b[4l\x1b[?1l\x1b>\
+/// sequence that was cut off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region
+/// and no origin mode (both move the cursor to the corner, so its place is kept meanwhile), wrapping, no insert mode, the
+/// usual keys, no mouse, focus or paste reports, no kitty keyboard, a visible cursor of the usual shape, no attributes,
+/// ASCII.
+const FRESH: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b7\x1b[r\x1b[?6l\x1b8\x1b[?7h\x1b[4l\x1b[?1l\x1b>\
     \x1b[?1000;1002;1003;1004;1005;1006;2004l\x1b[?1007h\x1b[<99u\x1b[?25h\x1b[0 q\x1b[m\x1b(B\x0f\r\n";
 
 /// What the user orders.
