@@ -30,6 +30,7 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
             Err("nothing has been done yet".into())
         }
         Action::Enter if !is_for_entering(model) => Err("it is done on its overview".into()),
+        Action::Back if !can_go_back(model) => Err("there is nothing to go back from".into()),
         Action::Prune if model.world.images.is_empty() => Err("there are no images".into()),
         Action::Rename | Action::Expose if model.targets().len() > 1 => Err(format!(
             "one at a time: {} are marked",
@@ -51,6 +52,17 @@ pub(crate) fn available(action: Action, model: &Model) -> Result<(), String> {
 fn is_for_entering(model: &Model) -> bool {
     let detail = model.place.detail.as_ref();
     detail.is_none_or(|detail| matches!(detail.tab, Tab::Overview | Tab::Shell))
+}
+
+/// Whether there is something to leave: messages, marks, a filter, a machine, or a view that is not the first.
+fn can_go_back(model: &Model) -> bool {
+    let place = &model.place;
+    let list = model.lists.get(place.view);
+    place.first_run
+        || place.view != View::Machines
+        || place.detail.is_some()
+        || model.toasts.shown().next().is_some()
+        || list.is_some_and(|list| !list.marked.is_empty() || !list.filter.text.is_empty())
 }
 
 /// What can be done on a computer that lacks what machines need.

@@ -75,7 +75,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column {
         id: "outcome",
         title: "OUTCOME",
-        weight: 200,
+        weight: 245,
         right: false,
         drawn: false,
         cell: |model, row, _| {

@@ -117,15 +117,12 @@ pub(super) const COLUMNS: &[Column] = &[
         weight: 180,
         right: true,
         drawn: false,
-        cell: |model, row, _| {
-            let machine = machine(model, row);
-            let limit = ByteSize::bytes(machine.memory_bytes);
-            match last(model, row).and_then(|last| last.memory_bytes) {
-                Some(bytes) => {
-                    let percent = bytes as f64 * 100.0 / machine.memory_bytes.max(1) as f64;
-                    plain(format!("{percent:.0}% of {limit}"))
-                }
-                None => vec![part(limit.to_string(), "text.dim")],
+        // What it takes of this computer, the hypervisor's own included; while it is off, what the guest will have.
+        cell: |model, row, _| match last(model, row).and_then(|last| last.memory_bytes) {
+            Some(bytes) => plain(ByteSize::bytes(bytes).to_string()),
+            None => {
+                let limit = ByteSize::bytes(machine(model, row).memory_bytes);
+                vec![part(limit.to_string(), "text.dim")]
             }
         },
         order: |model, one, other| {

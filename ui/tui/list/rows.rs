@@ -33,7 +33,7 @@ pub(crate) fn identity(model: &Model, view: View, row: usize) -> Option<String> 
 }
 
 /// What its users call it.
-pub(crate) fn name(model: &Model, view: View, row: usize) -> Option<String> {
+fn name(model: &Model, view: View, row: usize) -> Option<String> {
     let world = &model.world;
     match view {
         View::Machines => world.machines.get(row).map(|machine| machine.name.clone()),

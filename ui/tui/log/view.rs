@@ -216,8 +216,13 @@ impl LogView {
             self.mark = None;
         }
         self.stop_seeking();
+        // What is left out comes back before one leaves.
+        let was_filtered = !was_busy && self.pages.patterns().filter.is_some();
+        if was_filtered {
+            self.filter("");
+        }
         self.settle();
-        was_busy
+        was_busy || was_filtered
     }
 
     fn go_to_end(&mut self) {

@@ -1,4 +1,4 @@
-//! A plain question, with what is done when the answer is yes.
+//! A plain question, with what is done when the answer is yes; or something to be read.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -18,7 +18,8 @@ const WIDTH: u16 = 60;
 pub(crate) struct Ask {
     title: String,
     says: String,
-    go: &'static str,
+    /// What the button says that does it; none where there is nothing to do.
+    go: Option<&'static str>,
     /// Done when the answer is yes.
     steps: Vec<Step>,
     /// Whether the focus is on the button that does it.
@@ -35,14 +36,28 @@ impl Ask {
         Ask {
             title: title.into(),
             says: says.into(),
-            go,
+            go: Some(go),
             steps,
             is_on_go: false,
         }
     }
 
-    fn buttons(&self) -> [Button; 2] {
-        [Button::new("Cancel"), Button::danger(self.go)]
+    /// Says something, which is closed again.
+    pub(crate) fn tell(title: impl Into<String>, says: impl Into<String>) -> Ask {
+        Ask {
+            title: title.into(),
+            says: says.into(),
+            go: None,
+            steps: Vec::new(),
+            is_on_go: false,
+        }
+    }
+
+    fn buttons(&self) -> Vec<Button> {
+        match self.go {
+            Some(go) => vec![Button::new("Cancel"), Button::danger(go)],
+            None => vec![Button::new("Close")],
+        }
     }
 
     fn go(&mut self) -> Vec<Step> {
@@ -83,7 +98,7 @@ impl Popup for Ask {
             | KeyCode::Left
             | KeyCode::Right
             | KeyCode::Char('h' | 'l') => {
-                self.is_on_go = !self.is_on_go;
+                self.is_on_go = !self.is_on_go && self.go.is_some();
                 Vec::new()
             }
             _ => Vec::new(),
@@ -131,6 +146,9 @@ impl Popup for Ask {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("y", "do it"), ("n", "cancel"), ("tab", "next")]
+        match self.go {
+            Some(_) => vec![("y", "do it"), ("n", "cancel"), ("tab", "next")],
+            None => vec![("esc", "close")],
+        }
     }
 }

@@ -10,9 +10,14 @@ use unicode_width::UnicodeWidthStr;
 use crate::tui::model::Model;
 use crate::tui::view::text::{fitted, harmless};
 
-/// A box of that size in the middle, as far as there is room.
+/// The most lines that a box may take: the last one of the screen says which keys there are.
+pub(crate) fn most_lines(area: Rect) -> u16 {
+    area.height.saturating_sub(1)
+}
+
+/// A box of that size in the middle, as far as there is room above the bottom bar.
 pub(crate) fn centred(area: Rect, width: u16, height: u16) -> Rect {
-    let (width, height) = (width.min(area.width), height.min(area.height));
+    let (width, height) = (width.min(area.width), height.min(most_lines(area)));
     Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,

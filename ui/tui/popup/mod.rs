@@ -20,6 +20,7 @@ mod themes;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
@@ -32,7 +33,9 @@ use crate::tui::model::place::View;
 use crate::tui::model::toasts::Toast;
 use crate::tui::pane::Place;
 use crate::tui::task::Task;
-use crate::tui::view::text::harmless;
+use crate::tui::view::text::{harmless, took, when};
+use crate::tui::view::toasts::harmless_lines;
+use sistemo::store::history::HistoryRow;
 
 /// One of them. It has every key while it is on top.
 pub(crate) trait Popup: Debug {
@@ -133,4 +136,15 @@ pub(crate) fn replace_log(path: PathBuf) -> Box<dyn Popup> {
         "Replace it",
         steps,
     ))
+}
+
+/// An entry of the history, whole.
+pub(crate) fn entry(entry: &HistoryRow, model: &Model) -> Box<dyn Popup> {
+    let time = Duration::from_millis(u64::try_from(entry.duration_ms).unwrap_or(0));
+    let who = entry.user.as_deref().unwrap_or("somebody");
+    let when = when(&entry.at, &model.clock);
+    let outcome = entry.error.as_deref().unwrap_or("done");
+    let says = format!("{when}, by {who}, {}\n{outcome}", took(time));
+    let title = format!("{} {} {}", entry.target, entry.action, entry.name);
+    Box::new(ask::Ask::tell(harmless(&title), harmless_lines(&says)))
 }

@@ -50,7 +50,7 @@ impl Quitting {
 
     fn parts(&self, area: Rect) -> (Rect, Vec<String>, Rect) {
         let width = usize::from(dialog::inside(dialog::centred(area, WIDTH, area.height)).width);
-        let room = usize::from(area.height.saturating_sub(4));
+        let room = usize::from(dialog::most_lines(area).saturating_sub(4));
         let says: Vec<String> = self
             .says
             .iter()

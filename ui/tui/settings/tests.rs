@@ -106,6 +106,7 @@ networks = ["name", 7]
 [console.keys]
 "machine.stopp" = "x"
 "frobnicate" = "x"
+"stop" = "x"
 "machine.stop" = "hyper-x"
 "machine.start" = 7
 "machine.restart" = "d"

@@ -110,7 +110,11 @@ pub(super) fn columns(key: &str, item: &Item) -> Result<(View, Vec<String>), Bad
 pub(super) fn keys(name: &str, item: &Item) -> Result<(&'static str, Vec<Vec<Key>>), Bad> {
     let ids = || action::specs().iter().map(|spec| spec.id);
     let Some(id) = ids().find(|id| *id == name) else {
-        let hint = match nearest(name, ids()) {
+        // Also without its first part: `stop` is `machine.stop`, and not `top`.
+        let part = |id: &'static str| id.rsplit_once('.').map_or(id, |(_, part)| part);
+        let near = nearest(name, ids().chain(ids().map(part)));
+        let near = near.and_then(|near| ids().find(|id| *id == near || part(id) == near));
+        let hint = match near {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "the palette shows the name of every action: press : in the console".into(),
         };

@@ -116,9 +116,10 @@ pub(super) fn task(model: &mut Model, id: TaskId, news: News) -> Vec<Effect> {
             hint: next,
             ..
         } => {
-            let undo = model.tasks.undo.is_some();
             let key = model.shown(crate::tui::action::Action::Undo);
-            let hint = next.or(undo.then(|| format!("{key} undoes it")));
+            // In a shell that key is the guest's.
+            let is_offered = model.tasks.undo.is_some() && !key.is_empty();
+            let hint = next.or(is_offered.then(|| format!("{key} undoes it")));
             model.say(Toast::new(Kind::Good, says).hint(hint));
             if let (Some(made), Some(view)) = (made, made_in(&ended.task)) {
                 let list = model.lists.of(view);

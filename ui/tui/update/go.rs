@@ -5,6 +5,7 @@ use crate::tui::effect::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::place::{Tab, View};
 use crate::tui::model::toasts::{Kind, Toast};
+use crate::tui::popup;
 
 pub(super) fn tab(model: &mut Model, by: isize) -> Vec<Effect> {
     let Some(detail) = &model.place.detail else {
@@ -60,19 +61,10 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             }
         }
         View::History => {
-            let name = model
-                .world
-                .history
-                .iter()
-                .find(|row| row.id.to_string() == selected);
-            let machine = name.and_then(|row| model.world.machine(&row.name));
-            match machine.map(|machine| machine.id.clone()) {
-                Some(id) => {
-                    steps::open(model, id);
-                    return to_tab(model, Tab::History);
-                }
-                None => model.say(Toast::new(Kind::News, "it is not there any more")),
-            }
+            let mut history = model.world.history.iter();
+            let entry = history.find(|row| row.id.to_string() == selected);
+            let told = entry.map(|entry| popup::entry(entry, model));
+            model.popups.extend(told);
         }
         View::Panes => {}
     }

@@ -216,6 +216,11 @@ fn answer(model: &mut Model, requests: Vec<LogRequest>) -> Vec<Effect> {
 
 /// Saves the log that is open, as its user said.
 pub(super) fn save(model: &mut Model, path: std::path::PathBuf, replace: bool) {
+    // So that its user can tell where it is.
+    let path = match path.starts_with("~") {
+        true => path,
+        false => std::path::absolute(&path).unwrap_or(path),
+    };
     if let Some(open) = &mut model.log {
         open.view.save(path, replace);
     }

@@ -18,6 +18,8 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if model.workspace.is_empty() {
         return keys::in_keymap(model, key);
     }
+    // Nothing lies over a shell for longer than its user wants.
+    model.toasts.dismiss();
     let requests = model.workspace.key(key, model.clock.instant);
     answer(model, requests)
 }

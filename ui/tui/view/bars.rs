@@ -62,7 +62,13 @@ fn mode(model: &Model) -> Mode {
             scope: "bar.mode.pane",
         };
     }
+    let marked = match (model.lists.get(model.place.view), &model.place.detail) {
+        (Some(list), None) => list.marked.len(),
+        _ => 0,
+    };
     let word = match model.pending.is_empty() {
+        // What is done next is done to them.
+        true if marked > 0 => format!("{marked} MARKED"),
         true => "NAV".into(),
         false => format!(
             "{}{}",
@@ -101,6 +107,14 @@ fn wanted(model: &Model) -> (Vec<Spot>, Vec<Spot>) {
         );
     }
     let here = model.contexts();
+    let log = model.log.as_ref().filter(|_| here.contains(&On::LOG));
+    if log.is_some_and(|open| open.view.has_input()) {
+        let keys = [("enter", "go"), ("esc", "leave it")];
+        return (
+            keys.iter().map(|(key, text)| spot(key, text)).collect(),
+            Vec::new(),
+        );
+    }
     if here.contains(&On::PANES) {
         return in_shells(model, here);
     }

@@ -23,6 +23,8 @@ const DRAWN: (u16, u16) = (6, 24);
 const MEASURED: usize = 200;
 /// What is never dropped may be cut down to this.
 const LEAST: u16 = 8;
+/// What one long text takes of the room of other columns at most; it gets what none of them wants.
+const LONG: u16 = 28;
 
 /// What a click in a table means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +106,7 @@ fn visible(list: &List, rows: Rect) -> &[usize] {
 
 /// Chooses columns and gives each its place.
 fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
-    let mut columns = list::wanted(model, view);
+    let columns = list::wanted(model, view);
     let step = list.rows.len().div_ceil(MEASURED).max(1);
     let wish = |column: &&'static Column| -> u16 {
         if column.drawn {
@@ -116,7 +118,12 @@ fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
         let widest = measured.map(|row| column.text(model, *row).width()).max();
         u16::try_from(widest.unwrap_or(0).max(title)).unwrap_or(u16::MAX)
     };
-    let mut widths: Vec<u16> = columns.iter().map(wish).collect();
+    let whole: Vec<u16> = columns.iter().map(wish).collect();
+    let mut columns: Vec<(&'static Column, u16)> = columns.into_iter().zip(whole).collect();
+    let mut widths: Vec<u16> = columns
+        .iter()
+        .map(|(_, whole)| (*whole).min(LONG))
+        .collect();
     let needed = |widths: &[u16]| -> u16 {
         let gaps = GAP * u16::try_from(widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
         widths
@@ -127,9 +134,8 @@ fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
     };
     while columns.len() > 1 && needed(&widths) > area.width {
         let least = (0..columns.len())
-            .min_by_key(|at| columns[*at].weight)
+            .min_by_key(|at| columns[*at].0.weight)
             .unwrap_or(0);
-        // One that is long for what it matters is cut rather than dropped: what it says first says the most.
         columns.remove(least);
         widths.remove(least);
     }
@@ -139,7 +145,12 @@ fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
             .max(LEAST.min(area.width));
     }
     let mut spare = area.width.saturating_sub(needed(&widths));
-    for (column, width) in columns.iter().zip(&mut widths) {
+    for ((_, whole), width) in columns.iter().zip(&mut widths) {
+        let more = spare.min(whole.saturating_sub(*width));
+        *width += more;
+        spare -= more;
+    }
+    for ((column, _), width) in columns.iter().zip(&mut widths) {
         if column.drawn {
             let more = spare.min(DRAWN.1 - *width);
             *width += more;
@@ -147,7 +158,7 @@ fn place(model: &Model, view: View, list: &List, area: Rect) -> Vec<Placed> {
         }
     }
     let mut x = area.x + MARGIN;
-    let placed = columns.into_iter().zip(widths).map(|(column, width)| {
+    let placed = columns.into_iter().zip(widths).map(|((column, _), width)| {
         let placed = Placed { column, x, width };
         x += width + GAP;
         placed

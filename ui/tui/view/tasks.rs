@@ -141,8 +141,9 @@ pub(crate) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
         };
         buffer.set_style(place, model.theme.style("text"));
         let more = all.len().saturating_sub(shown);
+        let cancel = model.shown(Action::Cancel);
         let end = match number {
-            0 => format!("{} cancels", model.shown(Action::Cancel)),
+            0 if !cancel.is_empty() => format!("{cancel} cancels"),
             _ if number + 1 == shown && more > 0 => format!("and {more} more"),
             _ => String::new(),
         };

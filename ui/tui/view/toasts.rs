@@ -1,4 +1,5 @@
-//! Short messages, in the corner of the body under its first line, which is a list's titles.
+//! Short messages: in the lower corner of the screen, where lists have least to say; over shells, whose last lines matter
+//! most, in the upper one.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,6 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::text::harmless;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
+use crate::tui::model::place::View;
 use crate::tui::model::toasts::{Kind, Toast};
 use crate::tui::popup::dialog::wrapped_in;
 use crate::tui::theme::Glyphs;
@@ -29,9 +31,11 @@ pub(crate) fn sign(kind: Kind, glyphs: &Glyphs) -> (&'static str, &'static str, 
     }
 }
 
-/// Draws those that are shown, the newest on top.
+/// Draws those that are shown, the newest at the edge.
 pub(crate) fn draw(model: &Model, body: Rect, buffer: &mut Buffer) {
-    let mut y = body.y.saturating_add(1);
+    let is_upper = model.place.view == View::Panes;
+    // Lines that are taken by those before.
+    let mut taken = u16::from(is_upper);
     let all: Vec<&Toast> = model.toasts.shown().collect();
     for toast in all.into_iter().rev() {
         let lines = lines(model, toast, body.width);
@@ -50,13 +54,18 @@ pub(crate) fn draw(model: &Model, body: Rect, buffer: &mut Buffer) {
             .saturating_add(2);
         let width = width.min(body.width);
         // One that has no room whole is not shown: it is kept, and said again by `messages`.
-        if y.saturating_add(height) > body.bottom() && y > body.y + 1 {
+        let room = body.height.saturating_sub(taken);
+        if height > room && taken > 1 {
             break;
         }
-        let height = height.min(body.bottom().saturating_sub(y));
+        let height = height.min(room);
         if height < 3 || width < 8 {
             break;
         }
+        let y = match is_upper {
+            true => body.y + taken,
+            false => body.bottom() - taken - height,
+        };
         let place = Rect {
             x: body.right() - width,
             y,
@@ -80,7 +89,7 @@ pub(crate) fn draw(model: &Model, body: Rect, buffer: &mut Buffer) {
             };
             Line::styled(text, model.theme.style(scope)).render(line, buffer);
         }
-        y += height;
+        taken += height;
     }
 }
 
@@ -97,8 +106,12 @@ fn lines(model: &Model, toast: &Toast, columns: u16) -> Vec<(String, &'static st
     }
     // One that stays says how it goes, and where the rest of it is.
     if toast.kind == Kind::Error {
-        let mut ways = format!("{} dismisses", model.shown(Action::Back));
-        if toast.detail.is_some() {
+        let mut ways = match model.shown(Action::Back) {
+            // In a shell any key does.
+            key if key.is_empty() => "any key dismisses".into(),
+            key => format!("{key} dismisses"),
+        };
+        if toast.detail.is_some() && model.place.view != View::Panes {
             ways = format!("{} shows why, {ways}", model.shown(Action::Messages));
         }
         lines.extend(

@@ -49,12 +49,12 @@ impl Question {
         let extra = u16::from(asking.can_keep) + u16::from(asking.typed.is_some());
         // The frame, a blank line where there is room for it, the buttons.
         let around = 2 + extra + 1;
-        let room = usize::from(area.height.saturating_sub(around));
+        let room = usize::from(dialog::most_lines(area).saturating_sub(around));
         let room_for_things = room.saturating_sub(says.len()).max(1);
         let indented = columns.saturating_sub(2);
         let things = dialog::listed(&asking.things, indented, room_for_things);
         let text = u16::try_from(says.len() + things.len()).unwrap_or(u16::MAX);
-        let blank = u16::from(text.saturating_add(around) < area.height);
+        let blank = u16::from(text.saturating_add(around) < dialog::most_lines(area));
         let height = text.saturating_add(around + blank);
         let frame = dialog::centred(area, WIDTH, height);
         let inside = dialog::inside(frame);

@@ -15,6 +15,8 @@ use crate::tui::popup::{dialog, field};
 use crate::tui::view::text::{fitted, harmless};
 
 const LEAVE: &str = "Throw away what you have typed?";
+/// Before what could be in a field: the key that chooses.
+const CHOOSE: &str = "Ctrl-n: ";
 
 impl Form {
     pub(super) fn draw_in(
@@ -50,7 +52,11 @@ impl Form {
             }
         }
         self.draw_more(model, &parts, buffer);
-        self.draw_help(model, parts.help, buffer);
+        if self.is_leaving {
+            Line::styled(LEAVE, theme.style("text.strong")).render(parts.help, buffer);
+        } else {
+            self.draw_help(model, parts.help, buffer);
+        }
         let is_small = area.height < SMALL;
         let command = self.command(model, usize::from(parts.command.width), is_small);
         for (text, y) in command
@@ -70,9 +76,6 @@ impl Form {
             Focus::Cancel => Some(1),
             Focus::Field(_) => None,
         };
-        if self.is_leaving {
-            Line::styled(LEAVE, theme.style("text.strong")).render(parts.help, buffer);
-        }
         dialog::draw_buttons(model, parts.buttons, &self.buttons(), focus, buffer);
         cursor.filter(|_| !self.is_leaving)
     }
@@ -182,16 +185,14 @@ impl Form {
         };
         let (theme, glyphs) = (&model.theme, model.theme.glyphs());
         let width = usize::from(place.width);
-        let mut lines = dialog::wrapped_in(
-            field.hint,
-            width,
-            usize::from(place.height),
-            glyphs.ellipsis,
-        );
-        if let Some(offers) = self.offered(width, glyphs.separator) {
-            lines.truncate(usize::from(place.height).saturating_sub(1));
-            lines.push(offers);
-        }
+        let offers = self.offered(width, glyphs.separator);
+        // In a single line one chooses from what is there, or reads what could be typed when there is nothing.
+        let room = usize::from(place.height).saturating_sub(usize::from(offers.is_some()));
+        let mut lines = match room {
+            0 => Vec::new(),
+            room => dialog::wrapped_in(field.hint, width, room, glyphs.ellipsis),
+        };
+        lines.extend(offers);
         for (text, y) in lines.into_iter().zip(place.y..place.bottom()) {
             let line = Rect {
                 y,
@@ -202,27 +203,26 @@ impl Form {
         }
     }
 
-    /// What could be in the field, as far as there is room, beginning with what Tab takes.
+    /// What could be in the field, as far as there is room: from the first on, or as many as end with the one picked.
     fn offered(&self, width: usize, separator: &str) -> Option<String> {
-        let at = if self.completion().is_some() {
-            self.offer
-        } else {
-            0
-        };
-        let offers = self.offers.iter().cycle().skip(at).take(self.offers.len());
-        let mut line = String::new();
-        for offer in offers {
-            let offer = harmless(offer);
-            let gap = if line.is_empty() {
-                String::from("Ctrl-n: ")
-            } else {
-                format!(" {separator} ")
-            };
-            if line.width() + gap.width() + offer.width() > width {
-                break;
+        let picked = if self.is_picked { self.offer } else { 0 };
+        let room = width.saturating_sub(CHOOSE.width());
+        (0..=picked).find_map(|from| {
+            let mut line = String::new();
+            let mut shown = from;
+            for offer in self.offers.get(from..)? {
+                let offer = harmless(offer);
+                let gap = match line.is_empty() {
+                    true => String::new(),
+                    false => format!(" {separator} "),
+                };
+                if line.width() + gap.width() + offer.width() > room {
+                    break;
+                }
+                line = format!("{line}{gap}{offer}");
+                shown += 1;
             }
-            line = format!("{line}{gap}{offer}");
-        }
-        (!line.is_empty()).then_some(line)
+            (shown > picked).then(|| format!("{CHOOSE}{line}"))
+        })
     }
 }

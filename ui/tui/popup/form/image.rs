@@ -97,7 +97,7 @@ pub(crate) fn build(model: &Model) -> Box<dyn Popup> {
         field::text(
             "what",
             "Of",
-            "a recipe (debian:trixie), a container image, or a folder with a Dockerfile: ./app",
+            "a recipe (debian:trixie), an image (node:20) or a Dockerfile's folder (./app)",
         ),
         field::text(
             "file",

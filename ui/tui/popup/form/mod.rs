@@ -134,6 +134,7 @@ impl Form {
             .unwrap_or(0) as isize;
         self.focus = stops[(at + by).rem_euclid(stops.len() as isize) as usize];
         self.is_picked = false;
+        self.offer = 0;
     }
 
     /// What Tab would put into the field with the focus.
@@ -156,14 +157,15 @@ impl Form {
         true
     }
 
-    /// Takes the next offer, or the one before.
+    /// Takes the next offer, or the one before; at first the one that is told of first.
     fn pick(&mut self, by: isize) {
-        if self.offers.is_empty() {
+        let Some(last) = self.offers.len().checked_sub(1) else {
             return;
-        }
-        let is_new = self.completion().is_none();
-        let by = if is_new && by > 0 { 0 } else { by };
-        self.offer = (self.offer as isize + by).rem_euclid(self.offers.len() as isize) as usize;
+        };
+        self.offer = match self.is_picked {
+            true => self.offer.saturating_add_signed(by).min(last),
+            false => 0,
+        };
         self.is_picked = true;
     }
 

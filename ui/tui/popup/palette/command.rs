@@ -6,8 +6,9 @@ mod refusal;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use sistemo::value::nearest;
 
-use super::super::{Step, confirm};
+use super::super::{Step, confirm, themes};
 use crate::cli::config::Config;
 use crate::cli::image::Image;
 use crate::cli::image::build::{Build, is_folder};
@@ -41,6 +42,11 @@ pub(super) fn words(line: &str) -> Result<Vec<String>, Refusal> {
 /// What a line does.
 pub(super) fn steps(line: &str, model: &Model) -> Outcome {
     let words = words(line)?;
+    if let [_, first, name] = words.as_slice()
+        && first == "theme"
+    {
+        return theme(name);
+    }
     let cli = Cli::try_parse_from(&words).map_err(|error| refused(&error, &words))?;
     if cli.data_dir.is_some() {
         return Err(Refusal::new(
@@ -72,7 +78,7 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         Command::Setup(setup) => Ok(asked(vec![Task::Setup], setup.yes, model)),
         Command::Config {
             command: Some(Config::Set { key, value }),
-        } if key == "theme" => Ok(vec![Step::Effect(Effect::SetTheme(value))]),
+        } if key == "theme" => theme(&value),
         Command::Config { .. } => Err(elsewhere("config")),
         Command::Quickstart(_) => Err(Refusal::new(
             "quickstart is nothing for the console",
@@ -86,6 +92,20 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         Command::Man(_) => Err(elsewhere("man")),
         Command::Attend(_) => Err(elsewhere("attend")),
     }
+}
+
+/// Takes a theme, if there is one of that name.
+fn theme(name: &str) -> Outcome {
+    let all = themes::names();
+    if all.iter().any(|known| known == name) {
+        return Ok(vec![Step::Effect(Effect::SetTheme(name.into()))]);
+    }
+    let hint = match nearest(name, all.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", all.join(", ")),
+    };
+    let message = format!("there is no theme {name}");
+    Err(Refusal::new(message, hint))
 }
 
 /// What the parser says, in a line.

@@ -231,12 +231,52 @@ fn files_of_a_half_typed_path_are_offered() {
         std::fs::write(folder.path().join(name), "").unwrap();
     }
     let path = folder.path().display().to_string();
-    let done = does(
-        form::pull(&model),
-        &model,
-        &format!("{path}/d<ctrl-n><tab>"),
+    for (keys, name) in [
+        ("<ctrl-n>", "disk.ext4"),
+        ("<ctrl-n><ctrl-n>", "disk.tar"),
+        ("<ctrl-n><ctrl-n><ctrl-n>", "disk.tar"),
+        ("<ctrl-n><ctrl-n><ctrl-p>", "disk.ext4"),
+        ("<ctrl-p><ctrl-p>", "disk.ext4"),
+    ] {
+        let keys = format!("{path}/d{keys}<tab>");
+        let done = does(form::pull(&model), &model, &keys);
+        assert_eq!(done, [format!("sistemo image pull {path}/{name}")]);
+    }
+}
+
+#[test]
+fn what_is_chosen_is_what_is_told_of() {
+    let model = model(80, 24);
+    let told = |form: &dyn Popup| {
+        let text = drawn(form, &model);
+        let line = text.lines().find(|line| line.contains("Ctrl-n: "));
+        line.map(str::to_owned).unwrap_or_default()
+    };
+    let mut form = form::deploy(None, None, &model);
+    press(&mut *form, &model, "deb");
+    let before = told(&*form);
+    let first = before
+        .split("Ctrl-n: ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .unwrap();
+    press(&mut *form, &model, "<ctrl-n>");
+    assert_eq!(told(&*form), before);
+    assert_eq!(
+        commands(press(&mut *form, &model, "<enter><ctrl-s>")),
+        [format!("sistemo machine deploy {first}")]
     );
-    assert_eq!(done, [format!("sistemo image pull {path}/disk.tar")]);
+}
+
+#[test]
+fn the_question_before_leaving_stands_alone() {
+    let model = model(80, 24);
+    let mut form = form::deploy(None, None, &model);
+    press(&mut *form, &model, "nginx<esc>");
+    let text = drawn(&*form, &model);
+    let line = text.lines().find(|line| line.contains("Throw away"));
+    let line = line.unwrap().trim_matches([' ', '┃']);
+    assert_eq!(line, "Throw away what you have typed?");
 }
 
 #[test]

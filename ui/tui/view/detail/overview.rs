@@ -114,7 +114,7 @@ fn resources(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
     };
     let limit = ByteSize::bytes(machine.memory_bytes);
     let memory = match last.and_then(|last| last.memory_bytes) {
-        Some(bytes) => format!("{} of {limit}", ByteSize::bytes(bytes)),
+        Some(bytes) => format!("{limit}, takes {} here", ByteSize::bytes(bytes)),
         None => limit.to_string(),
     };
     let mut rows = vec![

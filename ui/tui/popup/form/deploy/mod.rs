@@ -52,7 +52,7 @@ pub(crate) fn deploy(image: Option<&str>, volume: Option<&str>, model: &Model) -
             )
         })
         .collect();
-    let mut restarts = vec![Choice::new("", "when an application fails")];
+    let mut restarts = vec![Choice::new("", "no (applications: when they fail)")];
     let says = |restart: Restart| match restart {
         Restart::No => "no",
         Restart::OnFailure => "when it fails",

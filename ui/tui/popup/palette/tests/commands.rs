@@ -101,6 +101,11 @@ fn what_is_wrong_with_a_command_is_said_under_the_line() {
             "! the console stays with its data directory / ",
         ),
         ("machine --help", "! Usage: sistemo machine"),
+        (
+            "theme default-drak",
+            "! there is no theme default-drak / did you mean default-dark?",
+        ),
+        ("config set theme bogus", "! there is no theme bogus / "),
         ("frobnicate", "! unrecognized subcommand 'frobnicate' / "),
     ] {
         let said = done(line, &model);
