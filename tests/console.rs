@@ -170,7 +170,23 @@ fn shells_and_lists_follow_what_is_done_elsewhere() {
     screen.sees("a has stopped");
     lab.run("machine start a").ok();
     screen.gone("a has stopped");
-    screen.until("no shell again", |text| text.matches('#').count() > 1);
+    // The new shell greets below what the old one said.
+    screen.until("no shell again", |text| {
+        text.matches("BusyBox").count() == 2
+    });
+    screen.sees("42-before");
+    screen.until("no prompt", |text| {
+        let lines: Vec<&str> = text
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+            .collect();
+        lines
+            .iter()
+            .rev()
+            .nth(1)
+            .is_some_and(|last| last.ends_with('#'))
+    });
     shell_says(&mut screen, "echo $((6*7))-again", "42-again");
     lab.run("machine delete a -y").ok();
     screen.sees("a was deleted");

@@ -280,15 +280,15 @@ fn set_size(side: &File, columns: u16, rows: u16) {
 #[test]
 fn a_program_is_answered_resized_and_waited_for() {
     let script = r#"stty raw -echo min 0 time 20; printf '\033[?1049h\033[6n\033]11;?\007'
-        head -c 30 | od -An -c; stty size; trap 'stty size' WINCH; coproc cat; while :; do wait; done"#;
+        head -c 30 | od -An -c; stty size; trap 'stty size' WINCH; coproc cat; echo trapped; while :; do wait; done"#;
     let mut command = Command::new("bash");
     command.args(["-c", script]);
     let mut screen = Screen::of(command, 40, 10);
     // Where its cursor is, and which background it has.
     screen.sees("R 033   ]   1   1");
-    screen.sees("10 40");
+    screen.sees("trapped");
     screen.resize(50, 12);
     screen.sees("12 50");
-    assert!(screen.place_of("12 50").1 > screen.place_of("10 40").1);
+    assert!(screen.place_of("12 50").1 > screen.place_of("trapped").1);
     assert!(!screen.is_as_before());
 }

@@ -87,11 +87,11 @@ async fn screenshots_show_the_console_as_it_is() {
 
     let mut stage = Stage::new(&state, "catppuccin-mocha", WIDE);
     stage.press("j j j j j s");
-    stage.sees("worker_processes").await;
+    stage.hears_a_guest().await;
     stage.press("ctrl-]");
     stage.press("d");
     stage.press("k k k S");
-    stage.sees("PRETTY_NAME").await;
+    stage.hears_a_guest().await;
     album.take("shells-catppuccin", &stage);
 
     let mut stage = Stage::new(&state, "default-dark", WIDE);

@@ -41,6 +41,8 @@ const SHELL: &[u8] = include_bytes!("recordings/shell.bytes");
 struct Recorded {
     /// The identifier of the machine that runs vim.
     editor: String,
+    /// Told when one has said all.
+    said: mpsc::UnboundedSender<()>,
 }
 
 #[async_trait]
@@ -50,6 +52,7 @@ impl Transport for Recorded {
         let bytes = if machine == self.editor { VIM } else { SHELL };
         let written = ends.output.write_all(bytes).await;
         written.expect("the terminal takes all that it is given");
+        let _ = self.said.send(());
         std::future::pending().await
     }
 }
@@ -58,11 +61,13 @@ impl Transport for Recorded {
 pub(super) struct Stage {
     model: Model,
     news: mpsc::UnboundedReceiver<Message>,
+    said: mpsc::UnboundedReceiver<()>,
 }
 
 impl Stage {
     pub(super) fn new(state: &State, theme: &str, (columns, rows): (u16, u16)) -> Stage {
         let (send, news) = mpsc::unbounded_channel();
+        let (say, said) = mpsc::unbounded_channel();
         let notify = |message: fn() -> Message| {
             let send = send.clone();
             Arc::new(move || drop(send.send(message())))
@@ -84,7 +89,7 @@ impl Stage {
                 background: Kind::Dark,
             },
             workspace: Workspace::new(
-                Arc::new(Recorded { editor }),
+                Arc::new(Recorded { editor, said: say }),
                 notify(|| Message::Panes),
                 1000,
             ),
@@ -103,7 +108,7 @@ impl Stage {
             zone: TimeZone::UTC,
             instant: Instant::now(),
         };
-        let mut stage = Stage { model, news };
+        let mut stage = Stage { model, news, said };
         let readings: Vec<_> = state::readings(&world).collect();
         stage.hears(Message::Host(state::host()));
         stage.hears(Message::World(Ok(Box::new(world))));
@@ -144,14 +149,25 @@ impl Stage {
 
     /// Waits until a line of the screen holds `text`.
     pub(super) async fn sees(&mut self, text: &str) {
+        self.until(text, |shown| shown.contains(text)).await;
+    }
+
+    /// Waits until a guest has said all, and it is shown.
+    pub(super) async fn hears_a_guest(&mut self) {
+        let said = tokio::time::timeout(PATIENCE, self.said.recv()).await;
+        said.expect("a guest says something in time");
+        self.until("a shell", |shown| !shown.contains("connecting")).await;
+    }
+
+    async fn until(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
         loop {
             let shown = self.text();
-            if shown.contains(text) {
+            if holds(&shown) {
                 return;
             }
             let news = tokio::time::timeout(PATIENCE, self.news.recv()).await;
             let Ok(Some(message)) = news else {
-                panic!("no {text:?} in time:\n{shown}");
+                panic!("no {what:?} in time:\n{shown}");
             };
             self.hears(message);
         }

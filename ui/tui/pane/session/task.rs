@@ -26,8 +26,8 @@ const TOGETHER: Duration = Duration::from_secs(30);
 /// A guest that has written nothing for so long may go on doing so.
 const SILENCE: Duration = Duration::from_millis(100);
 
-/// Puts the terminal into the state that a new shell expects, and leaves what is on it. CAN ends a
-/// sequence that was cut off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
+/// Puts the terminal into the state that a new shell expects, and leaves what is on it. CAN ends a sequence that was cut
+/// off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
 /// or insert mode, the usual keys, no mouse, focus or paste reports, no kitty keyboard, a visible cursor of the usual
 /// shape, no attributes, ASCII.
 const FRESH: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b[r\x1b[?7h\x1b[?6l\x1b[4l\x1b[?1l\x1b>\

@@ -83,6 +83,7 @@ async fn a_shell_is_opened_when_the_machine_runs() {
 #[tokio::test]
 async fn it_is_opened_again_when_the_machine_is_back() {
     let (mut lab, mut guest) = Lab::live().await;
+    guest.says("first\r\nsecond").await;
     guest.says("\x1b[?1049h\x1b[?1000h\x1b[31mvim").await;
     lab.machine_is(MachineState::Stopped);
     lab.becomes(&State::Waiting).await;
@@ -95,6 +96,9 @@ async fn it_is_opened_again_when_the_machine_is_back() {
     {
         let emulator = lab.session.emulator();
         assert!(!emulator.alternate_screen() && !emulator.wants_mouse());
+        // Below what was said before.
+        let cursor = emulator.cursor().unwrap();
+        assert_eq!((cursor.column, cursor.line), (0, 2));
     }
     lab.session.send(b"x");
     guest.hears("x").await;
