@@ -156,7 +156,8 @@ impl Stage {
     pub(super) async fn hears_a_guest(&mut self) {
         let said = tokio::time::timeout(PATIENCE, self.said.recv()).await;
         said.expect("a guest says something in time");
-        self.until("a shell", |shown| !shown.contains("connecting")).await;
+        self.until("a shell", |shown| !shown.contains("connecting"))
+            .await;
     }
 
     async fn until(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
