@@ -78,7 +78,7 @@ pub(super) fn enter(input: RawFd, output: RawFd, options: &Options) -> io::Resul
 
 /// Gives the terminal back for good.
 pub(super) fn leave() {
-    give_back();
+    give_back(Unread::Dropped);
     notify(Notice::End);
     // So that crossterm knows; from the background it would stop us, and there is nothing to be done either.
     if terminal().is_some_and(|terminal| is_in_front(terminal.input)) {
@@ -86,8 +86,18 @@ pub(super) fn leave() {
     }
 }
 
+/// Whether what was typed and not read yet is dropped when the terminal is given back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// Reports of the mouse are not for the shell. The program ends: a read of keys that was about to take them waits for
+    /// nothing any more.
+    Dropped,
+    /// The program goes on, and a read that had them taken away would keep it from what it is told.
+    Kept,
+}
+
 /// Gives the terminal back, if it is ours: whether it was. Async-signal-safe.
-pub(super) fn give_back() -> bool {
+pub(super) fn give_back(unread: Unread) -> bool {
     let Some(terminal) = terminal() else {
         return false;
     };
@@ -100,8 +110,9 @@ pub(super) fn give_back() -> bool {
         // SAFETY: the attributes are initialised, and the calls touch nothing else.
         unsafe {
             libc::tcsetattr(terminal.input, libc::TCSANOW, &raw const terminal.before);
-            // Reports of the mouse that are still to be read are not for the shell.
-            libc::tcflush(terminal.input, libc::TCIFLUSH);
+            if unread == Unread::Dropped {
+                libc::tcflush(terminal.input, libc::TCIFLUSH);
+            }
         }
     }
     notify(Notice::GivenBack);

@@ -95,7 +95,7 @@ fn give_back_on_panic() {
     ONCE.call_once(|| {
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if life::give_back() {
+            if life::give_back(life::Unread::Dropped) {
                 life::notify(life::Notice::End);
             }
             tell(panic);

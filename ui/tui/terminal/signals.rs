@@ -112,7 +112,7 @@ fn keeping_errno(act: impl FnOnce()) {
 
 extern "C" fn end(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     keeping_errno(|| {
-        life::give_back();
+        life::give_back(life::Unread::Dropped);
         let place = ENDINGS.iter().position(|ending| *ending == signal);
         let before = place.map(|place| BEFORE[place].load(Ordering::SeqCst));
         // SAFETY: what is stored there was leaked by `catch`, and is not changed.
@@ -139,7 +139,7 @@ extern "C" fn end(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
 /// Gives the terminal back, stops, and takes it again when the program goes on.
 extern "C" fn stop(signal: c_int, _: *mut siginfo_t, _: *mut c_void) {
     keeping_errno(|| {
-        let was_ours = life::give_back();
+        let was_ours = life::give_back(life::Unread::Kept);
         default(signal);
         install(signal, stop);
         if was_ours {
