@@ -99,6 +99,7 @@ async fn look(
 pub(crate) fn read(engine: &Engine) -> Result<Box<World>> {
     let machines = engine.machines();
     Ok(Box::new(World {
+        reading: 0,
         is_known: true,
         trouble: None,
         machines: machines.list()?,

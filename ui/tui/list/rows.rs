@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{columns, wanted};
 use crate::tui::model::Model;
+use crate::tui::model::list::Basis;
 use crate::tui::model::place::View;
 
 /// How many rows the world has for a view.
@@ -48,11 +49,22 @@ fn name(model: &Model, view: View, row: usize) -> Option<String> {
 /// Finds out anew what a list shows: after the world, the filter or the order have changed. What was selected stays
 /// so; where it is gone, its neighbour is.
 pub(crate) fn settle(model: &mut Model, view: View, height: usize) {
-    let Some(list) = model.lists.get(view).cloned() else {
+    let Some(list) = model.lists.get(view) else {
         model.lists.of(view);
         return settle(model, view, height);
     };
-    let mut rows: Vec<usize> = (0..count(model, view)).collect();
+    let basis = Basis {
+        readings: (model.world.reading, model.samples.reading()),
+        count: count(model, view),
+        sort: list.sort.clone(),
+    };
+    // A filter looks at what is done, too, which changes all the time.
+    let is_plain = list.filter.text.trim().is_empty() && list.awaited.is_none();
+    if is_plain && list.basis.as_ref() == Some(&basis) {
+        model.lists.of(view).scroll(height);
+        return;
+    }
+    let mut rows: Vec<usize> = (0..basis.count).collect();
     if !list.filter.text.trim().is_empty() {
         let searched: Vec<_> = wanted(model, view)
             .into_iter()
@@ -101,6 +113,7 @@ pub(crate) fn settle(model: &mut Model, view: View, height: usize) {
     if awaited.is_some() {
         list.awaited = None;
     }
+    list.basis = is_plain.then_some(basis);
     list.rows = rows;
     list.at = at;
     list.selected = selected;

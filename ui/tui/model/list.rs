@@ -36,6 +36,15 @@ impl Filter {
     }
 }
 
+/// What the rows of a list without a filter hang on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// Of the engine's things, and of what machines take.
+    pub(crate) readings: (u64, u64),
+    pub(crate) count: usize,
+    pub(crate) sort: Option<(String, bool)>,
+}
+
 /// One list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct List {
@@ -55,6 +64,8 @@ pub(crate) struct List {
     pub(crate) sort: Option<(String, bool)>,
     /// What is shown, in order: places in the world's list.
     pub(crate) rows: Vec<usize>,
+    /// What that was found by; nothing when it has to be found anew.
+    pub(crate) basis: Option<Basis>,
     /// What will be selected once it appears.
     pub(crate) awaited: Option<String>,
 }

@@ -21,19 +21,28 @@ pub(crate) struct Series {
 
 /// The readings of all machines, by identifier.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Samples(HashMap<String, Series>);
+pub(crate) struct Samples {
+    series: HashMap<String, Series>,
+    reading: u64,
+}
 
 impl Samples {
     pub(crate) fn of(&self, id: &str) -> Option<&Series> {
-        self.0.get(id)
+        self.series.get(id)
+    }
+
+    /// The number of the last reading.
+    pub(crate) fn reading(&self) -> u64 {
+        self.reading
     }
 
     /// Takes a reading; what is not in it is forgotten.
     pub(crate) fn take(&mut self, stats: Vec<Stats>) {
+        self.reading += 1;
         let there: HashSet<String> = stats.iter().map(|stats| stats.id.clone()).collect();
-        self.0.retain(|id, _| there.contains(id));
+        self.series.retain(|id, _| there.contains(id));
         for stats in stats {
-            let series = self.0.entry(stats.id.clone()).or_default();
+            let series = self.series.entry(stats.id.clone()).or_default();
             // Started anew: what was before is another run's.
             if series
                 .last

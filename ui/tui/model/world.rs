@@ -8,6 +8,8 @@ use sistemo::volume::Volume;
 /// One reading of everything that the engine holds. Lists are in the engine's order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
+    /// The number of the reading.
+    pub(crate) reading: u64,
     /// Whether anything was read yet.
     pub(crate) is_known: bool,
     /// Why the last attempt to read it failed.

@@ -15,7 +15,8 @@ pub(super) fn world(model: &mut Model, world: Result<Box<World>, Failure>) -> Ve
         Ok(world) => {
             let is_first = !model.world.is_known;
             let failed = newly_failed(&model.world, &world);
-            model.world = *world;
+            let reading = model.world.reading + 1;
+            model.world = World { reading, ..*world };
             for (id, toast) in failed {
                 // A task that is at it says it itself.
                 let name = model.world.machine(&id).map(|machine| machine.name.clone());
