@@ -70,6 +70,15 @@ impl Screen {
         unsafe {
             command.pre_exec(|| {
                 nix::unistd::setsid()?;
+                // Whatever whoever runs the tests has programs ignore, as nohup(1) and a shell's background do.
+                for signal in [
+                    nix::libc::SIGHUP,
+                    nix::libc::SIGINT,
+                    nix::libc::SIGQUIT,
+                    nix::libc::SIGTERM,
+                ] {
+                    nix::libc::signal(signal, nix::libc::SIG_DFL);
+                }
                 match nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) {
                     0 => Ok(()),
                     _ => Err(std::io::Error::last_os_error()),

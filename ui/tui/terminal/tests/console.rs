@@ -46,6 +46,10 @@ impl Console {
         unsafe {
             command.pre_exec(move || {
                 nix::unistd::setsid()?;
+                // Whatever whoever runs the tests has programs ignore, as nohup(1) and a shell's background do.
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
                 if deaf {
                     libc::signal(libc::SIGHUP, libc::SIG_IGN);
                 }
