@@ -86,7 +86,12 @@ pub(crate) fn age(since: &str) -> String {
     let Ok(then) = since.parse::<jiff::Timestamp>() else {
         return String::new();
     };
-    let seconds = jiff::Timestamp::now().duration_since(then).as_secs().max(0);
+    since_then(then, jiff::Timestamp::now())
+}
+
+/// The same of a time that is known, at another.
+pub(crate) fn since_then(then: jiff::Timestamp, now: jiff::Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),

@@ -240,7 +240,7 @@ pub(super) const COLUMNS: &[Column] = &[
     },
 ];
 
-/// A port of the host and where it leads: `8080→80`.
+/// A port of the host and where it leads, as it is typed: `8080:80`, `53:53/udp`.
 pub(super) fn port(port: &sistemo::machine::Port) -> String {
     let protocol = match port.protocol {
         sistemo::value::Protocol::Tcp => "",

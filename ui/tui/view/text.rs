@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use crate::cli::output::since_then;
 use crate::tui::model::Clock;
 
 /// Text without what a terminal would act on: control characters, those of bidirectional text and other invisible
@@ -59,17 +60,8 @@ pub(crate) fn fitted(text: &str, width: usize, ellipsis: &str) -> String {
 /// How long ago a time was, in its largest unit: `42s`, `7m`, `3h`, `12d`.
 pub(crate) fn age(since: &str, now: Timestamp) -> String {
     match since.parse::<Timestamp>() {
-        Ok(then) => largest(u64::try_from(now.duration_since(then).as_secs()).unwrap_or(0)),
+        Ok(then) => since_then(then, now),
         Err(_) => "-".into(),
-    }
-}
-
-fn largest(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..86400 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86400),
     }
 }
 
@@ -125,8 +117,9 @@ mod tests {
 
     #[test]
     fn times_are_told_in_a_few_letters() {
-        assert_eq!(largest(59), "59s");
-        assert_eq!(largest(3600), "1h");
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        assert_eq!(age("2026-03-01T11:59:01Z", now), "59s");
+        assert_eq!(age("2026-03-01T11:00:00Z", now), "1h");
         assert_eq!(took(Duration::from_millis(840)), "840ms");
         assert_eq!(took(Duration::from_millis(3210)), "3.2s");
         assert_eq!(took(Duration::from_secs(130)), "2m10s");

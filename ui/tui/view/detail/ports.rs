@@ -6,7 +6,7 @@ use super::Row;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
 
-/// `8080→80`, and `/udp` where it is that.
+/// `8080:80/tcp`.
 pub(super) fn short(port: &Port) -> String {
     format!("{}:{}/{}", port.host_port, port.machine_port, port.protocol)
 }
