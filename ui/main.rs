@@ -2,6 +2,7 @@
 
 mod cli;
 mod tui;
+mod web;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,1 @@
+//! The server: listeners, limits and the way of a request.
