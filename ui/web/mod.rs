@@ -11,8 +11,10 @@
 
 mod access;
 mod api;
+pub(crate) mod client;
 mod pages;
-mod server;
+mod problem;
+pub(crate) mod server;
 mod terminal;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use std::sync::Arc;
 use sistemo::engine::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use problem::Problem;
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +40,20 @@ struct Inner {
 }
 
 impl Web {
+    fn new(
+        engine: watch::Receiver<Engine>,
+        access: access::Access,
+        stop: CancellationToken,
+    ) -> Web {
+        Web(Arc::new(Inner {
+            engine,
+            access,
+            operations: api::Operations::default(),
+            terminals: terminal::Terminals::default(),
+            stop,
+        }))
+    }
+
     /// The engine under the settings of now.
     pub(crate) fn engine(&self) -> Engine {
         self.0.engine.borrow().clone()

@@ -1,0 +1,1 @@
+//! The server against what is wrong with requests.
