@@ -19,6 +19,7 @@ mod terminal;
 
 use std::sync::Arc;
 
+use axum::Router;
 use sistemo::engine::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,14 @@ struct Inner {
     terminals: terminal::Terminals,
     /// The daemon ends.
     stop: CancellationToken,
+}
+
+/// The routes of all rooms behind the door.
+fn rooms() -> Router<Web> {
+    Router::new()
+        .merge(api::routes())
+        .merge(terminal::routes())
+        .merge(pages::routes())
 }
 
 impl Web {

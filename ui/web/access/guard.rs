@@ -92,7 +92,7 @@ pub(crate) async fn guard(
     let public = route.is_some_and(|route| is_public(request.method(), route.as_str()));
     let known = match check(web.access(), &origins, &request, public, peer.address.ip()) {
         Ok(known) => known,
-        Err(denied) => return denial(&web, denied, peer.address.ip()),
+        Err(denied) => return denial(&web, denied, peer.address.ip()).await,
     };
     let Some(Known { caller, over, .. }) = known else {
         return next.run(request).await;
@@ -144,12 +144,12 @@ fn check(
 }
 
 /// What is answered to whoever did not come in; what is worth it is written down.
-pub(super) fn denial(web: &Web, denied: Denied, from: IpAddr) -> Response {
+pub(super) async fn denial(web: &Web, denied: Denied, from: IpAddr) -> Response {
     match denied {
         Denied::Refused(refusal) => refusal.into_response(),
         Denied::Wrong(why) => {
             tracing::warn!(%from, "somebody did not come in: {why}");
-            note(web, from, Some(why));
+            note(web, from, Some(why)).await;
             Refusal::WrongSecret.into_response()
         }
         Denied::Failed(error) => {
@@ -161,16 +161,17 @@ pub(super) fn denial(web: &Web, denied: Denied, from: IpAddr) -> Response {
 }
 
 /// Has history say that somebody came in, or did not.
-pub(super) fn note(web: &Web, from: IpAddr, why_not: Option<Error>) {
+pub(super) async fn note(web: &Web, from: IpAddr, why_not: Option<Error>) {
     let (engine, begun) = (web.engine(), Instant::now());
-    // It may have to wait for another process; nobody waits for it.
-    tokio::task::spawn_blocking(move || {
+    // It may have to wait for another process.
+    let noting = tokio::task::spawn_blocking(move || {
         let failure = why_not.map(sistemo::error::Error::from);
         let name = from.to_canonical().to_string();
         engine
             .machines()
             .note("session", "login", &name, begun, failure.as_ref());
     });
+    let _ = noting.await;
 }
 
 /// Whether an answer goes on for as long as somebody listens.

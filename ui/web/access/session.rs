@@ -86,11 +86,11 @@ async fn log_in(
     };
     let opened: Opened = match opened {
         Ok(opened) => opened,
-        Err(denied) => return denial(&web, denied, from),
+        Err(denied) => return denial(&web, denied, from).await,
     };
     let page = headers.contains_key(ORIGIN);
     tracing::info!(%from, session = opened.name, page, "somebody has logged in");
-    note(&web, from, None);
+    note(&web, from, None).await;
     peer.standing.known();
     let answer = LoggedIn {
         key: opened.key.as_str().into(),
@@ -169,7 +169,7 @@ async fn make_ticket(
             })
             .into_response()
         }
-        Err(error) => denial(&web, Denied::Failed(error), from),
+        Err(error) => denial(&web, Denied::Failed(error), from).await,
     }
 }
 

@@ -14,6 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use axum::Router;
 use sistemo::config::Config;
 use sistemo::engine::Engine;
 use sistemo::value::{Address, Scheme};
@@ -30,7 +31,7 @@ pub(crate) use limits::Limits;
 pub(crate) use patience::Unhurried;
 pub(crate) use served::{Served, folder};
 
-use crate::web::Web;
+use crate::web::{Web, rooms};
 use crate::web::access::{Access, Names};
 use connection::Service;
 use listen::Listening;
@@ -53,6 +54,16 @@ impl Server {
     ///
     /// An address that is taken is said with who has it.
     pub(crate) async fn open(
+        engine: watch::Receiver<Engine>,
+        listen: &Address,
+        limits: Limits,
+        stop: CancellationToken,
+    ) -> Result<Server, Error> {
+        Server::of_rooms(rooms(), engine, listen, limits, stop).await
+    }
+
+    async fn of_rooms(
+        rooms: Router<Web>,
         engine: watch::Receiver<Engine>,
         listen: &Address,
         limits: Limits,
@@ -87,7 +98,7 @@ impl Server {
             served,
             _said: said,
             service: Service {
-                routes: routes::all(web, &limits),
+                routes: routes::all(web, &limits, rooms),
                 tls: certificate.map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.config))),
                 limits,
                 places: Places::new(limits.connections),

@@ -15,17 +15,15 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::patience::patience;
 use super::{Limits, Peer};
-use crate::web::{Problem, Web, access, api, pages, terminal};
+use crate::web::{Problem, Web, access};
 
-/// What serves every connection.
-pub(super) fn all(web: Web, limits: &Limits) -> Router {
+/// What serves every connection: the door, and the rooms behind it.
+pub(super) fn all(web: Web, limits: &Limits, rooms: Router<Web>) -> Router {
     let (sessions, _) = access::routes().split_for_parts();
     let routed = Router::new()
         .route("/healthz", get(health))
         .merge(sessions)
-        .merge(api::routes())
-        .merge(terminal::routes())
-        .merge(pages::routes())
+        .merge(rooms)
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(limits.body))
