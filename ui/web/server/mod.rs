@@ -31,8 +31,8 @@ pub(crate) use limits::Limits;
 pub(crate) use patience::Unhurried;
 pub(crate) use served::{Served, folder};
 
-use crate::web::{Web, rooms};
 use crate::web::access::{Access, Names};
+use crate::web::{Web, rooms};
 use connection::Service;
 use listen::Listening;
 use places::Places;
@@ -75,7 +75,9 @@ impl Server {
             addresses,
         } = listen::listen(listen).await?;
         let first = addresses.first().copied();
-        let address = first.map(listen::nearby).unwrap_or(([127, 0, 0, 1], listen.port).into());
+        let address = first
+            .map(listen::nearby)
+            .unwrap_or(([127, 0, 0, 1], listen.port).into());
         let port = address.port();
         let inside = addresses.iter().all(|address| address.ip().is_loopback());
         let scheme = match inside && config.tls_cert.is_none() && config.tls_key.is_none() {
@@ -86,7 +88,11 @@ impl Server {
         names.extend(config.web_names.iter().cloned());
         let certificate = match scheme {
             Scheme::Http => None,
-            Scheme::Https => Some(certificate::open(&config, &folder(&config.data_dir), &names)?),
+            Scheme::Https => Some(certificate::open(
+                &config,
+                &folder(&config.data_dir),
+                &names,
+            )?),
         };
         let served = served(listen, scheme, address, certificate.as_ref());
         let names = Names::new(scheme, port, names);
@@ -99,7 +105,8 @@ impl Server {
             _said: said,
             service: Service {
                 routes: routes::all(web, &limits, rooms),
-                tls: certificate.map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.config))),
+                tls: certificate
+                    .map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.config))),
                 limits,
                 places: Places::new(limits.connections),
                 tasks: TaskTracker::new(),

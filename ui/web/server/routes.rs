@@ -48,7 +48,11 @@ async fn health() -> impl IntoResponse {
 
 async fn nothing_there(uri: Uri) -> Problem {
     let path = uri.path();
-    Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path}"))
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        format!("there is nothing at {path}"),
+    )
 }
 
 async fn not_so(method: Method, uri: Uri) -> Problem {
