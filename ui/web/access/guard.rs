@@ -33,6 +33,11 @@ fn is_public(method: &Method, route: &str) -> bool {
     }
 }
 
+/// What a cookie alone may read: the description of the API, which is opened like a page, and is the same everywhere.
+fn is_for_cookies(request: &Request) -> bool {
+    *request.method() == Method::GET && request.uri().path() == "/api/v1/openapi.json"
+}
+
 /// Turns away what is for another server, before anybody looks for a route.
 pub(crate) async fn front(
     State(web): State<Web>,
@@ -150,7 +155,7 @@ fn check(
         Some(caller) if changes && by_cookie(caller) && page.is_none() => {
             Err(Refusal::NoOrigin.into())
         }
-        Some(caller) if changes && !caller.keyed => Err(Refusal::NoKey.into()),
+        Some(caller) if !caller.keyed && !is_for_cookies(request) => Err(Refusal::NoKey.into()),
         Some(_) => Ok(known),
     }
 }

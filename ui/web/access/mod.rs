@@ -2,8 +2,7 @@
 //!
 //! ```text
 //!   request ─▶ Host? ─▶ Origin? ─▶ who? ─┬─ bearer token ───────────────▶ Caller::Token
-//!              421       403             ├─ cookie, and to change or to
-//!                                        │  open a terminal the key ────▶ Caller::Session
+//!              421       403             ├─ cookie and key ─────────────▶ Caller::Session
 //!                                        └─ nobody ─▶ public things only, else 401
 //!
 //!   token (a file, 0600) ──┬─▶ login ─▶ session: cookie and key
@@ -11,8 +10,9 @@
 //! ```
 //!
 //! A cookie is sent to every port of its host, so a server of a stranger on the same computer can have the browser hand
-//! it over. That is why it may only read; the key is kept by the page, where other ports do not come to it. Whoever has
-//! the token may do everything.
+//! it over. That is why it is nothing without the key, which the page keeps where other ports do not come to it; the
+//! key alone, which scripts can read, is nothing without the cookie, which they cannot. Whoever has the token may do
+//! everything.
 
 mod credentials;
 mod error;

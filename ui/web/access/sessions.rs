@@ -1,5 +1,4 @@
-//! Sessions: what becomes of a login. A browser proves its session with a cookie, and with a key that cookies' lack of
-//! ports does not give away.
+//! Sessions: what becomes of a login. A browser proves its session with a cookie and a key.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -224,16 +224,20 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn reading_takes_a_cookie_but_not_from_pages_of_others() {
+async fn reading_takes_a_cookie_and_its_key_and_no_page_of_others() {
     let lab = Lab::new().await;
     let login = lab.log_in().await;
     let cookie = ("Cookie", login.cookie.as_str());
+    let key = ("Sistemo-Session-Key", login.key.as_str());
     for (headers, status) in [
-        (vec![cookie], 200),
-        (vec![cookie, ("Sec-Fetch-Site", "none")], 200),
-        (vec![cookie, ("Sec-Fetch-Site", "cross-site")], 403),
-        (vec![cookie, ("Sec-Fetch-Site", "same-site")], 403),
-        (vec![cookie, ("Origin", "http://evil.example")], 403),
+        (vec![cookie, key], 200),
+        (vec![cookie, key, ("Sec-Fetch-Site", "same-origin")], 200),
+        (vec![cookie, key, ("Sec-Fetch-Site", "none")], 200),
+        (vec![cookie, key, ("Sec-Fetch-Site", "cross-site")], 403),
+        (vec![cookie, key, ("Sec-Fetch-Site", "same-site")], 403),
+        (vec![cookie, key, ("Origin", "http://evil.example")], 403),
+        (vec![cookie], 403),
+        (vec![key], 401),
         (vec![], 401),
     ] {
         let answer = lab.ask("GET /api/v1/session", &headers, "").await;

@@ -112,7 +112,11 @@ async fn a_session_that_is_over_takes_what_it_began_along() {
     let lab = Lab::new().await;
     let login = lab.log_in().await;
     let mut stream = lab.connect().await;
-    let request = lab.request("GET /test/stream", &[("Cookie", &login.cookie)], "");
+    let session = [
+        ("Cookie", login.cookie.as_str()),
+        ("Sistemo-Session-Key", login.key.as_str()),
+    ];
+    let request = lab.request("GET /test/stream", &session, "");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut said = String::new();
     while !said.contains("data: first") {
