@@ -72,7 +72,7 @@ fn done(context: &Context, key: &str, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) fn as_json(setting: &Shown) -> serde_json::Value {
+fn as_json(setting: &Shown) -> serde_json::Value {
     json!({
         "key": setting.key,
         "value": Some(&setting.value).filter(|value| !value.is_empty()),

@@ -29,7 +29,7 @@ struct Inner {
     /// The engine under the settings of now.
     engine: watch::Receiver<Engine>,
     access: access::Access,
-    operations: api::Operations,
+    api: api::Api,
     terminals: terminal::Terminals,
     /// The daemon ends.
     stop: CancellationToken,
@@ -48,7 +48,12 @@ impl Web {
 
     /// What takes long.
     pub(crate) fn operations(&self) -> &api::Operations {
-        &self.0.operations
+        &self.0.api.operations
+    }
+
+    /// What the API keeps.
+    pub(crate) fn api(&self) -> &api::Api {
+        &self.0.api
     }
 
     /// Terminals that are open.

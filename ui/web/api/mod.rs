@@ -1,13 +1,119 @@
-//! The API: what the command line does, for programs.
+//! The API: what the command line does, for programs. JSON in the shapes of `-o json`, failures as problem documents.
+//!
+//! ```text
+//!  request ─► extract ─► handler ─┬─► engine (at once) ─► JSON
+//!             (or 4xx)            └─► operation ─► 202 ─► state, events, end
+//! ```
+//!
+//! Handlers come here with a caller whom [`crate::web::access`] knows; none asks who it is.
+
+mod changes;
+mod docs;
+mod extract;
+mod host;
+mod images;
+mod machines;
+mod metrics;
+mod networks;
+mod openapi;
+mod operations;
+mod problem;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod volumes;
+mod words;
+
+use std::future::Future;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use metrics::{Metrics, count};
+pub(crate) use operations::Operations;
+pub(crate) use problem::{Answer, Problem};
 
 use crate::web::Web;
 
-/// What takes long and goes on while nobody looks.
+/// What the API keeps between requests.
 #[derive(Debug, Default)]
-pub(crate) struct Operations {}
+pub(crate) struct Api {
+    pub(super) operations: Operations,
+    pub(crate) metrics: Metrics,
+    lists: machines::Lists,
+    readings: machines::Readings,
+    watch: changes::Watch,
+}
 
+/// Every resource under `/api/v1`, with what the document says of it.
+fn resources() -> OpenApiRouter<Web> {
+    let resources = OpenApiRouter::default()
+        .merge(machines::routes())
+        .merge(volumes::routes())
+        .merge(networks::routes())
+        .merge(images::routes())
+        .merge(operations::routes())
+        .merge(changes::routes())
+        .merge(host::routes());
+    openapi::begin().nest("/api/v1", resources)
+}
+
+/// The API's routes. `/api/docs` and `/assets/docs.css` are for everybody.
 pub(crate) fn routes() -> Router<Web> {
-    Router::new()
+    let (resources, _) = resources().split_for_parts();
+    resources
+        .route("/api/v1/openapi.json", get(openapi::show))
+        .route("/api/v1/{*rest}", axum::routing::any(nowhere))
+        .route("/api/docs", get(docs::page))
+        .route("/assets/docs.css", get(docs::style))
+        .route("/metrics", get(metrics::show))
+        .method_not_allowed_fallback(not_so)
+}
+
+/// Whether an answer may take as long as whoever asked has patience: streams, waiting, commands and files. `route` is the
+/// route that the request matched.
+pub(crate) fn takes_long(route: &str, query: Option<&str>) -> bool {
+    let ends = ["/exec", "/files", "/logs", "/events"];
+    let waits = |query: &str| query.split('&').any(|part| part.starts_with("wait="));
+    ends.iter().any(|end| route.ends_with(end)) || query.is_some_and(waits)
+}
+
+/// Whether a request's body has no limit, because it is streamed to where it goes.
+pub(crate) fn takes_much(route: &str) -> bool {
+    route == "/api/v1/machines/{name}/files"
+}
+
+async fn nowhere(request: Request) -> Problem {
+    let detail = format!("there is nothing at {}", request.uri().path());
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).hint("see /api/docs")
+}
+
+async fn not_so(request: Request) -> Problem {
+    let detail = format!("{} is not for {}", request.uri().path(), request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        .hint("the header Allow says what it is for; see /api/docs")
+}
+
+/// Does on a thread of its own what may keep one waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    ended(tokio::task::spawn_blocking(work).await)
+}
+
+/// Does something that goes on to its end when whoever asked for it goes away.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Answer<T>> + Send + 'static,
+) -> Answer<T> {
+    ended(tokio::spawn(work).await)
+}
+
+fn ended<T>(outcome: Result<Answer<T>, tokio::task::JoinError>) -> Answer<T> {
+    outcome.unwrap_or_else(|panicked| {
+        let detail = format!("the daemon went wrong: {panicked}");
+        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", detail))
+    })
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use list::{Lists, machines};
+pub(super) use list::{Kept, Lists, machines};
 pub(super) use stats::{Readings, measured};
 
 use super::extract::{Body, Segment};
