@@ -17,7 +17,7 @@ use super::extract::{Body, Key, MaybeBody, Params, Segment, Waiting};
 use super::operations::{Job, Operation, Order, begin, value};
 use super::problem::{Answer, Problem};
 use super::words::plain;
-use super::{apart, blocking};
+use super::blocking;
 use crate::cli::image::prune::Report;
 use crate::web::Web;
 

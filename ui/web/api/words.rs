@@ -5,16 +5,38 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sistemo::error::{Advice, Kind};
 use sistemo::value::ByteSize;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::RefOr;
+use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::{Answer, Problem};
 
 /// A size: a number of bytes, or text such as `512M` or `2G`.
-#[derive(Clone, Debug, Deserialize, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum Size {
-    Bytes(#[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)] u64),
-    Text(#[schema(pattern = r"^[0-9]+(\.[0-9]{1,9})? ?([bB]|[kKmMgGtT]([iI]?[bB])?)?$")] String),
+    Bytes(u64),
+    Text(String),
 }
+
+impl PartialSchema for Size {
+    fn schema() -> RefOr<Schema> {
+        let bytes = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1u64))
+            .maximum(Some(i64::MAX as u64));
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(r"^[0-9]+(\.[0-9]{1,9})? ?([bB]|[kKmMgGtT]([iI]?[bB])?)?$"));
+        OneOfBuilder::new()
+            .description(Some("A number of bytes, or text such as `512M` or `2G`"))
+            .item(bytes)
+            .item(text)
+            .into()
+    }
+}
+
+impl ToSchema for Size {}
 
 impl Size {
     pub(super) fn parse(&self, field: &str) -> Answer<ByteSize> {

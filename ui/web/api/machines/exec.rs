@@ -55,8 +55,8 @@ pub(super) struct Exec {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub(super) enum Line {
-    Shell(#[schema(min_length = 1)] String),
-    Words(#[schema(min_items = 1)] Vec<String>),
+    Shell(String),
+    Words(Vec<String>),
 }
 
 impl Line {
@@ -141,9 +141,10 @@ pub(super) async fn exec(
     if words.iter().all(String::is_empty) {
         return Err(Problem::usage("there is no command"));
     }
-    let names = body.env.iter().flat_map(|(name, value)| [name, value]);
-    let mut all = words.iter().chain(names).chain(&body.workdir).chain(&body.user);
-    if all.any(|word| word.contains('\0')) {
+    let has_zero = |word: &String| word.contains('\0');
+    if words.iter().chain(&body.workdir).chain(&body.user).any(has_zero)
+        || body.env.iter().any(|(name, value)| has_zero(name) || has_zero(value))
+    {
         return Err(Problem::usage("a word holds a zero byte"));
     }
     let id = find(&web, &name).await?.id;

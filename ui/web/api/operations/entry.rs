@@ -166,9 +166,9 @@ impl Entry {
                     done_bytes: done,
                     total_bytes: total,
                 };
-                let known = (progress.transfers.iter_mut()).find(|(_, known, _)| *known == id);
-                match known {
-                    Some(known) => *known = (number, id, transfer),
+                let mut known = progress.transfers.iter();
+                match known.position(|(_, known, _)| *known == id) {
+                    Some(at) => progress.transfers[at] = (number, id, transfer),
                     None if progress.transfers.len() < MOST_TRANSFERS => {
                         progress.transfers.push((number, id, transfer));
                     }
