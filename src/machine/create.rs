@@ -72,9 +72,7 @@ impl Machines {
                 let found = rooms.images.resolve_to_use(image, progress, cancel).await?;
                 (Source::Image(Box::new(found.0)), Some(found.1))
             }
-            (None, Some(volume)) => {
-                (rooms.free_root(volume)?, None)
-            }
+            (None, Some(volume)) => (rooms.free_root(volume)?, None),
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };

@@ -73,7 +73,10 @@ impl Default for Ring {
 impl Ring {
     /// Whether everything after this number is known.
     fn reaches(&self, number: u64) -> bool {
-        let oldest = self.events.front().map_or(self.number, |(number, ..)| number - 1);
+        let oldest = self
+            .events
+            .front()
+            .map_or(self.number, |(number, ..)| number - 1);
         (oldest..=self.number).contains(&number)
     }
 
@@ -138,11 +141,26 @@ impl Snapshot {
         let machines = (&before.machines.machines[..], &self.machines.machines[..]);
         let mut changes = difference("machine", machines, |it| (&it.id, &it.name), same_machine);
         let volumes = (&before.volumes[..], &self.volumes[..]);
-        changes.extend(difference("volume", volumes, |it| (&it.id, &it.name), same_volume));
+        changes.extend(difference(
+            "volume",
+            volumes,
+            |it| (&it.id, &it.name),
+            same_volume,
+        ));
         let images = (&before.images[..], &self.images[..]);
-        changes.extend(difference("image", images, |it| (&it.digest, &it.name), PartialEq::eq));
+        changes.extend(difference(
+            "image",
+            images,
+            |it| (&it.digest, &it.name),
+            PartialEq::eq,
+        ));
         let networks = (&before.networks[..], &self.networks[..]);
-        changes.extend(difference("network", networks, |it| (&it.name, &it.name), PartialEq::eq));
+        changes.extend(difference(
+            "network",
+            networks,
+            |it| (&it.name, &it.name),
+            PartialEq::eq,
+        ));
         changes
     }
 }
@@ -150,7 +168,11 @@ impl Snapshot {
 /// The space that disks take changes all the time, and is no event.
 fn same_volume(a: &Volume, b: &Volume) -> bool {
     let used_bytes = b.used_bytes;
-    a == b || Volume { used_bytes, ..a.clone() } == *b
+    a == b
+        || Volume {
+            used_bytes,
+            ..a.clone()
+        } == *b
 }
 
 fn same_machine(a: &Machine, b: &Machine) -> bool {
@@ -158,7 +180,10 @@ fn same_machine(a: &Machine, b: &Machine) -> bool {
         return true;
     }
     let volumes = a.volumes.len() == b.volumes.len()
-        && a.volumes.iter().zip(&b.volumes).all(|(a, b)| same_volume(a, b));
+        && a.volumes
+            .iter()
+            .zip(&b.volumes)
+            .all(|(a, b)| same_volume(a, b));
     let bare = |machine: &Machine| Machine {
         volumes: Vec::new(),
         ..machine.clone()
@@ -173,7 +198,8 @@ fn difference<T: Serialize>(
     key: fn(&T) -> (&String, &String),
     same: fn(&T, &T) -> bool,
 ) -> Vec<(&'static str, Value)> {
-    let mut known: HashMap<&String, &T> = before.iter().map(|thing| (key(thing).0, thing)).collect();
+    let mut known: HashMap<&String, &T> =
+        before.iter().map(|thing| (key(thing).0, thing)).collect();
     let mut changes = Vec::new();
     let mut add = |change, thing, now: Option<Value>| {
         let (id, name) = key(thing);
@@ -203,7 +229,12 @@ async fn ensure(web: &Web) -> Answer<()> {
         tokio::spawn(keep_watching(web.clone(), changes, snapshot));
         Ok(())
     };
-    web.api().watch.started.get_or_try_init(start).await.map(|_: &()| ())
+    web.api()
+        .watch
+        .started
+        .get_or_try_init(start)
+        .await
+        .map(|_: &()| ())
 }
 
 /// Watches until the daemon ends.
@@ -319,7 +350,8 @@ impl Listener {
         if !ring.reaches(self.told) {
             // It was too slow.
             let id = format!("{}-{}", ring.epoch, ring.number);
-            self.queue.push_back(stream::event("resync", id, &json!({})));
+            self.queue
+                .push_back(stream::event("resync", id, &json!({})));
             self.told = ring.number;
         }
         for (number, kind, change) in &ring.events {
@@ -355,16 +387,25 @@ mod tests {
     #[test]
     fn things_come_change_and_go() {
         let things = |words: &[(&str, &str)]| -> Vec<(String, String)> {
-            words.iter().map(|(id, name)| ((*id).into(), (*name).into())).collect()
+            words
+                .iter()
+                .map(|(id, name)| ((*id).into(), (*name).into()))
+                .collect()
         };
         let before = things(&[("1", "a"), ("2", "b"), ("3", "c")]);
         let now = things(&[("1", "a"), ("2", "B"), ("4", "d")]);
         let changes = difference("thing", (&before, &now), |it| (&it.0, &it.1), PartialEq::eq);
-        let told: Vec<_> = changes.iter().map(|(_, change)| (&change["change"], &change["name"])).collect();
+        let told: Vec<_> = changes
+            .iter()
+            .map(|(_, change)| (&change["change"], &change["name"]))
+            .collect();
         let expected = [("changed", "B"), ("created", "d"), ("deleted", "c")];
         assert_eq!(told.len(), expected.len());
         for (told, expected) in told.iter().zip(expected) {
-            assert_eq!((told.0.as_str(), told.1.as_str()), (Some(expected.0), Some(expected.1)));
+            assert_eq!(
+                (told.0.as_str(), told.1.as_str()),
+                (Some(expected.0), Some(expected.1))
+            );
         }
         assert_eq!(changes[2].1["now"], Value::Null);
     }

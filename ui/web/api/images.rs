@@ -13,11 +13,11 @@ use sistemo::value::without_secrets;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::blocking;
 use super::extract::{Body, Key, MaybeBody, Params, Segment, Waiting};
 use super::operations::{Job, Operation, Order, begin, value};
 use super::problem::{Answer, Problem};
 use super::words::plain;
-use super::blocking;
 use crate::cli::image::prune::Report;
 use crate::web::Web;
 
@@ -200,8 +200,17 @@ async fn build(
     Body(body): Body<Build>,
 ) -> Answer<Response> {
     let context = body.dockerfile.as_ref().map(|of| &of.context);
-    let of = [body.name.as_ref(), body.reference.as_ref(), body.recipe.as_ref(), context];
-    let target = of.into_iter().flatten().next().map_or("debian", String::as_str);
+    let of = [
+        body.name.as_ref(),
+        body.reference.as_ref(),
+        body.recipe.as_ref(),
+        context,
+    ];
+    let target = of
+        .into_iter()
+        .flatten()
+        .next()
+        .map_or("debian", String::as_str);
     let order = Order::new("image.build", without_secrets(target), &body, key, waiting)?;
     let name = body.name.clone();
     let source = body.source()?;

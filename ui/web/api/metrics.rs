@@ -88,7 +88,10 @@ pub(crate) async fn count(State(web): State<Web>, request: Request, next: Next) 
     };
     metrics.requests.get_or_create(&outcome).inc();
     let took = begun.elapsed().as_secs_f64();
-    metrics.durations.get_or_create(&Route { method, route }).observe(took);
+    metrics
+        .durations
+        .get_or_create(&Route { method, route })
+        .observe(took);
     response
 }
 
@@ -126,7 +129,11 @@ fn own(web: &Web, registry: &mut Registry) {
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("sistemo_build", "The daemon's version", version);
     let requests = metrics.requests.clone();
-    registry.register("sistemo_http_requests", "Requests that were answered", requests);
+    registry.register(
+        "sistemo_http_requests",
+        "Requests that were answered",
+        requests,
+    );
     registry.register_with_unit(
         "sistemo_http_request_duration",
         "How long answers took to begin",
@@ -138,9 +145,15 @@ fn own(web: &Web, registry: &mut Registry) {
     let operations = Family::<OfOperation, Counter>::default();
     for (kind, state, count) in web.operations().counts() {
         let outcome = state.as_str();
-        operations.get_or_create(&OfOperation { kind, outcome }).inc_by(count);
+        operations
+            .get_or_create(&OfOperation { kind, outcome })
+            .inc_by(count);
     }
-    registry.register("sistemo_operations", "Operations that have ended", operations);
+    registry.register(
+        "sistemo_operations",
+        "Operations that have ended",
+        operations,
+    );
     let running = Gauge::<i64>::default();
     running.set(i64::try_from(web.operations().running()).unwrap_or(i64::MAX));
     registry.register("sistemo_operations_running", "Operations that run", running);
@@ -158,14 +171,38 @@ fn machines(stats: &[Stats], registry: &mut Registry) {
     registry.register("sistemo_machines", "Machines", by_status);
     let cpu = Family::<OfMachine, Counter<f64, AtomicU64>>::default();
     let gauges: [(&str, &str, fn(&Stats) -> Option<u64>); 2] = [
-        ("sistemo_machine_memory", "Memory of the host that a machine has", |it| it.memory_bytes),
-        ("sistemo_machine_memory_limit", "Memory that a guest has", |it| Some(it.memory_limit_bytes)),
+        (
+            "sistemo_machine_memory",
+            "Memory of the host that a machine has",
+            |it| it.memory_bytes,
+        ),
+        (
+            "sistemo_machine_memory_limit",
+            "Memory that a guest has",
+            |it| Some(it.memory_limit_bytes),
+        ),
     ];
     let counters: [(&str, &str, fn(&Stats) -> Option<u64>); 4] = [
-        ("sistemo_machine_disk_read", "Read from the host's disks", |it| it.disk_read_bytes),
-        ("sistemo_machine_disk_write", "Written to the host's disks", |it| it.disk_write_bytes),
-        ("sistemo_machine_network_receive", "Sent to a machine", |it| it.network_rx_bytes),
-        ("sistemo_machine_network_transmit", "Sent by a machine", |it| it.network_tx_bytes),
+        (
+            "sistemo_machine_disk_read",
+            "Read from the host's disks",
+            |it| it.disk_read_bytes,
+        ),
+        (
+            "sistemo_machine_disk_write",
+            "Written to the host's disks",
+            |it| it.disk_write_bytes,
+        ),
+        (
+            "sistemo_machine_network_receive",
+            "Sent to a machine",
+            |it| it.network_rx_bytes,
+        ),
+        (
+            "sistemo_machine_network_transmit",
+            "Sent by a machine",
+            |it| it.network_tx_bytes,
+        ),
     ];
     let of = |stats: &Stats| OfMachine {
         id: stats.id.clone(),

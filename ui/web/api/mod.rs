@@ -114,6 +114,10 @@ async fn apart<T: Send + 'static>(
 fn ended<T>(outcome: Result<Answer<T>, tokio::task::JoinError>) -> Answer<T> {
     outcome.unwrap_or_else(|panicked| {
         let detail = format!("the daemon went wrong: {panicked}");
-        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", detail))
+        Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "failed",
+            detail,
+        ))
     })
 }

@@ -42,7 +42,11 @@ async fn show(State(web): State<Web>, Segment(name): Segment) -> Answer<Json<Net
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewNetwork {
-    #[schema(example = "lab", max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(
+        example = "lab",
+        max_length = 63,
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+    )]
     name: String,
     /// By default the first of 10.201.0.0/24 to 10.254.0.0/24 that nothing else uses.
     #[schema(example = "10.77.0.0/24")]

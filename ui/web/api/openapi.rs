@@ -66,7 +66,8 @@ fn finished(mut document: Value) -> Value {
         "key": {"type": "apiKey", "in": "header", "name": "Sistemo-Session-Key",
             "description": "The key of a login, which a page needs beside the cookie to change anything"},
     });
-    let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+    let problem =
+        json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
     document["components"]["responses"] = json!({
         "Problem": {"description": "It was not done", "content": problem},
     });
@@ -99,11 +100,16 @@ fn require_all(schema: &mut Value) {
 
 fn finish(path: &str, method: &str, operation: &mut Value) {
     let begins = operation["responses"].get("202").is_some();
-    let mut parameters: Vec<Value> = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let mut parameters: Vec<Value> = operation["parameters"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if let Some(parameter) = path_parameter(path) {
         parameters.insert(0, parameter);
     }
-    let has_wait = parameters.iter().any(|parameter| parameter["name"] == "wait");
+    let has_wait = parameters
+        .iter()
+        .any(|parameter| parameter["name"] == "wait");
     if begins && !has_wait {
         parameters.push(json!({
             "name": "wait", "in": "query", "description": "Seconds to wait for its end",
@@ -143,7 +149,11 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
 /// What names a thing in a path.
 fn path_parameter(path: &str) -> Option<Value> {
     let (name, what, example) = match path {
-        _ if path.contains("{id}") => ("id", "The operation's identifier", "1b4e28ba-2fa1-41d2-883f-0016d3cca427"),
+        _ if path.contains("{id}") => (
+            "id",
+            "The operation's identifier",
+            "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+        ),
         _ if !path.contains("{name}") => return None,
         _ if path.contains("/images/") => ("name", "A name or a digest", "debian"),
         _ if path.contains("/networks/") => ("name", "A name", "default"),

@@ -114,10 +114,7 @@ fn is_full(error: &Error) -> bool {
     while let Some(error) = cause {
         let io = error.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| {
-            matches!(
-                io.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-            )
+            matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
         }) {
             return true;
         }

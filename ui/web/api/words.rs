@@ -5,8 +5,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sistemo::error::{Advice, Kind};
 use sistemo::value::ByteSize;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::{Answer, Problem};
@@ -25,9 +25,9 @@ impl PartialSchema for Size {
             .schema_type(Type::Integer)
             .minimum(Some(1u64))
             .maximum(Some(i64::MAX as u64));
-        let text = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .pattern(Some(r"^[0-9]+(\.[0-9]{1,9})? ?([bB]|[kKmMgGtT]([iI]?[bB])?)?$"));
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(
+            r"^[0-9]+(\.[0-9]{1,9})? ?([bB]|[kKmMgGtT]([iI]?[bB])?)?$",
+        ));
         OneOfBuilder::new()
             .description(Some("A number of bytes, or text such as `512M` or `2G`"))
             .item(bytes)

@@ -68,7 +68,12 @@ fn write_page(out: &mut String, document: &Value) -> Written {
         text(info, "description"),
     )?;
     for tag in document["tags"].as_array().into_iter().flatten() {
-        write!(out, "<h2>{}</h2>\n<p>{}</p>\n", text(tag, "name"), text(tag, "description"))?;
+        write!(
+            out,
+            "<h2>{}</h2>\n<p>{}</p>\n",
+            text(tag, "name"),
+            text(tag, "description")
+        )?;
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 if operation["tags"][0] == tag["name"] {
@@ -227,6 +232,9 @@ mod tests {
 
     #[test]
     fn what_is_said_is_no_markup() {
-        assert_eq!(Plain("<a href='x'>&\"").to_string(), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
+        assert_eq!(
+            Plain("<a href='x'>&\"").to_string(),
+            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;"
+        );
     }
 }

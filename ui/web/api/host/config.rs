@@ -41,7 +41,10 @@ fn settings(opened: &Config) -> Answer<Vec<Setting>> {
     let environment = |key: &str| std::env::var(key).ok();
     let now = Config::load(Some(opened.data_dir.clone()), &environment)?;
     // Which data directory it is was said when the daemon was started.
-    let own = opened.shown().iter().filter(|shown| shown.key == "data_dir");
+    let own = opened
+        .shown()
+        .iter()
+        .filter(|shown| shown.key == "data_dir");
     let others = now.shown().iter().filter(|shown| shown.key != "data_dir");
     Ok(own.chain(others).map(Setting::from).collect())
 }
@@ -110,10 +113,7 @@ pub(super) async fn set(
 /// Give a setting its default again
 #[utoipa::path(delete, path = "/config/{name}", operation_id = "unsetConfig", tag = "host",
     responses((status = 200, description = "The setting", body = Setting)))]
-pub(super) async fn unset(
-    State(web): State<Web>,
-    Segment(key): Segment,
-) -> Answer<Json<Setting>> {
+pub(super) async fn unset(State(web): State<Web>, Segment(key): Segment) -> Answer<Json<Setting>> {
     let engine = web.engine();
     blocking(move || {
         known(&key)?;

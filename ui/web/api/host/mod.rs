@@ -80,7 +80,10 @@ async fn info(State(web): State<Web>) -> Answer<Json<Info>> {
         let memory = sistemo::host::memory()?;
         let probe = vmm::choose(config.accelerator, &config.data_dir);
         let count = |status: &Status| {
-            let with = kept.machines.iter().filter(|machine| machine.status == *status);
+            let with = kept
+                .machines
+                .iter()
+                .filter(|machine| machine.status == *status);
             with.count()
         };
         let counts = Status::ALL.map(|status| Count {

@@ -78,7 +78,13 @@ pub(super) async fn remove(
         let (machines, begun) = (engine.machines(), Instant::now());
         let removed: sistemo::error::Result<bool> = service::remove().await.map_err(Into::into);
         if !matches!(removed, Ok(false)) {
-            machines.note("service", "remove", "sistemo", begun, removed.as_ref().err());
+            machines.note(
+                "service",
+                "remove",
+                "sistemo",
+                begun,
+                removed.as_ref().err(),
+            );
         }
         removed?;
         Ok(value(service::status().await?))

@@ -71,9 +71,18 @@ pub(super) async fn carry_out(
         let actions = lacking(config);
         let key_file = Paths::new(&config.data_dir).keys().join("id_ed25519");
         let (progress, cancel) = (&job.progress, &job.cancel);
-        setup::carry_out(&actions, &config.data_dir, &key_file, &make_keys, progress, cancel)
-            .await?;
-        let done = actions.iter().map(|action| json!({ "action": action.says }));
+        setup::carry_out(
+            &actions,
+            &config.data_dir,
+            &key_file,
+            &make_keys,
+            progress,
+            cancel,
+        )
+        .await?;
+        let done = actions
+            .iter()
+            .map(|action| json!({ "action": action.says }));
         Ok(value(done.collect::<Vec<_>>()))
     })
     .await

@@ -107,7 +107,10 @@ impl Deploy {
         let size = |field, size: Option<&Size>| size.map(|size| size.parse(field)).transpose();
         let expose = self.expose.iter().map(|port| word("expose", port));
         let attach = self.attach.iter().map(|volume| plain("attach", volume));
-        let env = self.env.iter().map(|(key, value)| variable(key, value.as_deref()));
+        let env = self
+            .env
+            .iter()
+            .map(|(key, value)| variable(key, value.as_deref()));
         Ok(Request {
             name: maybe("name", self.name.as_ref())?,
             vcpus: self.vcpus,
@@ -195,7 +198,8 @@ mod tests {
             "attach": ["data:/srv/data", "logs"], "env": {"A": "1=2", "B": null}, "command": ["run", "it"],
         }))
         .unwrap();
-        let ports: Vec<PortMapping> = vec!["8080:80".parse().unwrap(), "53:53/udp".parse().unwrap()];
+        let ports: Vec<PortMapping> =
+            vec!["8080:80".parse().unwrap(), "53:53/udp".parse().unwrap()];
         let here = |_: &str| None;
         let expected = Request {
             image: Some("nginx".into()),
@@ -233,7 +237,10 @@ mod tests {
         ] {
             let problem = serde_json::to_value(request(body).unwrap_err()).unwrap();
             assert_eq!(problem["status"], 400);
-            assert!(problem["detail"].as_str().unwrap().starts_with(field), "{problem}");
+            assert!(
+                problem["detail"].as_str().unwrap().starts_with(field),
+                "{problem}"
+            );
         }
         let unknown = serde_json::from_value::<Deploy>(json!({"image": "debian", "memry": "1G"}));
         assert!(unknown.unwrap_err().to_string().contains("memry"));

@@ -64,9 +64,10 @@ impl Line {
         match self {
             Line::Shell(line) => vec![line],
             // A single word of a list is a word all the same, not a line.
-            Line::Words(words) if words.len() == 1 => {
-                words.iter().map(|word| crate::cli::machine::exec::quote(word)).collect()
-            }
+            Line::Words(words) if words.len() == 1 => words
+                .iter()
+                .map(|word| crate::cli::machine::exec::quote(word))
+                .collect(),
             Line::Words(words) => words,
         }
     }
@@ -133,7 +134,9 @@ pub(super) async fn exec(
     };
     let limit = match body.timeout {
         Some(seconds) if !(1..=LONGEST).contains(&seconds) => {
-            return Err(Problem::usage(format!("timeout is from 1 to {LONGEST} seconds")));
+            return Err(Problem::usage(format!(
+                "timeout is from 1 to {LONGEST} seconds"
+            )));
         }
         seconds => Duration::from_secs(seconds.unwrap_or(LONGEST)),
     };
@@ -142,8 +145,15 @@ pub(super) async fn exec(
         return Err(Problem::usage("there is no command"));
     }
     let has_zero = |word: &String| word.contains('\0');
-    if words.iter().chain(&body.workdir).chain(&body.user).any(has_zero)
-        || body.env.iter().any(|(name, value)| has_zero(name) || has_zero(value))
+    if words
+        .iter()
+        .chain(&body.workdir)
+        .chain(&body.user)
+        .any(has_zero)
+        || body
+            .env
+            .iter()
+            .any(|(name, value)| has_zero(name) || has_zero(value))
     {
         return Err(Problem::usage("a word holds a zero byte"));
     }
@@ -255,9 +265,15 @@ mod tests {
     #[tokio::test]
     async fn outputs_are_bounded_and_told_as_text_where_they_are() {
         let text = output("grüße\n".as_bytes()).await;
-        assert_eq!((text.data.as_str(), text.encoding), ("grüße\n", Encoding::Utf8));
+        assert_eq!(
+            (text.data.as_str(), text.encoding),
+            ("grüße\n", Encoding::Utf8)
+        );
         let bytes = output(&[0xff, 0]).await;
-        assert_eq!((bytes.data.as_str(), bytes.encoding), ("/wA=", Encoding::Base64));
+        assert_eq!(
+            (bytes.data.as_str(), bytes.encoding),
+            ("/wA=", Encoding::Base64)
+        );
         // The last letter that fits is cut in two.
         let mut long = vec![b'a'; MOST - 1];
         long.extend("ü and more".as_bytes());

@@ -124,7 +124,10 @@ impl Lists {
     }
 
     fn kept(&self) -> Option<Arc<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn read(&self, engine: Engine, version: i64) -> Answer<Arc<Kept>> {
@@ -204,7 +207,13 @@ pub(super) async fn list(
         Some(small) => small.clone(),
         None => {
             let (kept, all) = (kept.clone(), which.all);
-            let make = move || Ok(if all { kept.all.small() } else { kept.usual.small() });
+            let make = move || {
+                Ok(if all {
+                    kept.all.small()
+                } else {
+                    kept.usual.small()
+                })
+            };
             blocking(make).await?
         }
     };
@@ -216,17 +225,24 @@ fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let tag = bare(tag.to_str().unwrap_or_default());
     let known = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut known = known.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut known = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     known.any(|known| known.trim() == "*" || bare(known) == tag)
 }
 
 /// Whether the client takes gzip (RFC 9110 §12.5.3).
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut codings = codings.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut codings = codings
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     codings.any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let weight = weight
+            .trim()
+            .strip_prefix("q=")
+            .map_or(Ok(1.0), str::parse::<f32>);
         name.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
     })
 }
@@ -254,7 +270,12 @@ mod tests {
     #[test]
     fn a_tag_is_known_whether_weak_or_not() {
         let tag = HeaderValue::from_static("W/\"a\"");
-        for (value, known) in [("\"a\"", true), ("\"b\", W/\"a\"", true), ("*", true), ("\"b\"", false)] {
+        for (value, known) in [
+            ("\"a\"", true),
+            ("\"b\", W/\"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(value));
             assert_eq!(is_known(&headers, &tag), known, "{value}");

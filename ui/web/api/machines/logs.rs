@@ -64,7 +64,9 @@ pub(super) async fn logs(
     Params(which): Params<Which>,
 ) -> Answer<Response> {
     if which.follow && which.previous {
-        return Err(Problem::usage("a log that is over cannot be followed: previous and follow exclude each other"));
+        return Err(Problem::usage(
+            "a log that is over cannot be followed: previous and follow exclude each other",
+        ));
     }
     let tail = which.tail.as_deref().map(lines).transpose();
     let tail = tail.map_err(|error| Problem::usage(format!("tail: {error}")))?;

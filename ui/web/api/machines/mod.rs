@@ -66,7 +66,11 @@ async fn show(State(web): State<Web>, Segment(name): Segment) -> Answer<Json<Mac
 #[serde(deny_unknown_fields)]
 #[schema(as = Renaming)]
 pub(super) struct Renaming {
-    #[schema(example = "web-2", max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(
+        example = "web-2",
+        max_length = 63,
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+    )]
     pub(super) name: String,
 }
 

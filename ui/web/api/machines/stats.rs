@@ -14,9 +14,9 @@ use sistemo::machine::{Reading, Stats};
 
 use super::find;
 use crate::web::Web;
+use crate::web::api::blocking;
 use crate::web::api::extract::{Params, Segment};
 use crate::web::api::problem::{Answer, Problem};
-use crate::web::api::blocking;
 
 /// How far two readings lie apart, at least.
 const APART: Duration = Duration::from_secs(1);
@@ -32,7 +32,9 @@ impl Readings {
     fn before(&self) -> Option<Arc<Reading>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, reading) = kept.as_ref()?;
-        (APART..OLD).contains(&at.elapsed()).then(|| reading.clone())
+        (APART..OLD)
+            .contains(&at.elapsed())
+            .then(|| reading.clone())
     }
 
     fn keep(&self, reading: &Arc<Reading>) {
@@ -113,10 +115,7 @@ pub(super) async fn all(
 /// Since its start, and per second over the last second or since the last such request. It may take a second.
 #[utoipa::path(get, path = "/machines/{name}/stats", operation_id = "machineStats", tag = "machines",
     responses((status = 200, description = "What it takes", body = Stats)))]
-pub(super) async fn one(
-    State(web): State<Web>,
-    Segment(name): Segment,
-) -> Answer<Json<Stats>> {
+pub(super) async fn one(State(web): State<Web>, Segment(name): Segment) -> Answer<Json<Stats>> {
     let id = find(&web, &name).await?.id;
     let mut stats = compared(&web).await?.into_iter();
     match stats.find(|stats| stats.id == id) {

@@ -89,7 +89,8 @@ impl Listener {
         let (news, missed) = self.entry.since(self.told);
         if missed {
             let number = news.first().map_or(self.told, |(number, _)| number - 1);
-            self.queue.push_back(event("resync", number, &self.entry.view()));
+            self.queue
+                .push_back(event("resync", number, &self.entry.view()));
         }
         for (number, happening) in news {
             let event = match happening {

@@ -60,7 +60,11 @@ impl Operations {
     fn list(&self) -> Vec<Operation> {
         let mut book = self.book();
         book.forget();
-        book.entries.iter().rev().map(|entry| entry.view()).collect()
+        book.entries
+            .iter()
+            .rev()
+            .map(|entry| entry.view())
+            .collect()
     }
 
     fn find(&self, id: &str) -> Answer<Arc<Entry>> {
@@ -113,13 +117,18 @@ impl Operations {
     pub(super) fn counts(&self) -> Vec<(&'static str, State, u64)> {
         let book = self.book();
         let counts = book.ended.iter();
-        counts.map(|((kind, state), count)| (*kind, *state, *count)).collect()
+        counts
+            .map(|((kind, state), count)| (*kind, *state, *count))
+            .collect()
     }
 
     /// How many run.
     pub(super) fn running(&self) -> usize {
         let book = self.book();
-        book.entries.iter().filter(|entry| !entry.has_ended()).count()
+        book.entries
+            .iter()
+            .filter(|entry| !entry.has_ended())
+            .count()
     }
 
     /// Waits until all that run have ended. Whoever calls has cancelled them by the daemon's token, after which none is
@@ -141,7 +150,10 @@ impl Book {
             Some(entry) => Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "key_reused",
-                format!("the Idempotency-Key was used for another request, {}", entry.order.kind),
+                format!(
+                    "the Idempotency-Key was used for another request, {}",
+                    entry.order.kind
+                ),
             )
             .hint("every request that is meant anew has a key of its own")),
             None => Ok(None),
@@ -150,8 +162,13 @@ impl Book {
 
     /// Forgets operations that have ended long ago, and the oldest of too many.
     fn forget(&mut self) {
-        self.entries.retain(|entry| entry.ended_since().is_none_or(|past| past < KEPT_FOR));
-        let ended = self.entries.iter().filter(|entry| entry.has_ended()).count();
+        self.entries
+            .retain(|entry| entry.ended_since().is_none_or(|past| past < KEPT_FOR));
+        let ended = self
+            .entries
+            .iter()
+            .filter(|entry| entry.has_ended())
+            .count();
         let mut surplus = ended.saturating_sub(KEPT);
         self.entries.retain(|entry| {
             let goes = surplus > 0 && entry.has_ended();

@@ -16,15 +16,26 @@ async fn changes_are_told_to_everybody_and_from_where_they_were_left() {
     let created = one.next().await.unwrap();
     assert_eq!(created.event, "machine");
     assert_eq!(created.data["change"], "created");
-    assert_eq!(created.data["now"], room.get("/api/v1/machines/machine-1").await);
+    assert_eq!(
+        created.data["now"],
+        room.get("/api/v1/machines/machine-1").await
+    );
     assert_eq!(two.next().await.unwrap().data, created.data);
     drop(two);
 
-    room.finish("POST", "/api/v1/volumes", Some(json!({"size": "8M", "name": "data"}))).await;
+    room.finish(
+        "POST",
+        "/api/v1/volumes",
+        Some(json!({"size": "8M", "name": "data"})),
+    )
+    .await;
     // It may be told of while it is made, too.
     let volume = loop {
         let heard = one.next().await.unwrap();
-        assert_eq!((heard.event.as_str(), &heard.data["name"]), ("volume", &json!("data")));
+        assert_eq!(
+            (heard.event.as_str(), &heard.data["name"]),
+            ("volume", &json!("data"))
+        );
         if heard.data["now"] == room.get("/api/v1/volumes/data").await {
             break heard;
         }

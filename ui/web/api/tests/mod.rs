@@ -51,7 +51,11 @@ impl Room {
         }));
         let counted = axum::middleware::from_fn_with_state(web.clone(), super::count);
         let router = super::routes().layer(counted).with_state(web.clone());
-        Room { web, router, folder }
+        Room {
+            web,
+            router,
+            folder,
+        }
     }
 
     pub(super) fn folder(&self) -> &std::path::Path {
@@ -84,7 +88,9 @@ impl Room {
 }
 
 pub(super) fn request(method: &str, path: &str, body: Option<Value>) -> Request<Body> {
-    let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+    let request = Request::builder()
+        .method(Method::from_bytes(method.as_bytes()).unwrap())
+        .uri(path);
     match body {
         Some(body) => request
             .header("content-type", "application/json")
@@ -95,7 +101,10 @@ pub(super) fn request(method: &str, path: &str, body: Option<Value>) -> Request<
 }
 
 async fn bytes(answer: Response) -> Vec<u8> {
-    axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap().into()
+    axum::body::to_bytes(answer.into_body(), usize::MAX)
+        .await
+        .unwrap()
+        .into()
 }
 
 /// The JSON of an answer; nothing of one without a body.
@@ -103,7 +112,9 @@ pub(super) async fn json(answer: Response) -> Value {
     let kind = answer.headers().get("content-type").cloned();
     let bytes = bytes(answer).await;
     match kind.as_ref().and_then(|kind| kind.to_str().ok()) {
-        Some("application/json" | "application/problem+json") => serde_json::from_slice(&bytes).unwrap(),
+        Some("application/json" | "application/problem+json") => {
+            serde_json::from_slice(&bytes).unwrap()
+        }
         _ => Value::Null,
     }
 }
@@ -126,7 +137,9 @@ impl Stream {
     pub(super) async fn open(room: &Room, path: &str, last: Option<&str>) -> Stream {
         let mut request = request("GET", path, None);
         if let Some(last) = last {
-            request.headers_mut().insert("last-event-id", last.parse().unwrap());
+            request
+                .headers_mut()
+                .insert("last-event-id", last.parse().unwrap());
         }
         let answer = room.send(request).await;
         assert_eq!(answer.status(), StatusCode::OK);

@@ -10,7 +10,11 @@ use crate::web::api::operations::{Job, Order, begin};
 use crate::web::api::problem::Answer;
 
 /// Begins an operation whose work the test writes.
-async fn start<W>(room: &Room, key: Option<&str>, work: impl FnOnce(Job) -> W) -> (u16, serde_json::Value)
+async fn start<W>(
+    room: &Room,
+    key: Option<&str>,
+    work: impl FnOnce(Job) -> W,
+) -> (u16, serde_json::Value)
 where
     W: Future<Output = Result<serde_json::Value>> + Send + 'static,
 {
@@ -40,13 +44,19 @@ async fn an_operation_is_taken_back_and_says_so() {
     assert_eq!((status, &operation["state"]), (202, &json!("running")));
     let path = place(&operation);
     let mut events = Stream::open(&room, &format!("{path}/events"), None).await;
-    assert_eq!(events.next().await.unwrap().data, json!({"step": "waiting"}));
+    assert_eq!(
+        events.next().await.unwrap().data,
+        json!({"step": "waiting"})
+    );
     let (status, ended) = room.ask("DELETE", &format!("{path}?wait=60"), None).await;
     assert_eq!((status, &ended["state"]), (200, &json!("cancelled")));
     assert_eq!(ended["problem"]["code"], "cancelled");
     assert_eq!(ended["notes"], json!(["undone"]));
     let note = events.next().await.unwrap();
-    assert_eq!((note.event.as_str(), &note.data), ("note", &json!({"note": "undone"})));
+    assert_eq!(
+        (note.event.as_str(), &note.data),
+        ("note", &json!({"note": "undone"}))
+    );
     let done = events.next().await.unwrap();
     assert_eq!((done.event.as_str(), &done.data), ("done", &ended));
     assert!(events.next().await.is_none());
@@ -54,7 +64,11 @@ async fn an_operation_is_taken_back_and_says_so() {
     let mut again = Stream::open(&room, &format!("{path}/events"), Some(&note.id)).await;
     assert_eq!(again.next().await.unwrap().event, "done");
     let (status, same) = room.ask("DELETE", &path, None).await;
-    assert_eq!((status, same), (200, ended), "what has ended stays as it is");
+    assert_eq!(
+        (status, same),
+        (200, ended),
+        "what has ended stays as it is"
+    );
 }
 
 #[tokio::test]
@@ -97,7 +111,9 @@ async fn the_same_key_begins_nothing_twice() {
     let room = Room::new();
     let send = async |body: serde_json::Value, key: &str| {
         let mut asked = request("POST", "/api/v1/volumes?wait=60", Some(body));
-        asked.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        asked
+            .headers_mut()
+            .insert("idempotency-key", key.parse().unwrap());
         let answer = room.send(asked).await;
         let place = of(answer.headers(), "location");
         (answer.status().as_u16(), place, json(answer).await)
@@ -107,11 +123,18 @@ async fn the_same_key_begins_nothing_twice() {
     assert_eq!((first.0, second.0), (200, 200));
     assert_eq!(first.1, second.1);
     assert_eq!(first.2["state"], "done");
-    assert_eq!(room.get("/api/v1/volumes").await.as_array().unwrap().len(), 1);
+    assert_eq!(
+        room.get("/api/v1/volumes").await.as_array().unwrap().len(),
+        1
+    );
     let (status, _, problem) = send(json!({"size": "9M"}), "k").await;
     assert_eq!((status, &problem["code"]), (422, &json!("key_reused")));
     let (status, _, again) = send(body, "other").await;
-    assert_eq!((status, &again["problem"]["status"]), (200, &json!(409)), "the name is taken");
+    assert_eq!(
+        (status, &again["problem"]["status"]),
+        (200, &json!(409)),
+        "the name is taken"
+    );
     let (status, _, _) = send(json!({"size": "8M"}), "").await;
     assert_eq!(status, 400);
 }
@@ -153,5 +176,8 @@ async fn what_goes_wrong_in_the_daemon_itself_ends_the_operation() {
     let room = Room::new();
     let (_, operation) = start(&room, None, |_| async { panic!("a test") }).await;
     let ended = room.finish("GET", &place(&operation), None).await;
-    assert_eq!((&ended["state"], &ended["problem"]["status"]), (&json!("failed"), &json!(500)));
+    assert_eq!(
+        (&ended["state"], &ended["problem"]["status"]),
+        (&json!("failed"), &json!(500))
+    );
 }
