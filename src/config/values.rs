@@ -102,7 +102,10 @@ impl Values {
             listen: self.get("listen", "localhost:7777")?,
             web_names: self
                 .listed("web_names")
-                .map(|name| name.parse().map_err(|_| self.bad("web_names", WEB_NAMES.into())))
+                .map(|name| {
+                    name.parse()
+                        .map_err(|_| self.bad("web_names", WEB_NAMES.into()))
+                })
                 .collect::<Result<_, _>>()?,
             tls_cert: self.optional("tls_cert").map(PathBuf::from),
             tls_key: self.optional("tls_key").map(PathBuf::from),

@@ -67,7 +67,10 @@ impl FromStr for Site {
             Some(digits) => Some(number(digits).ok_or_else(bad)?),
             None => scheme.map(Scheme::port),
         };
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let host = match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             // In its one form, in which browsers write it.
             Some(address) => match address.parse::<Ipv6Addr>() {
                 Ok(address) => format!("[{address}]"),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use serde_json::json;
+use sistemo::config::Origin;
 use sistemo::engine::Engine;
 use sistemo::event::{Event, Progress};
 use sistemo::host::background::{background, log_at};
-use sistemo::config::Origin;
 use sistemo::machine::{Machines, Orders, Sign};
 use sistemo::value::Address;
 use sistemo::vmm::Process;
@@ -99,9 +99,15 @@ async fn serve(
     let (listen, asked) = {
         let engine = engine.borrow();
         let config = engine.config();
-        let setting = config.shown().iter().find(|setting| setting.key == "listen");
+        let setting = config
+            .shown()
+            .iter()
+            .find(|setting| setting.key == "listen");
         let is_default = setting.is_none_or(|setting| setting.origin == Origin::Default);
-        (flag.unwrap_or(&config.listen).clone(), flag.is_some() || !is_default)
+        (
+            flag.unwrap_or(&config.listen).clone(),
+            flag.is_some() || !is_default,
+        )
     };
     match Server::open(engine, &listen, Limits::default(), stop.clone()).await {
         Ok(server) => {
@@ -276,7 +282,9 @@ async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
     };
     let served = Served::read(&data_dir, pid);
     let url = served.as_ref().map(|served| &served.url);
-    let fingerprint = served.as_ref().and_then(|served| served.fingerprint.as_ref());
+    let fingerprint = served
+        .as_ref()
+        .and_then(|served| served.fingerprint.as_ref());
     match context.format {
         Format::Json => {
             output::json(&json!({ "pid": pid, "url": url, "fingerprint": fingerprint }));

@@ -13,7 +13,6 @@ mod access;
 mod api;
 pub(crate) mod client;
 mod pages;
-mod problem;
 pub(crate) mod server;
 mod terminal;
 
@@ -24,7 +23,7 @@ use sistemo::engine::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use problem::Problem;
+pub(crate) use api::Problem;
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -57,7 +56,7 @@ impl Web {
         Web(Arc::new(Inner {
             engine,
             access,
-            operations: api::Operations::default(),
+            api: api::Api::default(),
             terminals: terminal::Terminals::default(),
             stop,
         }))

@@ -79,7 +79,10 @@ mod tests {
         let headers = headers(&[
             ("cookie", "a=1; sistemo-7777=x;sistemo-7777=y"),
             ("cookie", "sistemo-77770=z; xsistemo-7777=z; sistemo-7777=w"),
-            ("sec-websocket-protocol", "sistemo.terminal.v1, sistemo.key.k1"),
+            (
+                "sec-websocket-protocol",
+                "sistemo.terminal.v1, sistemo.key.k1",
+            ),
         ]);
         let found: Vec<_> = cookies(&headers, "sistemo-7777").collect();
         assert_eq!(found, ["x", "y", "w"]);

@@ -40,7 +40,13 @@ pub(crate) async fn front(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match origins(web.access(), request.method(), request.uri(), request.headers(), &peer) {
+    match origins(
+        web.access(),
+        request.method(),
+        request.uri(),
+        request.headers(),
+        &peer,
+    ) {
         Ok(origins) => {
             request.extensions_mut().insert(Origins(origins.into()));
             next.run(request).await
@@ -120,14 +126,20 @@ fn check(
     let mut pages = headers.get_all(ORIGIN).iter();
     let page = pages.next();
     let is_ours = |page: &axum::http::HeaderValue| {
-        page.to_str().is_ok_and(|page| names::is_among(origins, page))
+        page.to_str()
+            .is_ok_and(|page| names::is_among(origins, page))
     };
     if page.is_some_and(|page| !is_ours(page)) || pages.next().is_some() {
         return Err(Refusal::ForeignOrigin.into());
     }
     // A WebSocket has its Origin, and browsers do not agree on what else they say with it.
     let guarded = !upgrades && (changes || !public);
-    if guarded && headers.get_all(FETCH_SITE).iter().any(|site| site != "same-origin" && site != "none") {
+    if guarded
+        && headers
+            .get_all(FETCH_SITE)
+            .iter()
+            .any(|site| site != "same-origin" && site != "none")
+    {
         return Err(Refusal::ForeignOrigin.into());
     }
     let known = access.who(headers, from)?;
@@ -154,8 +166,12 @@ pub(super) async fn denial(web: &Web, denied: Denied, from: IpAddr) -> Response 
         }
         Denied::Failed(error) => {
             tracing::error!("nobody can come in: {error}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", error.to_string())
-                .into_response()
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "failed",
+                error.to_string(),
+            )
+            .into_response()
         }
     }
 }

@@ -45,7 +45,10 @@ pub(crate) async fn headers(mut request: Request, next: Next) -> Response {
 
 fn add(headers: &mut HeaderMap, nonce: &str) {
     for (name, value) in ALWAYS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     headers
         .entry(CACHE_CONTROL)

@@ -95,7 +95,12 @@ mod tests {
         let names = names(Scheme::Http, 7777, &["localhost", "127.0.0.1", "[::1]"]);
         let local = "127.0.0.1:7777".parse().unwrap();
         let knows = |host: &str| !names.of_host(host, local).is_empty();
-        for host in ["localhost:7777", "LOCALHOST:7777", "127.0.0.1:7777", "[::1]:7777"] {
+        for host in [
+            "localhost:7777",
+            "LOCALHOST:7777",
+            "127.0.0.1:7777",
+            "[::1]:7777",
+        ] {
             assert!(knows(host), "{host}");
         }
         for host in [
@@ -131,7 +136,14 @@ mod tests {
         ] {
             let origins = names.of_host(host, local);
             assert!(is_among(&origins, origin), "{host}");
-            for foreign in ["null", "", "https://vm:443", "http://vm", "https://vm.", "https://vm/"] {
+            for foreign in [
+                "null",
+                "",
+                "https://vm:443",
+                "http://vm",
+                "https://vm.",
+                "https://vm/",
+            ] {
                 assert!(!is_among(&origins, foreign), "{host} {foreign}");
             }
         }

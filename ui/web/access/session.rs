@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use axum::extract::rejection::JsonRejection;
 use axum::extract::State;
-use axum::http::header::{HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
+use axum::http::header::{HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
@@ -96,7 +96,12 @@ async fn log_in(
         key: opened.key.as_str().into(),
         expires_in: opened.expires_in.as_secs(),
     };
-    let cookie = cookie(&access.cookie, access.scheme, opened.cookie.as_str(), LIFE.as_secs());
+    let cookie = cookie(
+        &access.cookie,
+        access.scheme,
+        opened.cookie.as_str(),
+        LIFE.as_secs(),
+    );
     with_cookie(Json(answer).into_response(), &cookie)
 }
 
@@ -118,7 +123,12 @@ async fn look(State(web): State<Web>, Extension(caller): Extension<Caller>) -> J
         Caller::Session(name) => Some(name),
         Caller::Token => None,
     };
-    let rest = |name: &String| web.access().state().sessions.expires_in(name, Instant::now());
+    let rest = |name: &String| {
+        web.access()
+            .state()
+            .sessions
+            .expires_in(name, Instant::now())
+    };
     Json(Seen {
         expires_in: session.as_ref().and_then(rest).map(|rest| rest.as_secs()),
         session,
@@ -178,7 +188,11 @@ async fn make_ticket(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Challenge {
     /// 32 random bytes in base64url without padding.
-    #[schema(min_length = 43, max_length = 43, example = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    #[schema(
+        min_length = 43,
+        max_length = 43,
+        example = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    )]
     pub(crate) challenge: String,
 }
 

@@ -67,9 +67,7 @@ impl Throttle {
         let from = network(from);
         self.each.retain(|_, failures| !failures.is_forgotten(now));
         let own = self.each.get(&from).copied().unwrap_or_default();
-        let pause = own
-            .pause(FREE, now)
-            .max(self.all.pause(FREE_FOR_ALL, now));
+        let pause = own.pause(FREE, now).max(self.all.pause(FREE_FOR_ALL, now));
         if !pause.is_zero() {
             return Err(pause);
         }
@@ -132,7 +130,10 @@ mod tests {
         for _ in 0..=FREE {
             let _ = throttle.fail(address("2001:db8::1"), now);
         }
-        assert!(throttle.fail(address("2001:db8::2"), now).is_err(), "one /64");
+        assert!(
+            throttle.fail(address("2001:db8::2"), now).is_err(),
+            "one /64"
+        );
         assert!(throttle.fail(address("2001:db8:0:1::1"), now).is_ok());
         assert!(throttle.fail(address("::ffff:192.0.2.1"), now).is_ok());
         let mut failed = 0;

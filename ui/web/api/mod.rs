@@ -27,7 +27,6 @@ mod words;
 use std::future::Future;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
@@ -61,40 +60,14 @@ fn resources() -> OpenApiRouter<Web> {
     openapi::begin().nest("/api/v1", resources)
 }
 
-/// The API's routes. `/api/docs` and `/assets/docs.css` are for everybody.
+/// The API's routes. `/api/docs` and `/assets/docs.css` may be shown to everybody.
 pub(crate) fn routes() -> Router<Web> {
     let (resources, _) = resources().split_for_parts();
     resources
         .route("/api/v1/openapi.json", get(openapi::show))
-        .route("/api/v1/{*rest}", axum::routing::any(nowhere))
         .route("/api/docs", get(docs::page))
         .route("/assets/docs.css", get(docs::style))
         .route("/metrics", get(metrics::show))
-        .method_not_allowed_fallback(not_so)
-}
-
-/// Whether an answer may take as long as whoever asked has patience: streams, waiting, commands and files. `route` is the
-/// route that the request matched.
-pub(crate) fn takes_long(route: &str, query: Option<&str>) -> bool {
-    let ends = ["/exec", "/files", "/logs", "/events"];
-    let waits = |query: &str| query.split('&').any(|part| part.starts_with("wait="));
-    ends.iter().any(|end| route.ends_with(end)) || query.is_some_and(waits)
-}
-
-/// Whether a request's body has no limit, because it is streamed to where it goes.
-pub(crate) fn takes_much(route: &str) -> bool {
-    route == "/api/v1/machines/{name}/files"
-}
-
-async fn nowhere(request: Request) -> Problem {
-    let detail = format!("there is nothing at {}", request.uri().path());
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).hint("see /api/docs")
-}
-
-async fn not_so(request: Request) -> Problem {
-    let detail = format!("{} is not for {}", request.uri().path(), request.method());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-        .hint("the header Allow says what it is for; see /api/docs")
 }
 
 /// Does on a thread of its own what may keep one waiting.

@@ -13,7 +13,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Problem;
-use crate::web::Web;
+use crate::web::{Web, access};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +33,7 @@ use crate::web::Web;
         (name = "operations", description = "What takes long"),
         (name = "events", description = "What changes"),
         (name = "host", description = "The daemon and its computer"),
+        (name = "session", description = "Coming in"),
     ),
     components(schemas(Problem)),
 )]
@@ -45,7 +46,7 @@ pub(super) fn begin() -> OpenApiRouter<Web> {
 
 /// The whole document.
 pub(super) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let document = super::resources().into_openapi();
+    let document = super::resources().merge(access::routes()).into_openapi();
     // Plain structs with string keys always have a JSON form.
     finished(serde_json::to_value(document).unwrap_or_default())
 });
@@ -134,7 +135,8 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         statuses.extend(["409", "413", "415", "422", "507"]);
     }
     for status in statuses {
-        if responses.get(status).is_none() {
+        // One that a handler says itself may have no shape.
+        if responses.get(status).is_none_or(is_bare_problem) {
             responses[status] = problem.clone();
         }
     }
@@ -143,7 +145,14 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
     if method != "get" {
         session.insert("key".into(), json!([]));
     }
-    operation["security"] = json!([{"bearer": []}, session]);
+    if operation.get("security").is_none() {
+        operation["security"] = json!([{"bearer": []}, session]);
+    }
+}
+
+fn is_bare_problem(response: &Value) -> bool {
+    let problem = response.pointer("/content/application~1problem+json");
+    problem.is_some_and(|problem| problem.get("schema").is_none())
 }
 
 /// What names a thing in a path.

@@ -30,7 +30,9 @@ pub(super) async fn connect(
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
-    Ok(connector.connect(ServerName::IpAddress(at.into()), socket).await?)
+    Ok(connector
+        .connect(ServerName::IpAddress(at.into()), socket)
+        .await?)
 }
 
 /// Takes the one certificate of that fingerprint.
@@ -76,6 +78,8 @@ impl ServerCertVerifier for Pinned {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

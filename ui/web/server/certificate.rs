@@ -76,8 +76,8 @@ fn parse(cert: &str, key: &str) -> Result<Certificate, String> {
         .map_err(|error| error.to_string())?;
     let first = chain.first().ok_or("it has no certificate")?;
     let fingerprint = fingerprint(first);
-    let key =
-        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| format!("its key: {error}"))?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|error| format!("its key: {error}"))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -172,7 +172,9 @@ fn make(names: &[String], today: Date) -> Result<String, rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?.pem();
     let (names, until, key) = (names.join(" "), day(DAYS), key.serialize_pem());
-    Ok(format!("{NAMES}{names}\n{UNTIL}{until}\n{certificate}{key}"))
+    Ok(format!(
+        "{NAMES}{names}\n{UNTIL}{until}\n{certificate}{key}"
+    ))
 }
 
 #[cfg(test)]
@@ -190,9 +192,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("web");
         let today: Date = "2026-01-31".parse().unwrap();
-        let print = |names: &[&str], today: Date| {
-            own(&folder, &sites(names), today).unwrap().fingerprint
-        };
+        let print =
+            |names: &[&str], today: Date| own(&folder, &sites(names), today).unwrap().fingerprint;
         let first = print(&["vm.lan", "192.0.2.1", "[::1]"], today);
         assert_eq!(first.len(), 32 * 3 - 1);
         let file = fs::metadata(folder.join(FILE)).unwrap();
@@ -222,17 +223,29 @@ mod tests {
             config.tls_key = key.cloned();
             open(&config, dir.path(), &[])
         };
-        assert!(matches!(config(Some(&cert), Some(&key)), Err(Error::File { .. })));
+        assert!(matches!(
+            config(Some(&cert), Some(&key)),
+            Err(Error::File { .. })
+        ));
         for path in [&cert, &key] {
             fs::write(path, &made).unwrap();
         }
         config(Some(&cert), Some(&key)).unwrap();
-        assert!(matches!(config(Some(&cert), None), Err(Error::HalfPair(_, "tls_key"))));
-        assert!(matches!(config(None, Some(&key)), Err(Error::HalfPair(_, "tls_cert"))));
+        assert!(matches!(
+            config(Some(&cert), None),
+            Err(Error::HalfPair(_, "tls_key"))
+        ));
+        assert!(matches!(
+            config(None, Some(&key)),
+            Err(Error::HalfPair(_, "tls_cert"))
+        ));
         fs::write(&other, make(&["a".into()], today).unwrap()).unwrap();
         let swapped = config(Some(&cert), Some(&other)).unwrap_err();
         assert!(matches!(swapped, Error::Certificate { .. }), "{swapped}");
         fs::write(&cert, "nothing").unwrap();
-        assert!(matches!(config(Some(&cert), Some(&key)), Err(Error::Certificate { .. })));
+        assert!(matches!(
+            config(Some(&cert), Some(&key)),
+            Err(Error::Certificate { .. })
+        ));
     }
 }

@@ -63,7 +63,10 @@ pub(super) async fn accept(listener: TcpListener, service: Service) {
             }
         }
     };
-    let () = stop.run_until_cancelled(accepting).await.unwrap_or_default();
+    let () = stop
+        .run_until_cancelled(accepting)
+        .await
+        .unwrap_or_default();
 }
 
 /// Serves a connection until it ends, makes room, or takes too long to end with the daemon.
@@ -103,10 +106,13 @@ async fn speak(socket: TcpStream, address: SocketAddr, place: Place, service: &S
         local,
         standing: place.standing(),
     };
-    let routes = service.routes.clone().map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        request
-    });
+    let routes = service
+        .routes
+        .clone()
+        .map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            request
+        });
     let Limits {
         head,
         head_bytes,

@@ -59,7 +59,9 @@ impl Advice for Error {
                 "listen elsewhere: sistemo up --listen localhost:7777".into()
             }
             Error::File { source, .. } => return error::way_out_of(source),
-            Error::HalfPair(_, missing) => format!("set it, too: sistemo config set {missing} PATH"),
+            Error::HalfPair(_, missing) => {
+                format!("set it, too: sistemo config set {missing} PATH")
+            }
             Error::Certificate { .. } => {
                 "it wants PEM, certificates in one file and the key to the first in another".into()
             }

@@ -36,7 +36,9 @@ pub(super) async fn listen(listen: &Address) -> Result<Listening, Error> {
         }
         match bind(address) {
             Ok(listener) => {
-                listening.addresses.push(listener.local_addr().unwrap_or(address));
+                listening
+                    .addresses
+                    .push(listener.local_addr().unwrap_or(address));
                 listening.listeners.push(listener);
             }
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
@@ -159,7 +161,10 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_of_what_is_listened_on() {
-        assert_eq!(found("localhost:7777").await, ["127.0.0.1:7777", "[::1]:7777"]);
+        assert_eq!(
+            found("localhost:7777").await,
+            ["127.0.0.1:7777", "[::1]:7777"]
+        );
         assert_eq!(found("[::1]:80").await, ["[::1]:80"]);
         assert_eq!(found("0.0.0.0:7777").await, ["0.0.0.0:7777"]);
         assert!(addresses(&address("nowhere.invalid:1")).await.is_err());
@@ -169,10 +174,14 @@ mod tests {
     async fn a_port_that_is_taken_is_said_with_who_has_it() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = listen(&address(&format!("127.0.0.1:{port}"))).await.unwrap_err();
+        let error = listen(&address(&format!("127.0.0.1:{port}")))
+            .await
+            .unwrap_err();
         let own = format!("(pid {})", std::process::id());
         assert!(error.to_string().contains(&own), "{error}");
-        let error = listen(&address(&format!("localhost:{port}"))).await.unwrap_err();
+        let error = listen(&address(&format!("localhost:{port}")))
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Taken { .. }), "{error}");
         let error = listen(&address("192.0.2.1:7777")).await.unwrap_err();
         assert!(matches!(error, Error::Listen { .. }), "{error}");

@@ -7,7 +7,7 @@ mod limits;
 mod listen;
 mod patience;
 mod places;
-mod routes;
+pub(in crate::web) mod routes;
 mod served;
 #[cfg(test)]
 mod tests;
@@ -31,8 +31,8 @@ pub(crate) use limits::Limits;
 pub(crate) use patience::Unhurried;
 pub(crate) use served::{Served, folder};
 
-use crate::web::{Web, rooms};
 use crate::web::access::{Access, Names};
+use crate::web::{Web, rooms};
 use connection::Service;
 use listen::Listening;
 use places::Places;
@@ -42,6 +42,7 @@ use served::Said;
 pub(crate) struct Server {
     listeners: Vec<TcpListener>,
     service: Service,
+    web: Web,
     served: Served,
     /// What commands are told, as long as the server is there.
     _said: Said,
@@ -75,7 +76,9 @@ impl Server {
             addresses,
         } = listen::listen(listen).await?;
         let first = addresses.first().copied();
-        let address = first.map(listen::nearby).unwrap_or(([127, 0, 0, 1], listen.port).into());
+        let address = first
+            .map(listen::nearby)
+            .unwrap_or(([127, 0, 0, 1], listen.port).into());
         let port = address.port();
         let inside = addresses.iter().all(|address| address.ip().is_loopback());
         let scheme = match inside && config.tls_cert.is_none() && config.tls_key.is_none() {
@@ -86,7 +89,11 @@ impl Server {
         names.extend(config.web_names.iter().cloned());
         let certificate = match scheme {
             Scheme::Http => None,
-            Scheme::Https => Some(certificate::open(&config, &folder(&config.data_dir), &names)?),
+            Scheme::Https => Some(certificate::open(
+                &config,
+                &folder(&config.data_dir),
+                &names,
+            )?),
         };
         let served = served(listen, scheme, address, certificate.as_ref());
         let names = Names::new(scheme, port, names);
@@ -94,12 +101,14 @@ impl Server {
         let said = served.write(&config.data_dir)?;
         let web = Web::new(engine, access, stop.clone());
         Ok(Server {
+            web: web.clone(),
             listeners,
             served,
             _said: said,
             service: Service {
                 routes: routes::all(web, &limits, rooms),
-                tls: certificate.map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.config))),
+                tls: certificate
+                    .map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.config))),
                 limits,
                 places: Places::new(limits.connections),
                 tasks: TaskTracker::new(),
@@ -113,16 +122,23 @@ impl Server {
         &self.served
     }
 
-    /// Serves until the daemon ends, and then what is being answered for a few seconds.
+    /// Serves until the daemon ends, and then what is being answered for a few seconds. What the API had begun is taken
+    /// back.
     pub(crate) async fn run(self) {
         let Server {
-            listeners, service, ..
+            listeners,
+            service,
+            web,
+            ..
         } = self;
         for listener in listeners {
             tokio::spawn(connection::accept(listener, service.clone()));
         }
         service.stop.cancelled().await;
-        connection::ended(&service.tasks).await;
+        tokio::join!(
+            connection::ended(&service.tasks),
+            web.operations().settled()
+        );
     }
 }
 

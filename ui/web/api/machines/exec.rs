@@ -22,6 +22,7 @@ use crate::cli::machine::exec::line;
 use crate::web::Web;
 use crate::web::api::extract::{Body, Segment};
 use crate::web::api::problem::{Answer, Problem};
+use crate::web::server::Unhurried;
 
 /// How much of each output is answered with, in bytes.
 const MOST: usize = 1 << 20;
@@ -121,6 +122,7 @@ pub(super) enum Encoding {
 pub(super) async fn exec(
     State(web): State<Web>,
     Segment(name): Segment,
+    _: Unhurried,
     Body(body): Body<Exec>,
 ) -> Answer<Json<Executed>> {
     let stdin = match (body.stdin, body.stdin_base64) {

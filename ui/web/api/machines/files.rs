@@ -22,6 +22,7 @@ use super::find;
 use crate::web::Web;
 use crate::web::api::extract::{Params, Segment};
 use crate::web::api::problem::{Answer, Problem};
+use crate::web::server::Unhurried;
 
 /// How much of a file waits for a slow client.
 const AHEAD: usize = 256 << 10;
@@ -140,6 +141,7 @@ pub(super) async fn write(
     State(web): State<Web>,
     Segment(name): Segment,
     Params(which): Params<Which>,
+    _: Unhurried,
     request: Request,
 ) -> Answer<Json<Copied>> {
     let target = which.place(find(&web, &name).await?.id)?;

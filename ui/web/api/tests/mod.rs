@@ -5,8 +5,6 @@ mod events;
 mod operations;
 mod resources;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -15,11 +13,14 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use sistemo::config::Config;
 use sistemo::engine::{Engine, Programs};
+use sistemo::value::Scheme;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::web::{Inner, Web, access, terminal};
+use crate::web::Web;
+use crate::web::access::{Access, Names};
+use crate::web::server::routes::{not_so, nothing_there};
 
 /// A data directory, and the API on it.
 pub(super) struct Room {
@@ -42,15 +43,15 @@ impl Room {
         };
         let engine = Engine::open(config, programs).unwrap();
         let (_, engine) = watch::channel(engine);
-        let web = Web(Arc::new(Inner {
-            engine,
-            access: access::Access::default(),
-            api: super::Api::default(),
-            terminals: terminal::Terminals::default(),
-            stop: CancellationToken::new(),
-        }));
+        let names = Names::new(Scheme::Http, 7777, Vec::new());
+        let access = Access::open(&folder.path().join("data"), names, Scheme::Http, 7777).unwrap();
+        let web = Web::new(engine, access, CancellationToken::new());
         let counted = axum::middleware::from_fn_with_state(web.clone(), super::count);
-        let router = super::routes().layer(counted).with_state(web.clone());
+        let router = super::routes()
+            .fallback(nothing_there)
+            .method_not_allowed_fallback(not_so)
+            .layer(counted)
+            .with_state(web.clone());
         Room {
             web,
             router,

@@ -14,7 +14,9 @@ struct Attack {
 }
 
 fn attack(what: &'static str, status: u16, headers: &[(&'static str, &str)]) -> Attack {
-    let headers = headers.iter().map(|(name, value)| (*name, value.to_string()));
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (*name, value.to_string()));
     Attack {
         what,
         headers: headers.collect(),
@@ -30,7 +32,8 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
     let session = [("Cookie", cookie), ("Sistemo-Session-Key", key)];
     let of = |more: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
         let all = session.iter().chain(more);
-        all.map(|(name, value)| (*name, value.to_string())).collect()
+        all.map(|(name, value)| (*name, value.to_string()))
+            .collect()
     };
     let from = |what: &'static str, status: u16, more: &[(&'static str, &str)]| Attack {
         what,
@@ -40,13 +43,37 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
     let host = |name: &str| format!("{name}:{port}");
     let other_port = port.wrapping_add(1).max(1);
     let mut attacks = vec![
-        from("a foreign Host", 421, &[("Host", &host("evil.example")), ("Origin", &own)]),
-        from("a Host that begins well", 421, &[("Host", &host("localhost.evil.example"))]),
-        from("a Host without its port", 421, &[("Host", "localhost"), ("Origin", &own)]),
-        from("another port", 421, &[("Host", &format!("localhost:{other_port}"))]),
-        from("a user before the Host", 421, &[("Host", &host("localhost@127.0.0.1"))]),
+        from(
+            "a foreign Host",
+            421,
+            &[("Host", &host("evil.example")), ("Origin", &own)],
+        ),
+        from(
+            "a Host that begins well",
+            421,
+            &[("Host", &host("localhost.evil.example"))],
+        ),
+        from(
+            "a Host without its port",
+            421,
+            &[("Host", "localhost"), ("Origin", &own)],
+        ),
+        from(
+            "another port",
+            421,
+            &[("Host", &format!("localhost:{other_port}"))],
+        ),
+        from(
+            "a user before the Host",
+            421,
+            &[("Host", &host("localhost@127.0.0.1"))],
+        ),
         from("an empty Host", 421, &[("Host", "")]),
-        from("two Hosts", 400, &[("Host", &host("localhost")), ("Host", "evil.example")]),
+        from(
+            "two Hosts",
+            400,
+            &[("Host", &host("localhost")), ("Host", "evil.example")],
+        ),
         from("no Origin", 403, &[]),
         from("Origin null", 403, &[("Origin", "null")]),
         from(
@@ -54,30 +81,66 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
             403,
             &[("Origin", &format!("http://localhost.evil.example:{port}"))],
         ),
-        from("an Origin without the port", 403, &[("Origin", "http://localhost")]),
+        from(
+            "an Origin without the port",
+            403,
+            &[("Origin", "http://localhost")],
+        ),
         from(
             "an Origin at another port",
             403,
             &[("Origin", &format!("http://localhost:{other_port}"))],
         ),
-        from("an Origin with TLS", 403, &[("Origin", &format!("https://localhost:{port}"))]),
+        from(
+            "an Origin with TLS",
+            403,
+            &[("Origin", &format!("https://localhost:{port}"))],
+        ),
         from(
             "an Origin of another of our names",
             403,
             &[("Origin", &format!("http://127.0.0.1:{port}"))],
         ),
-        from("two Origins", 403, &[("Origin", &own), ("Origin", "http://evil.example")]),
-        from("two in one", 403, &[("Origin", &format!("{own} http://evil.example"))]),
+        from(
+            "two Origins",
+            403,
+            &[("Origin", &own), ("Origin", "http://evil.example")],
+        ),
+        from(
+            "two in one",
+            403,
+            &[("Origin", &format!("{own} http://evil.example"))],
+        ),
         from("a longer Origin", 403, &[("Origin", &format!("{own}/"))]),
-        from("another site", 403, &[("Origin", &own), ("Sec-Fetch-Site", "cross-site")]),
-        from("another port's page", 403, &[("Origin", &own), ("Sec-Fetch-Site", "same-site")]),
+        from(
+            "another site",
+            403,
+            &[("Origin", &own), ("Sec-Fetch-Site", "cross-site")],
+        ),
+        from(
+            "another port's page",
+            403,
+            &[("Origin", &own), ("Sec-Fetch-Site", "same-site")],
+        ),
         attack("nobody", 401, &[("Origin", &own)]),
-        attack("a key alone", 401, &[("Origin", &own), ("Sistemo-Session-Key", key)]),
-        attack("a cookie without its key", 403, &[("Origin", &own), ("Cookie", cookie)]),
+        attack(
+            "a key alone",
+            401,
+            &[("Origin", &own), ("Sistemo-Session-Key", key)],
+        ),
+        attack(
+            "a cookie without its key",
+            403,
+            &[("Origin", &own), ("Cookie", cookie)],
+        ),
         attack(
             "a wrong key",
             403,
-            &[("Origin", &own), ("Cookie", cookie), ("Sistemo-Session-Key", &lab.token)],
+            &[
+                ("Origin", &own),
+                ("Cookie", cookie),
+                ("Sistemo-Session-Key", &lab.token),
+            ],
         ),
         attack(
             "a wrong cookie",
@@ -88,8 +151,16 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
                 ("Sistemo-Session-Key", key),
             ],
         ),
-        attack("the cookie as a token", 401, &[("Authorization", &format!("Bearer {key}"))]),
-        attack("another scheme", 400, &[("Authorization", "Basic cm9vdDpyb290")]),
+        attack(
+            "the cookie as a token",
+            401,
+            &[("Authorization", &format!("Bearer {key}"))],
+        ),
+        attack(
+            "another scheme",
+            400,
+            &[("Authorization", "Basic cm9vdDpyb290")],
+        ),
         attack("no token", 401, &[("Authorization", "Bearer ")]),
         attack(
             "two tokens",
@@ -99,7 +170,10 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
         attack(
             "a token on a page of another origin",
             403,
-            &[("Authorization", &bearer), ("Origin", "http://evil.example")],
+            &[
+                ("Authorization", &bearer),
+                ("Origin", "http://evil.example"),
+            ],
         ),
     ];
     // The session ends with its page's name, not with the one that the cookie is sent to.
@@ -114,10 +188,17 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
         status,
     } in &attacks
     {
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         let answer = lab.ask("POST /test/change", &headers, "").await;
         assert_eq!(answer.status, *status, "{what}: {answer:?}");
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{what}");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{what}"
+        );
         assert_eq!(answer.json()["status"], *status, "{what}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{what}");
         assert_eq!(lab.done(), 0, "{what}");
@@ -125,11 +206,18 @@ async fn a_request_of_a_stranger_is_refused_and_nothing_is_done() {
 
     // The same, well done.
     let good = of(&[("Origin", &own), ("Sec-Fetch-Site", "same-origin")]);
-    let good: Vec<_> = good.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let good: Vec<_> = good
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let bearer = [("Authorization", bearer.as_str())];
     for headers in [good.as_slice(), &bearer] {
         let answer = lab.ask("POST /test/change", headers, "").await;
-        assert_eq!((answer.status, answer.body.as_str()), (200, "done"), "{answer:?}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, "done"),
+            "{answer:?}"
+        );
     }
     assert_eq!(lab.done(), 2);
     lab.end().await;
@@ -152,7 +240,13 @@ async fn reading_takes_a_cookie_but_not_from_pages_of_others() {
         assert_eq!(answer.status, status, "{headers:?}: {answer:?}");
     }
     // Nothing has to be asked for another site's page to be told that there is nothing.
-    let answer = lab.ask("OPTIONS /test/change", &[("Origin", "http://evil.example")], "").await;
+    let answer = lab
+        .ask(
+            "OPTIONS /test/change",
+            &[("Origin", "http://evil.example")],
+            "",
+        )
+        .await;
     assert_eq!(answer.status, 403);
     lab.end().await;
 }
@@ -227,9 +321,21 @@ async fn what_breaks_the_rules_of_http_gets_nowhere() {
             format!("{change}{head}X-Zero: a\0b\r\n{end}"),
             vec![400],
         ),
-        ("another version", format!("POST /test/change HTTP/9.9\r\n{head}{end}"), vec![400]),
-        ("no HTTP at all", "\u{16}\u{3}\u{1} hello\r\n\r\n".into(), vec![0, 400]),
-        ("many headers", format!("{change}{head}{many}{end}"), vec![431]),
+        (
+            "another version",
+            format!("POST /test/change HTTP/9.9\r\n{head}{end}"),
+            vec![400],
+        ),
+        (
+            "no HTTP at all",
+            "\u{16}\u{3}\u{1} hello\r\n\r\n".into(),
+            vec![0, 400],
+        ),
+        (
+            "many headers",
+            format!("{change}{head}{many}{end}"),
+            vec![431],
+        ),
         (
             "a large header",
             format!("{change}{head}X-Large: {}\r\n{end}", "x".repeat(20 << 10)),
@@ -242,7 +348,10 @@ async fn what_breaks_the_rules_of_http_gets_nowhere() {
         ),
         (
             "a long target",
-            format!("POST /test/change?{} HTTP/1.1\r\n{head}{end}", "x".repeat(100 << 10)),
+            format!(
+                "POST /test/change?{} HTTP/1.1\r\n{head}{end}",
+                "x".repeat(100 << 10)
+            ),
             vec![414, 431],
         ),
     ] {
@@ -308,9 +417,14 @@ async fn forms_of_other_pages_log_nobody_in() {
     let lab = Lab::new().await;
     let (token, own) = (lab.token.clone(), lab.origin());
     let json = format!("{{\"token\":\"{token}\"}}");
-    let part = format!("--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--b--\r\n");
+    let part = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--b--\r\n"
+    );
     for (kind, body) in [
-        ("application/x-www-form-urlencoded", format!("token={token}")),
+        (
+            "application/x-www-form-urlencoded",
+            format!("token={token}"),
+        ),
         ("multipart/form-data; boundary=b", part),
         ("text/plain", json.clone()),
         ("", json.clone()),
@@ -364,7 +478,9 @@ async fn bodies_have_a_size_and_a_time() {
 
     // What takes a body in piece by piece has no such limit.
     let bearer = lab.bearer();
-    let answer = lab.ask("POST /test/upload", &[("Authorization", &bearer)], &large).await;
+    let answer = lab
+        .ask("POST /test/upload", &[("Authorization", &bearer)], &large)
+        .await;
     assert_eq!((answer.status, answer.body), (200, large.len().to_string()));
     lab.end().await;
 }
@@ -376,7 +492,11 @@ async fn slow_clients_are_not_waited_for() {
         ..Limits::default()
     };
     let lab = Lab::with(limits, |_| ()).await;
-    for begun in ["", "GET / HT", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
+    for begun in [
+        "",
+        "GET / HT",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    ] {
         let said = lab.raw(begun).await;
         assert!(!said.contains(" 200 "), "{said}");
     }
@@ -397,7 +517,10 @@ async fn slow_clients_are_not_waited_for() {
 
     // An idle connection is closed, too, once it was answered.
     let mut stream = lab.connect().await;
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", lab.port);
+    let request = format!(
+        "GET /healthz HTTP/1.1\r\nHost: localhost:{}\r\n\r\n",
+        lab.port
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let answer = parse(&read_all(&mut stream).await);
     assert_eq!(answer.status, 200);

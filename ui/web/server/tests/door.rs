@@ -22,7 +22,9 @@ async fn log_in(lab: &Lab, how: &str, secret: &str) -> Answer {
 async fn a_ticket_lets_in_once() {
     let lab = Lab::new().await;
     let bearer = lab.bearer();
-    let made = lab.ask("POST /api/v1/tickets", &[("Authorization", &bearer)], "").await;
+    let made = lab
+        .ask("POST /api/v1/tickets", &[("Authorization", &bearer)], "")
+        .await;
     assert_eq!(made.json()["expires_in"], 60);
     let ticket = made.json()["ticket"].as_str().unwrap().to_string();
     let answer = log_in(&lab, "ticket", &ticket).await;
@@ -34,9 +36,17 @@ async fn a_ticket_lets_in_once() {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert_eq!(answer.json()["expires_in"], 12 * 60 * 60);
-    for (how, secret) in [("ticket", ticket.as_str()), ("token", ticket.as_str()), ("ticket", &lab.token)] {
+    for (how, secret) in [
+        ("ticket", ticket.as_str()),
+        ("token", ticket.as_str()),
+        ("ticket", &lab.token),
+    ] {
         let answer = log_in(&lab, how, secret).await;
-        assert_eq!((answer.status, answer.header("set-cookie")), (401, ""), "{how}");
+        assert_eq!(
+            (answer.status, answer.header("set-cookie")),
+            (401, ""),
+            "{how}"
+        );
     }
     // A session makes tickets, too, for another browser.
     let login = lab.log_in().await;
@@ -46,7 +56,10 @@ async fn a_ticket_lets_in_once() {
         ("Sistemo-Session-Key", login.key.as_str()),
         ("Origin", origin.as_str()),
     ];
-    assert_eq!(lab.ask("POST /api/v1/tickets", &headers, "").await.status, 200);
+    assert_eq!(
+        lab.ask("POST /api/v1/tickets", &headers, "").await.status,
+        200
+    );
     lab.end().await;
 }
 
@@ -70,13 +83,20 @@ async fn who_fails_too_often_waits_and_shuts_nobody_else_out() {
     // The same address with a good one.
     let bearer = lab.bearer();
     assert_eq!(log_in(&lab, "token", &lab.token).await.status, 200);
-    let answer = lab.ask("GET /api/v1/session", &[("Authorization", &bearer)], "").await;
+    let answer = lab
+        .ask("GET /api/v1/session", &[("Authorization", &bearer)], "")
+        .await;
     assert_eq!(answer.status, 200);
-    let answer = lab.ask("GET /api/v1/session", &[("Authorization", "Bearer x")], "").await;
+    let answer = lab
+        .ask("GET /api/v1/session", &[("Authorization", "Bearer x")], "")
+        .await;
     assert_eq!(answer.status, 429);
 
     let history = lab.engine.machines().history(None, 100).unwrap();
-    let logins: Vec<_> = history.iter().filter(|row| row.target == "session").collect();
+    let logins: Vec<_> = history
+        .iter()
+        .filter(|row| row.target == "session")
+        .collect();
     assert_eq!(logins[0].name, "127.0.0.1");
     assert!(logins[0].ok && logins[0].action == "login");
     let failed: Vec<_> = logins.iter().filter(|row| !row.ok).collect();
@@ -126,19 +146,51 @@ async fn a_websocket_takes_an_origin_and_a_key() {
     let cookie = ("Cookie", login.cookie.as_str());
     let protocol = |value| ("Sec-WebSocket-Protocol", value);
     for (what, headers, status) in [
-        ("nobody", vec![("Origin", own.as_str()), protocol(plain)], 401),
-        ("no key", vec![cookie, ("Origin", &own), protocol(plain)], 403),
-        ("a wrong key", vec![cookie, ("Origin", &own), protocol(&wrong)], 403),
-        ("no Origin", vec![cookie, protocol(&key)], 403),
-        ("Origin null", vec![cookie, ("Origin", "null"), protocol(&key)], 403),
-        ("a foreign Origin", vec![cookie, ("Origin", "http://evil.example"), protocol(&key)], 403),
         (
-            "a token and a foreign Origin",
-            vec![("Authorization", &bearer), ("Origin", "http://evil.example"), protocol(plain)],
+            "nobody",
+            vec![("Origin", own.as_str()), protocol(plain)],
+            401,
+        ),
+        (
+            "no key",
+            vec![cookie, ("Origin", &own), protocol(plain)],
             403,
         ),
-        ("a session", vec![cookie, ("Origin", &own), protocol(&key)], 101),
-        ("a program", vec![("Authorization", &bearer), protocol(plain)], 101),
+        (
+            "a wrong key",
+            vec![cookie, ("Origin", &own), protocol(&wrong)],
+            403,
+        ),
+        ("no Origin", vec![cookie, protocol(&key)], 403),
+        (
+            "Origin null",
+            vec![cookie, ("Origin", "null"), protocol(&key)],
+            403,
+        ),
+        (
+            "a foreign Origin",
+            vec![cookie, ("Origin", "http://evil.example"), protocol(&key)],
+            403,
+        ),
+        (
+            "a token and a foreign Origin",
+            vec![
+                ("Authorization", &bearer),
+                ("Origin", "http://evil.example"),
+                protocol(plain),
+            ],
+            403,
+        ),
+        (
+            "a session",
+            vec![cookie, ("Origin", &own), protocol(&key)],
+            101,
+        ),
+        (
+            "a program",
+            vec![("Authorization", &bearer), protocol(plain)],
+            101,
+        ),
     ] {
         let url = format!("ws://localhost:{}/test/socket", lab.port);
         let mut request = url.into_client_request().unwrap();
@@ -172,10 +224,16 @@ async fn an_answer_begins_in_time_or_is_given_up() {
     let bearer = lab.bearer();
     let caller = [("Authorization", bearer.as_str())];
     let answer = lab.ask("GET /test/never", &caller, "").await;
-    assert_eq!((answer.status, &answer.json()["code"]), (504, &"timeout".into()));
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (504, &"timeout".into())
+    );
     assert_eq!(lab.ask("GET /test/late", &caller, "").await.status, 200);
     let answer = lab.ask("GET /test/panic", &caller, "").await;
-    assert_eq!((answer.status, &answer.json()["code"]), (500, &"failed".into()));
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (500, &"failed".into())
+    );
     assert_eq!(lab.ask("GET /healthz", &[], "").await.status, 200);
     lab.end().await;
 }
@@ -236,5 +294,9 @@ async fn the_end_waits_for_nobody() {
     let port = lab.port;
     lab.end().await;
     assert!(!served.exists());
-    assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    assert!(
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_err()
+    );
 }

@@ -130,7 +130,10 @@ impl Lab {
     /// A request as text, with this server's `Host` unless there is another.
     fn request(&self, line: &str, headers: &[(&str, &str)], body: &str) -> String {
         let mut text = format!("{line} HTTP/1.1\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             text += &format!("Host: localhost:{}\r\n", self.port);
         }
         for (name, value) in headers {
@@ -158,7 +161,10 @@ impl Lab {
     async fn log_in(&self) -> Login {
         let body = serde_json::json!({ "token": self.token }).to_string();
         let origin = self.origin();
-        let headers = [("Content-Type", "application/json"), ("Origin", origin.as_str())];
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Origin", origin.as_str()),
+        ];
         let answer = self.ask("POST /api/v1/session", &headers, &body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let cookie = answer.header("set-cookie").split(';').next().unwrap();
@@ -176,7 +182,10 @@ impl Lab {
     /// Ends the server as the daemon does.
     async fn end(self) {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, self.running)
+            .await
+            .unwrap()
+            .unwrap();
     }
 }
 
@@ -184,13 +193,18 @@ async fn read_all(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let reading = stream.read_to_end(&mut bytes);
     // A reset after an answer is no less of an answer.
-    let _ = tokio::time::timeout(PATIENCE, reading).await.expect("an end");
+    let _ = tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("an end");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn parse(text: &str) -> Answer {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     Answer {
         // 0 of a connection that was closed without a word.
         status: status.unwrap_or(0),

@@ -13,14 +13,22 @@ use crate::web::server::{Served, folder};
 #[tokio::test]
 async fn a_command_gets_a_ticket_from_its_daemon() {
     let lab = Lab::new().await;
-    assert!(matches!(Daemon::find(&lab.engine).await, Err(Absent::Down | Absent::Squatted(_))));
+    assert!(matches!(
+        Daemon::find(&lab.engine).await,
+        Err(Absent::Down | Absent::Squatted(_))
+    ));
     let _duty = lab.engine.machines().supervise().unwrap();
     let mut daemon = Daemon::find(&lab.engine).await.unwrap();
     assert_eq!(daemon.url(), lab.origin());
     let ticket = daemon.ticket().await.unwrap();
     let body = json!({ "ticket": ticket.ticket }).to_string();
     let headers = [("Content-Type", "application/json")];
-    assert_eq!(lab.ask("POST /api/v1/session", &headers, &body).await.status, 200);
+    assert_eq!(
+        lab.ask("POST /api/v1/session", &headers, &body)
+            .await
+            .status,
+        200
+    );
     lab.end().await;
 }
 
@@ -48,7 +56,10 @@ async fn the_same_over_tls() {
     let mut served = Served::read(lab.dir.path(), std::process::id()).unwrap();
     served.fingerprint = Some("00".into());
     say(&lab, &served);
-    assert!(matches!(Daemon::find(&lab.engine).await, Err(Absent::Foreign(..))));
+    assert!(matches!(
+        Daemon::find(&lab.engine).await,
+        Err(Absent::Foreign(..))
+    ));
     lab.end().await;
 }
 
@@ -119,7 +130,10 @@ async fn a_stranger_at_the_port_never_hears_the_token() {
         assert!(why.contains("does not have the token"), "{why}");
         let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
         assert!(heard.contains("/api/v1/proof"), "{heard}");
-        assert!(!heard.contains(&lab.token) && !heard.contains("Bearer"), "{heard}");
+        assert!(
+            !heard.contains(&lab.token) && !heard.contains("Bearer"),
+            "{heard}"
+        );
     }
     lab.end().await;
 }

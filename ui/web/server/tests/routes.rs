@@ -40,7 +40,13 @@ async fn no_route_is_open_but_the_public_ones() {
     let mut routes = documented(&serde_json::to_value(own).unwrap());
     assert!(routes.len() >= 5, "{routes:?}");
     let bearer = lab.bearer();
-    let served = lab.ask("GET /api/v1/openapi.json", &[("Authorization", &bearer)], "").await;
+    let served = lab
+        .ask(
+            "GET /api/v1/openapi.json",
+            &[("Authorization", &bearer)],
+            "",
+        )
+        .await;
     if served.status == 200 {
         routes.extend(documented(&served.json()));
     }
@@ -64,7 +70,10 @@ async fn what_is_not_there_is_said_to_callers_only() {
     let bearer = lab.bearer();
     let caller = [("Authorization", bearer.as_str())];
     let answer = lab.ask("GET /nowhere", &caller, "").await;
-    assert_eq!((answer.status, &answer.json()["code"]), (404, &"not_found".into()));
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (404, &"not_found".into())
+    );
     let answer = lab.ask("DELETE /test/change", &caller, "").await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("allow"), "POST,PUT");
@@ -82,7 +91,10 @@ async fn every_answer_says_what_a_page_may_do() {
         ("GET /nowhere", vec![]),
         ("GET /healthz", vec![("Host", "evil.example")]),
         ("GET /test/panic", vec![("Authorization", bearer.as_str())]),
-        ("POST /test/change", vec![("Authorization", bearer.as_str())]),
+        (
+            "POST /test/change",
+            vec![("Authorization", bearer.as_str())],
+        ),
     ] {
         let answer = lab.ask(line, &headers, "").await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{line}");
@@ -93,11 +105,18 @@ async fn every_answer_says_what_a_page_may_do() {
         assert_eq!(answer.header("server"), "");
         assert_eq!(answer.header("access-control-allow-origin"), "");
         let policy = answer.header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self';",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.contains(part), "{line}: {policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
-        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next());
+        let nonce = policy
+            .split("'nonce-")
+            .nth(1)
+            .and_then(|rest| rest.split('\'').next());
         nonces.insert(nonce.unwrap().to_string());
     }
     assert_eq!(nonces.len(), 5, "one for each answer");
