@@ -27,7 +27,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// A body of JSON, or none at all for what is usual.
+/// A body of JSON, or none at all, or `null`, for what is usual.
 pub(super) struct MaybeBody<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
@@ -35,8 +35,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if request.headers().contains_key(header::CONTENT_TYPE) {
-            let Body(value) = Body::from_request(request, state).await?;
-            return Ok(MaybeBody(value));
+            let Body(value): Body<Option<T>> = Body::from_request(request, state).await?;
+            return Ok(MaybeBody(value.unwrap_or_default()));
         }
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|error| refusal(error.status(), error.body_text()))?;
@@ -90,9 +90,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
             return Ok(Key(None));
         };
         match value.to_str() {
-            Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Key(Some(key.into()))),
+            Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) && !key.contains([' ', '\t']) => {
+                Ok(Key(Some(key.into())))
+            }
             _ => Err(Problem::usage(format!(
-                "Idempotency-Key wants 1 to {LONGEST_KEY} letters of ASCII"
+                "Idempotency-Key wants 1 to {LONGEST_KEY} letters of ASCII and no blanks"
             ))
             .hint("a random UUID is a good one")),
         }

@@ -76,6 +76,7 @@ async fn create(
     let name: Option<Name> = maybe("name", body.name.as_ref())?;
     let size = body.size.parse("size")?;
     let machines = web.engine().machines().clone();
+    machines.check_volume_size(size)?;
     begin(&web, order, async { Ok(()) }, |job| async move {
         let making = machines.create_volume(name.as_ref(), size, &job.progress, &job.cancel);
         Ok(value(making.await?))
@@ -110,6 +111,7 @@ async fn resize(
     let order = Order::new("volume.resize", &name, &body, key, waiting)?;
     let size = body.size.parse("size")?;
     let machines = web.engine().machines().clone();
+    machines.check_volume_size(size)?;
     let check = async { find(&web, &name).await.map(drop) };
     begin(&web, order, check, |job| {
         let (machines, name) = (machines.clone(), name.clone());

@@ -26,7 +26,7 @@ impl PartialSchema for Size {
             .minimum(Some(1u64))
             .maximum(Some(i64::MAX as u64));
         let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(
-            r"^[0-9]+(\.[0-9]{1,9})? ?([bB]|[kKmMgGtT]([iI]?[bB])?)?$",
+            r"^([1-9][0-9]{0,4}(\.[0-9]{1,9})?|0\.[0-9]{0,2}[1-9]) ?[mMgGtT]([iI]?[bB])?$",
         ));
         OneOfBuilder::new()
             .description(Some("A number of bytes, or text such as `512M` or `2G`"))

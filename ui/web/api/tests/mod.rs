@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::web::Web;
-use crate::web::access::{Access, Names};
+use crate::web::access::{self, Access, Names};
 use crate::web::server::routes::{not_so, nothing_there};
 
 /// A data directory, and the API on it.
@@ -48,6 +48,7 @@ impl Room {
         let web = Web::new(engine, access, CancellationToken::new());
         let counted = axum::middleware::from_fn_with_state(web.clone(), super::count);
         let router = super::routes()
+            .merge(Router::from(access::routes()))
             .fallback(nothing_there)
             .method_not_allowed_fallback(not_so)
             .layer(counted)
