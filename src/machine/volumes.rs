@@ -27,7 +27,7 @@ use crate::volume::{self, Volume};
 impl Machines {
     /// Refuses a size that no volume can have.
     pub fn check_volume_size(&self, size: ByteSize) -> Result<()> {
-        check_size(size)
+        Ok(check_size(size)?)
     }
 
     /// Makes an empty data volume with a file system. Without a name it is called by the beginning of its identifier.
