@@ -7,6 +7,7 @@
 
 mod support;
 
+mod api;
 mod applications;
 mod bad_input;
 mod build;

@@ -10,6 +10,7 @@ use crate::host::user;
 
 /// One thing done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct HistoryRow {
     /// Number in order; 0 for a row not yet written.
     pub id: i64,

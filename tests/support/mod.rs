@@ -1,5 +1,6 @@
 //! What the tests share: a lab to work in, sessions with the program, cached kernel and images.
 
+mod api;
 mod application;
 mod audit;
 mod cache;
@@ -16,6 +17,7 @@ mod terminal;
 mod turn;
 mod wait;
 
+pub use api::{Api, place};
 pub use application::Application;
 pub use cache::Image;
 pub use lab::Lab;

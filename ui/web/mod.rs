@@ -13,7 +13,6 @@ mod access;
 mod api;
 pub(crate) mod client;
 mod pages;
-mod problem;
 pub(crate) mod server;
 mod terminal;
 
@@ -24,7 +23,7 @@ use sistemo::engine::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use problem::Problem;
+pub(crate) use api::Problem;
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -34,7 +33,7 @@ struct Inner {
     /// The engine under the settings of now.
     engine: watch::Receiver<Engine>,
     access: access::Access,
-    operations: api::Operations,
+    api: api::Api,
     terminals: terminal::Terminals,
     /// The daemon ends.
     stop: CancellationToken,
@@ -57,7 +56,7 @@ impl Web {
         Web(Arc::new(Inner {
             engine,
             access,
-            operations: api::Operations::default(),
+            api: api::Api::default(),
             terminals: terminal::Terminals::default(),
             stop,
         }))
@@ -75,7 +74,12 @@ impl Web {
 
     /// What takes long.
     pub(crate) fn operations(&self) -> &api::Operations {
-        &self.0.operations
+        &self.0.api.operations
+    }
+
+    /// What the API keeps.
+    pub(crate) fn api(&self) -> &api::Api {
+        &self.0.api
     }
 
     /// Terminals that are open.

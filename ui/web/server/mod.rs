@@ -7,7 +7,7 @@ mod limits;
 mod listen;
 mod patience;
 mod places;
-mod routes;
+pub(in crate::web) mod routes;
 mod served;
 #[cfg(test)]
 mod tests;
@@ -42,6 +42,7 @@ use served::Said;
 pub(crate) struct Server {
     listeners: Vec<TcpListener>,
     service: Service,
+    web: Web,
     served: Served,
     /// What commands are told, as long as the server is there.
     _said: Said,
@@ -100,6 +101,7 @@ impl Server {
         let said = served.write(&config.data_dir)?;
         let web = Web::new(engine, access, stop.clone());
         Ok(Server {
+            web: web.clone(),
             listeners,
             served,
             _said: said,
@@ -120,16 +122,23 @@ impl Server {
         &self.served
     }
 
-    /// Serves until the daemon ends, and then what is being answered for a few seconds.
+    /// Serves until the daemon ends, and then what is being answered for a few seconds. What the API had begun is taken
+    /// back.
     pub(crate) async fn run(self) {
         let Server {
-            listeners, service, ..
+            listeners,
+            service,
+            web,
+            ..
         } = self;
         for listener in listeners {
             tokio::spawn(connection::accept(listener, service.clone()));
         }
         service.stop.cancelled().await;
-        connection::ended(&service.tasks).await;
+        tokio::join!(
+            connection::ended(&service.tasks),
+            web.operations().settled()
+        );
     }
 }
 

@@ -15,7 +15,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::patience::patience;
 use super::{Limits, Peer};
-use crate::web::{Problem, Web, access};
+use crate::web::{Problem, Web, access, api};
 
 /// What serves every connection: the door, and the rooms behind it.
 pub(super) fn all(web: Web, limits: &Limits, rooms: Router<Web>) -> Router {
@@ -30,6 +30,7 @@ pub(super) fn all(web: Web, limits: &Limits, rooms: Router<Web>) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits.pause))
         .layer(from_fn_with_state(limits.answer, patience))
         .layer(from_fn_with_state(web.clone(), access::guard))
+        .layer(from_fn_with_state(web.clone(), api::count))
         .with_state(web.clone());
     // What comes before a route is looked for; the last is the first.
     Router::new()
@@ -46,18 +47,20 @@ async fn health() -> impl IntoResponse {
     Json(json!({ "status": "ok", "product": "sistemo", "version": version }))
 }
 
-async fn nothing_there(uri: Uri) -> Problem {
+pub(in crate::web) async fn nothing_there(uri: Uri) -> Problem {
     let path = uri.path();
     Problem::new(
         StatusCode::NOT_FOUND,
         "not_found",
         format!("there is nothing at {path}"),
     )
+    .hint("what there is for programs: /api/docs")
 }
 
-async fn not_so(method: Method, uri: Uri) -> Problem {
+pub(in crate::web) async fn not_so(method: Method, uri: Uri) -> Problem {
     let said = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", said)
+        .hint("the header Allow says what it takes; see /api/docs")
 }
 
 /// A handler that panicked. Where a panic ends the program, as in releases, this is never reached: the daemon is started
