@@ -8,7 +8,7 @@ pub struct Fake(mpsc::UnboundedSender<Guest>);
 /// The other end of a shell.
 pub struct Guest {
     pub machine: String,
-    pub input: Typed,
+    pub input: Input,
     pub output: Output,
     pub size: watch::Receiver<Size>,
     pub events: mpsc::Receiver<Event>,

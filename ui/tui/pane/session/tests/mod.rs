@@ -12,10 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::input::Typed;
-use super::output::Output;
-use super::transport::{Broken, Ends};
-use super::*;
+use super::input::TooMuch;
+use super::{Machine, MachineState, Notify, Session, Size, State, Transport};
+use crate::shell::{Broken, Ends, Input, Output};
 use fake::{Fake, Guest, broken, machine, notices, until};
 
 /// Longer than anything here takes, so that what hangs fails.

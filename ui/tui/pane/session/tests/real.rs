@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 
 use super::fake::{broken, machine, notices, until};
 use super::*;
-use crate::tui::pane::session::transport::shell_over;
+use crate::shell::run_over;
 
 /// Starts a server for each shell.
 struct Server {
@@ -81,7 +81,7 @@ impl Transport for Server {
         let (_running, stream) = self.start();
         let session = Client::connect(stream, &self.target).await;
         let session = session.map_err(|error| broken(&error.to_string(), true))?;
-        shell_over(&session, ends).await
+        run_over(&session, ends).await
     }
 }
 
