@@ -14,6 +14,8 @@
 //! pane of the console, or a terminal in a browser. Why a connection each: a channel that is not read holds up the
 //! others of its connection.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod life;
 mod machine;
 mod transport;
