@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sistemo::guest::client::{Event, Exit};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::transport::{Broken, Ends, Input, Output, Transport};
 use super::{Machine, MachineState, Size, State};

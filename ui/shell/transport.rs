@@ -1,8 +1,8 @@
 //! The way to a machine: the engine's, or one that a test makes up.
 
 use async_trait::async_trait;
-use sistemo::guest::client::{self, Event, Exec, Exit, Io, Pty};
 use sistemo::error::Error;
+use sistemo::guest::client::{self, Event, Exec, Exit, Io, Pty};
 use sistemo::machine::{Machines, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,7 +14,8 @@ pub(crate) const TERM: &str = "xterm-256color";
 
 /// What they are told besides. That there are 24-bit colours has no place in terminfo that programs look at, and says
 /// COLORTERM by convention; that characters are UTF-8 is true of this terminal whatever the guest's language is.
-pub(crate) const ENVIRONMENT: [(&str, &str); 2] = [("COLORTERM", "truecolor"), ("LC_CTYPE", "C.UTF-8")];
+pub(crate) const ENVIRONMENT: [(&str, &str); 2] =
+    [("COLORTERM", "truecolor"), ("LC_CTYPE", "C.UTF-8")];
 
 /// What the user types. A user who does not type is waited for; an end of it is told to the shell.
 pub(crate) type Input = Box<dyn AsyncRead + Send + Unpin>;

@@ -256,11 +256,7 @@ async fn receive(
 }
 
 /// Sends the input on, of which it reads `ahead` bytes at once, until it ends, and says that it has. A command that has ended meanwhile has no use for it.
-async fn send(
-    mut stdin: impl AsyncRead + Unpin,
-    outgoing: &ChannelWriteHalf<Msg>,
-    ahead: usize,
-) {
+async fn send(mut stdin: impl AsyncRead + Unpin, outgoing: &ChannelWriteHalf<Msg>, ahead: usize) {
     let mut buffer = bytes::BytesMut::new();
     loop {
         buffer.reserve(ahead);

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, FromRef, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::Terminals;
 use super::frame::{LONGEST, PROTOCOL, possible};
 use super::problem::Problem;
 use super::session::{Ground, Session};
 use super::socket::{self, End};
-use super::Terminals;
 use crate::web::Web;
 use crate::web::access::Caller;
 
@@ -85,9 +85,8 @@ async fn console(
 
 /// Sees whether what was asked for can be had at all.
 fn check(asks: Asks, upgrade: Upgrade) -> Result<(Asked, WebSocketUpgrade), Problem> {
-    let Query(asked) = asks.map_err(|refused| {
-        Problem::new(refused.status(), "usage", refused.body_text())
-    })?;
+    let Query(asked) =
+        asks.map_err(|refused| Problem::new(refused.status(), "usage", refused.body_text()))?;
     let upgrade = upgrade.map_err(|refused| {
         let problem = Problem::new(refused.status(), "no_websocket", refused.body_text());
         problem.hint("connect with a WebSocket: terminals are at /terminals/machine/NAME")
@@ -109,10 +108,7 @@ fn attach(
     asked: Asked,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
-    let size = possible((
-        asked.cols.unwrap_or(USUAL.0),
-        asked.rows.unwrap_or(USUAL.1),
-    ));
+    let size = possible((asked.cols.unwrap_or(USUAL.0), asked.rows.unwrap_or(USUAL.1)));
     let known = asked.session.and_then(|id| terminals.find(&id, &ground));
     let resumed = known.is_some();
     let session = match known {
@@ -148,13 +144,25 @@ fn who(caller: &Caller) -> String {
 fn note(session: &Arc<Session>, who: &str, resumed: bool) {
     let (machine, _) = session.machine().unzip();
     let machine = machine.as_deref().unwrap_or("the console");
-    tracing::info!(session = session.id(), who, machine, resumed, "terminal attached");
+    tracing::info!(
+        session = session.id(),
+        who,
+        machine,
+        resumed,
+        "terminal attached"
+    );
 }
 
 fn note_end(session: &Arc<Session>, who: &str, end: &End) {
     match end {
         End::Refused(code, reason) => {
-            tracing::warn!(session = session.id(), who, code, reason, "terminal refused");
+            tracing::warn!(
+                session = session.id(),
+                who,
+                code,
+                reason,
+                "terminal refused"
+            );
         }
         end => tracing::info!(session = session.id(), who, ?end, "terminal detached"),
     }

@@ -84,10 +84,8 @@ impl FromPage {
             DATA => Ok(FromPage::Data(message)),
             RESIZE => {
                 let [a, b, c, d]: [u8; 4] = message[..].try_into().map_err(|_| fixed(5))?;
-                let (cols, rows) = possible((
-                    u16::from_be_bytes([a, b]),
-                    u16::from_be_bytes([c, d]),
-                ));
+                let (cols, rows) =
+                    possible((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));
                 Ok(FromPage::Resize { cols, rows })
             }
             ACK => Ok(FromPage::Ack(number()?)),
@@ -248,11 +246,20 @@ mod tests {
             // The server's own.
             (&[HELLO, b'{', b'}'], "no such kind of message: 0x03"),
             (&[STATE], "no such kind of message: 0x04"),
-            (&[PONG, 0, 0, 0, 0, 0, 0, 0, 0], "no such kind of message: 0x07"),
+            (
+                &[PONG, 0, 0, 0, 0, 0, 0, 0, 0],
+                "no such kind of message: 0x07",
+            ),
             (&[0x09], "no such kind of message: 0x09"),
             (&[RESIZE], "a message of kind 0x01 has 5 bytes, not 1"),
-            (&[RESIZE, 0, 80, 0, 24, 0], "a message of kind 0x01 has 5 bytes, not 6"),
-            (&[ACK, 0, 0, 0, 1], "a message of kind 0x02 has 9 bytes, not 5"),
+            (
+                &[RESIZE, 0, 80, 0, 24, 0],
+                "a message of kind 0x01 has 5 bytes, not 6",
+            ),
+            (
+                &[ACK, 0, 0, 0, 1],
+                "a message of kind 0x02 has 9 bytes, not 5",
+            ),
             (&[PING], "a message of kind 0x06 has 9 bytes, not 1"),
             (&[AGAIN, 0], "a message of kind 0x05 has 1 bytes, not 2"),
             (&[CLOSE, 0], "a message of kind 0x08 has 1 bytes, not 2"),

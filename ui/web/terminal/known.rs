@@ -153,7 +153,10 @@ impl Shared {
                 continue;
             };
             let machine = now.remove(&id);
-            tell(told, machine.unwrap_or_else(|| told.borrow().clone().gone()));
+            tell(
+                told,
+                machine.unwrap_or_else(|| told.borrow().clone().gone()),
+            );
         }
         true
     }

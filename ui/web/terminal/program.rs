@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use pty_process::{OwnedReadPty, OwnedWritePty, Pty};
@@ -26,10 +26,25 @@ const PIECE: usize = 4 << 10;
 /// What the console is given of the daemon's environment, besides the settings (`SISTEMO_…`) and where users keep theirs
 /// (`XDG_…`): who its user is, what language and time zone they have, and how the outside is reached.
 const HANDED_ON: [&str; 19] = [
-    "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TZ", "USER",
-    "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
-    "all_proxy", "https_proxy", "http_proxy", "no_proxy",
-    "CONTAINER_HOST", "DOCKER_CONFIG", "DOCKER_HOST",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TZ",
+    "USER",
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+    "CONTAINER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_HOST",
 ];
 
 /// A program to run.
@@ -47,7 +62,9 @@ impl Program {
         Program {
             path: path.into(),
             arguments: Vec::new(),
-            environment: told.map(|(name, value)| (name.into(), value.into())).collect(),
+            environment: told
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
         }
     }
 
@@ -140,29 +157,39 @@ async fn hear(
     mut to: OwnedWritePty,
 ) -> std::convert::Infallible {
     let mut typed = BytesMut::with_capacity(PIECE);
-    let (mut is_typed, mut is_resized) = (true, true);
-    while is_typed || is_resized {
-        tokio::select! {
-            written = to.write(&typed), if !typed.is_empty() => match written {
-                Ok(length) => drop(typed.split_to(length)),
-                // Nobody has the terminal any more.
-                Err(_) => is_typed = false,
-            },
-            read = input.read_buf(&mut typed), if is_typed && typed.is_empty() => {
-                is_typed = matches!(read, Ok(1..));
+    loop {
+        let event = if typed.is_empty() {
+            tokio::select! {
+                read = input.read_buf(&mut typed) => match read {
+                    Ok(1..) => continue,
+                    // Nothing is typed for it any more.
+                    Ok(0) | Err(_) => break,
+                },
+                event = events.recv() => event,
             }
-            event = events.recv(), if is_resized => match event {
-                Some(Event::Resize { cols, rows }) => {
-                    let clamp = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
-                    // A terminal that has no size any more has nobody either.
-                    let _ = to.resize(of((clamp(cols), clamp(rows))));
-                }
-                Some(Event::Signal(_)) => {}
-                None => is_resized = false,
-            },
-        }
-        if !is_typed {
-            typed.clear();
+        } else {
+            tokio::select! {
+                written = to.write(&typed) => match written {
+                    Ok(length) => {
+                        typed.advance(length);
+                        continue;
+                    }
+                    // Nobody has the terminal any more.
+                    Err(_) => break,
+                },
+                event = events.recv() => event,
+            }
+        };
+        match event {
+            Some(Event::Resize { cols, rows }) => {
+                let clamp = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
+                // A terminal that has no size any more has nobody either.
+                let _ = to.resize(of((clamp(cols), clamp(rows))));
+            }
+            // A terminal's user has none to send but those that are keys.
+            Some(Event::Signal(_)) => {}
+            // There are sizes for as long as there is a terminal.
+            None => break,
         }
     }
     std::future::pending().await

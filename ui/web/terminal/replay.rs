@@ -160,7 +160,7 @@ mod tests {
         // One that claims too much.
         replay.acknowledge(u64::MAX);
         assert_eq!(replay.acknowledged(), replay.end());
-        assert_eq!(reads(&replay, u64::MAX, 10), []);
+        assert!(reads(&replay, u64::MAX, 10).is_empty());
     }
 
     #[derive(Clone, Debug)]

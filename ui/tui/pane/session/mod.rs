@@ -19,8 +19,8 @@ pub(crate) use input::TooMuch;
 pub(crate) use screen::{Notify, Said};
 
 use super::emulator::Emulator;
-pub(crate) use crate::shell::{Machine, MachineState, Size, State, Transport};
 use crate::shell::{Life, Order};
+pub(crate) use crate::shell::{Machine, MachineState, Size, State, Transport};
 use front::Pane;
 use input::Input;
 use screen::Screen;

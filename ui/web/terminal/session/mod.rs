@@ -13,6 +13,8 @@
 mod attachment;
 mod input;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +53,10 @@ pub(super) struct Session {
 
 impl Session {
     /// One, and what has to run for it until it is over.
-    pub(super) fn open(ground: Ground, size: Size) -> (Arc<Session>, impl Future<Output = ()> + Send) {
+    pub(super) fn open(
+        ground: Ground,
+        size: Size,
+    ) -> (Arc<Session>, impl Future<Output = ()> + Send) {
         let state = match ground.machine.borrow().runs() {
             true => State::Connecting,
             false => State::Waiting,
@@ -137,6 +142,15 @@ impl Session {
             // An order that does not fit is one more of those that are there.
             let _ = self.orders.try_send(Order::Connect);
         }
+    }
+
+    /// What it keeps of the stream and of what was typed, in bytes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (
+            self.stream.flow().replay.memory(),
+            self.stream.input.waiting(),
+        )
     }
 
     /// Ends it.

@@ -176,9 +176,7 @@ impl Flow {
     /// How many bytes a page has been sent, or will be, and has not drawn.
     fn ahead(&self) -> usize {
         let drawn = match &self.connection {
-            Some(connection) if connection.deaf => {
-                connection.sent.max(self.replay.acknowledged())
-            }
+            Some(connection) if connection.deaf => connection.sent.max(self.replay.acknowledged()),
             _ => self.replay.acknowledged(),
         };
         (self.replay.end() - drawn) as usize

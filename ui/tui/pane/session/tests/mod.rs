@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sistemo::guest::client::{Event, Exit};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
