@@ -82,6 +82,10 @@ impl Attachment {
         let from = connection.sent.max(flow.replay.start());
         let read = flow.replay.read(from, length, &mut message);
         connection.sent = from + read as u64;
+        if connection.deaf {
+            // To be sent is all that is asked of it.
+            flow.go_on();
+        }
         Some(Next::Data(message.freeze()))
     }
 

@@ -112,7 +112,7 @@ async fn a_shell_waits_for_a_page_that_draws_slowly() {
     // Nothing more, for as long as nothing is drawn.
     assert!(page.next().is_none() && page.ready() == 0);
     page.acknowledge(1000).unwrap();
-    assert!(data(&page, 1).await.is_empty() || page.ready() <= 1000);
+    assert!(page.next().is_none());
     while seen.len() < text.len() {
         page.acknowledge(seen.len() as u64).unwrap();
         seen.extend(data(&page, 1).await);

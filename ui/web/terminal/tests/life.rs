@@ -79,6 +79,8 @@ async fn a_shell_that_ended_is_followed_by_another_when_that_is_asked_for() {
     let (mut page, guest) = lab.live().await;
     // While there is one it is not.
     page.send(FromPage::Again).await;
+    page.send(FromPage::Ping(1)).await;
+    assert_eq!(page.hears().await, Heard::Pong(1));
     guest.ends(Ok(Exit::Status(3)));
     let told = page.becomes("ended").await;
     assert_eq!((&told["exit"], &told["signal"]), (&3.into(), &().into()));
@@ -104,7 +106,8 @@ async fn a_shell_that_ended_is_followed_by_another_when_that_is_asked_for() {
     assert_eq!(page.becomes("lost").await["message"], "no route");
     // At once, not after the pause.
     page.send(FromPage::Again).await;
-    lab.guest().await.enter();
+    let mut guest = lab.guest().await;
+    guest.enter();
     page.becomes("live").await;
 }
 
@@ -233,7 +236,6 @@ async fn paste_and_read(mut page: Page, paste: usize, flood: usize) -> Page {
     page
 }
 
-/// A peer that says nothing is asked, and given up.
 #[tokio::test]
 async fn keys_are_echoed_at_once() {
     let mut lab = Lab::new().await;
