@@ -102,7 +102,7 @@ async fn a_page_that_is_cut_off_again_and_again_gets_every_byte_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_starves_among_many_floods() {
     const PAGES: usize = 24;
-    const ENOUGH: u64 = 16 << 20;
+    const ENOUGH: u64 = 3 << 20;
     let lab = Lab::with(shell("exec yes")).await;
     let mut pages = Vec::new();
     for _ in 0..PAGES {

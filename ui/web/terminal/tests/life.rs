@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use sistemo::guest::client::{Event, Exit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{Heard, Lab, Page};
 use crate::shell::MachineState;
@@ -208,31 +212,34 @@ async fn a_paste_and_a_flood_do_not_wait_for_each_other() {
     page.shows("done").await;
 }
 
-/// A page that sends as fast as it can, and reads at the same time.
+/// A page that sends as fast as it can, reads at the same time, and says what it has drawn whenever it can.
 async fn paste_and_read(mut page: Page, paste: usize, flood: usize) -> Page {
-    use bytes::Bytes;
-    use futures_util::{SinkExt, StreamExt};
-    use tokio_tungstenite::tungstenite::Message;
     let (mut sink, mut stream) = page.socket.split();
+    let (drawn, mut to_say) = mpsc::unbounded_channel();
     let sending = async {
         for _ in 0..paste / (32 << 10) {
             let message = FromPage::Data(Bytes::from(vec![b'p'; 32 << 10])).encode();
             sink.send(Message::Binary(message)).await.unwrap();
         }
-    };
-    let (text, offset) = (&mut page.text, &mut page.offset);
-    let reading = async {
-        while text.len() < flood {
-            let message = stream.next().await.unwrap().unwrap().into_data();
-            if message[0] == 0 {
-                text.extend_from_slice(&message[1..]);
-                *offset += message.len() as u64 - 1;
-            }
+        while let Some(offset) = to_say.recv().await {
+            let message = FromPage::Ack(offset).encode();
+            sink.send(Message::Binary(message)).await.unwrap();
         }
     };
-    tokio::join!(sending, reading);
+    let (text, offset) = (&mut page.text, &mut page.offset);
+    let reading = async move {
+        while text.len() < flood {
+            let message = stream.next().await.unwrap().unwrap().into_data();
+            if message.first() == Some(&0) {
+                text.extend_from_slice(&message[1..]);
+                *offset += message.len() as u64 - 1;
+                drawn.send(*offset).unwrap();
+            }
+        }
+        stream
+    };
+    let (stream, ()) = tokio::join!(reading, sending);
     page.socket = sink.reunite(stream).unwrap();
-    page.acknowledge().await;
     page
 }
 
