@@ -170,3 +170,111 @@ fn tell(told: &watch::Sender<Machine>, machine: Machine) {
         changed
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use sistemo::config::Config;
+    use sistemo::engine::Programs;
+    use sistemo::guest::words::Restart;
+    use sistemo::store::machines::{Limits, MachineRow, Spec, Status};
+    use sistemo::store::operations::{OperationKind, OperationRow};
+    use sistemo::value::{ByteSize, MachineId};
+    use tempfile::TempDir;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::shell::MachineState;
+    use crate::shell::fake::LONG;
+
+    /// An engine, and the folder that it is in.
+    fn engine() -> (Engine, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::load(Some(folder.path().join("data")), &|_| None).unwrap();
+        let programs = Programs {
+            guest: "sistemo-guest".into(),
+            own: "sistemo".into(),
+        };
+        (Engine::open(config, programs).unwrap(), folder)
+    }
+
+    /// Writes down a machine that is stopped.
+    fn add(engine: &Engine, name: &str) -> MachineId {
+        let store = engine.store();
+        let id = MachineId::new();
+        let row = MachineRow {
+            id,
+            name: name.parse().unwrap(),
+            status: Status::Creating,
+            spec: Spec {
+                vcpus: 1,
+                memory: ByteSize::bytes(128 << 20),
+                command: None,
+                exposed: Vec::new(),
+                restart: Restart::No,
+                limits: Limits::default(),
+            },
+            image: None,
+            image_digest: None,
+            network: None,
+            ip: None,
+            mac: None,
+            host_key: None,
+            vmm: None,
+            accelerator: None,
+            process: None,
+            failure: None,
+            created_at: "2026-11-30T10:00:00Z".into(),
+            started_at: None,
+        };
+        let begins = OperationRow {
+            machine: id,
+            kind: OperationKind::Deploy,
+            detail: "{}".into(),
+            step: 0,
+            undoing: false,
+        };
+        assert!(store.add_machine(&row, &begins).unwrap());
+        store.end_operation(&id, Status::Stopped, None).unwrap();
+        id
+    }
+
+    async fn becomes(machine: &mut watch::Receiver<Machine>, is_so: impl FnMut(&Machine) -> bool) {
+        timeout(LONG, machine.wait_for(is_so))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn machines_are_found_and_what_becomes_of_them_is_told() {
+        let (engine, _folder) = engine();
+        let (web, db) = (add(&engine, "web"), add(&engine, "db"));
+        let engines = watch::Sender::new(engine.clone());
+        let watcher = Watcher::new(engines.subscribe(), CancellationToken::new());
+        let unknown = watcher.machine("mail").await.unwrap_err();
+        assert_eq!(unknown.kind(), sistemo::error::Kind::NotFound);
+        let mut by_name = watcher.machine("web").await.unwrap();
+        let mut by_id = watcher.machine(&db.to_string()).await.unwrap();
+        assert_eq!(by_name.borrow().state, MachineState::Stopped);
+        let store = engine.store();
+        store.set_status(&web, Status::Running, None).unwrap();
+        becomes(&mut by_name, Machine::runs).await;
+        // Whoever asks later knows it at once.
+        assert!(watcher.machine("web").await.unwrap().borrow().runs());
+        assert_eq!(by_id.borrow().state, MachineState::Stopped);
+        let (name, root) = ("www".parse().unwrap(), "www-root".parse().unwrap());
+        store.rename_machine(&web, &name, &root).unwrap();
+        becomes(&mut by_name, |machine| machine.name == "www").await;
+        store.remove_machine(&db).unwrap();
+        becomes(&mut by_id, Machine::is_gone).await;
+        assert_eq!(by_id.borrow().name, "db");
+        // When nobody has asked for a while it begins anew.
+        drop((by_name, by_id));
+        store.set_status(&web, Status::Stopped, None).unwrap();
+        let mut again = watcher.machine("www").await.unwrap();
+        assert_eq!(again.borrow().state, MachineState::Stopped);
+        store.set_status(&web, Status::Failed, Some("why")).unwrap();
+        let failed = MachineState::Failed(Some("why".into()));
+        becomes(&mut again, |machine| machine.state == failed).await;
+    }
+}

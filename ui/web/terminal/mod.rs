@@ -182,7 +182,7 @@ impl Transport for Console {
             hint: None,
             lasting: true,
         })?;
-        let console = console.env("SISTEMO_WEB", &self.address);
+        let console = console.env(crate::tui::WEB, &self.address);
         console.shell(machine, ends).await
     }
 }
