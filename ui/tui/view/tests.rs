@@ -210,7 +210,7 @@ fn in_a_browser_a_machine_says_where_its_terminal_is() {
     assert!(!shown(&model).contains("http:"));
     model.web = Some("http://localhost:7777".into());
     let name = model.target_names().remove(0);
-    let line = format!("  terminal    http://localhost:7777/terminals/vm/{name} ");
+    let line = format!("  web page    http://localhost:7777/terminals/vm/{name}\n");
     assert!(shown(&model).contains(&line), "{}", shown(&model));
 }
 

@@ -41,7 +41,7 @@ pub(super) fn rows(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
     if let Some(web) = &model.web {
         // Browsers make a link of it.
         let page = format!("{web}/terminals/vm/{}", machine.name);
-        fact("terminal", harmless(&page).into_owned());
+        fact("web page", harmless(&page).into_owned());
     }
     fact(
         "command",
