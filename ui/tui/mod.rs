@@ -31,3 +31,6 @@ mod update;
 mod view;
 
 pub(crate) use run::run;
+
+/// The variable that says where the pages are (`http://localhost:7777`) when a browser draws the console.
+pub(crate) const WEB: &str = "SISTEMO_WEB";

@@ -66,6 +66,7 @@ pub(crate) async fn run(engine: Engine, end: CancellationToken) -> io::Result<()
         remembered,
         logs: logs(&engine, &send),
     });
+    model.web = std::env::var(super::WEB).ok();
     for toast in remarks {
         model.say(toast);
     }

@@ -80,6 +80,8 @@ pub(crate) struct Model {
     pub(crate) log_asked: Option<(String, bool)>,
     pub(crate) logs: Logs,
     pub(crate) themes: Themes,
+    /// Where the pages are, when a browser draws the console.
+    pub(crate) web: Option<String>,
     /// What is remembered from one time to the next; what the model itself holds is put into it when it is written.
     pub(crate) remembered: Remembered,
 }

@@ -66,6 +66,7 @@ impl Model {
             log_trouble: None,
             log_asked: None,
             logs: start.logs,
+            web: None,
             remembered: start.remembered,
         };
         if let Some(wrong) = wrong {

@@ -204,6 +204,17 @@ fn a_machine_has_a_screen_of_its_own() {
 }
 
 #[test]
+fn in_a_browser_a_machine_says_where_its_terminal_is() {
+    let mut model = busy(80, 24);
+    press(&mut model, "G<enter>");
+    assert!(!shown(&model).contains("http:"));
+    model.web = Some("http://localhost:7777".into());
+    let name = model.target_names().remove(0);
+    let line = format!("  web page    http://localhost:7777/terminals/vm/{name}\n");
+    assert!(shown(&model).contains(&line), "{}", shown(&model));
+}
+
+#[test]
 fn what_failed_says_why() {
     let mut model = busy(80, 24);
     press(&mut model, "gg<enter>");

@@ -38,6 +38,11 @@ pub(super) fn rows(model: &Model, machine: &Machine, width: u16) -> Vec<Row> {
             .collect::<Vec<_>>()
             .join(", "),
     );
+    if let Some(web) = &model.web {
+        // Browsers make a link of it.
+        let page = format!("{web}/terminals/vm/{}", machine.name);
+        fact("web page", harmless(&page).into_owned());
+    }
     fact(
         "command",
         shlex::try_join(machine.command.iter().flatten().map(String::as_str))
