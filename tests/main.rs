@@ -33,6 +33,7 @@ mod names;
 mod networks;
 mod prune;
 mod rename;
+mod serve;
 mod service;
 mod stats;
 mod store;

@@ -11,15 +11,20 @@
 
 mod access;
 mod api;
+pub(crate) mod client;
 mod pages;
-mod server;
+mod problem;
+pub(crate) mod server;
 mod terminal;
 
 use std::sync::Arc;
 
+use axum::Router;
 use sistemo::engine::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use problem::Problem;
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +40,29 @@ struct Inner {
     stop: CancellationToken,
 }
 
+/// The routes of all rooms behind the door.
+fn rooms() -> Router<Web> {
+    Router::new()
+        .merge(api::routes())
+        .merge(terminal::routes())
+        .merge(pages::routes())
+}
+
 impl Web {
+    fn new(
+        engine: watch::Receiver<Engine>,
+        access: access::Access,
+        stop: CancellationToken,
+    ) -> Web {
+        Web(Arc::new(Inner {
+            engine,
+            access,
+            operations: api::Operations::default(),
+            terminals: terminal::Terminals::default(),
+            stop,
+        }))
+    }
+
     /// The engine under the settings of now.
     pub(crate) fn engine(&self) -> Engine {
         self.0.engine.borrow().clone()
