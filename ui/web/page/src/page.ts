@@ -1,6 +1,6 @@
 // A page: a terminal into a machine, or the console.
 
-import { logOut, Problem, request, startMachine } from "./api";
+import { isLoggedIn, logOut, Problem, request, startMachine } from "./api";
 import { Bar } from "./bar";
 import { Client } from "./client";
 import { Clipboard } from "./clipboard";
@@ -9,7 +9,6 @@ import { element } from "./dom";
 import { Find } from "./find";
 import { keys } from "./keys";
 import { Lines } from "./lines";
-import { isLoggedIn } from "./api";
 import { enter, Login, takeTicket } from "./login";
 import { MachineList } from "./machines";
 import { allowStyles } from "./nonce";
