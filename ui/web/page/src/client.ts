@@ -104,9 +104,15 @@ export class Client {
     this.#connection.start();
   }
 
-  // Opens a shell anew.
+  // Opens a shell anew, in a session anew when this one is over.
   again(): void {
-    this.#connection.send(encode.again());
+    if (this.phase === "stopped") {
+      this.#session = null;
+      this.#over = true;
+      this.#connection.start();
+    } else {
+      this.#connection.send(encode.again());
+    }
   }
 
   // Ends the session for good.
@@ -214,7 +220,7 @@ export class Client {
     const state = this.state?.state;
     if (this.phase === "open" && (state === "live" || state === "connecting")) {
       this.#outbox.push(bytes);
-    } else if (enter && this.phase === "open" && (state === "ended" || state === "refused")) {
+    } else if (enter && (this.phase === "stopped" || (this.phase === "open" && (state === "ended" || state === "refused")))) {
       this.again();
     } else if (enter && this.phase === "away") {
       this.retry();
@@ -224,8 +230,9 @@ export class Client {
   }
 
   #leave(): void {
+    const over = this.phase === "stopped";
     this.#connection.stop();
-    if (this.#session !== null) {
+    if (this.#session !== null && !over) {
       const { cols: columns, rows } = this.screen.terminal;
       const offset = Math.max(0, this.#progress.drawn - this.#tail.unfinished());
       const kept = { session: this.#session, offset, columns, rows };

@@ -1,9 +1,10 @@
 // A connection that comes back: one WebSocket after the other, until it is told to stop.
 //
 //   connecting ─► open ─► away ─► connecting …
-//        └──► refused: asks why, then away or stopped       open ─► elsewhere (another page has the session)
+//        └──► refused: asks why, then away or stopped
+//   open ─► elsewhere (another page has the session) or stopped (the session is over)
 
-import { decode, encode, type FromServer, Malformed, TAKEN_OVER } from "./protocol";
+import { decode, encode, type FromServer, Malformed, OVER, TAKEN_OVER } from "./protocol";
 import type { Sender } from "./outbox";
 import type { World } from "./world";
 
@@ -43,7 +44,7 @@ export interface Listener {
 }
 
 export class Connection {
-  #phase: Phase = "stopped";
+  #phase: Phase = "connecting";
   #socket: Socket | null = null;
   #tries = 0;
   #retry: (() => void) | null = null;
@@ -127,6 +128,8 @@ export class Connection {
       this.#leave();
       if (event.code === TAKEN_OVER) {
         this.#become("elsewhere", event.reason);
+      } else if (event.code === OVER) {
+        this.#become("stopped", event.reason);
       } else if (opened) {
         this.#away(event.reason);
       } else {

@@ -8,8 +8,8 @@ const NEWS = 6_000;
 export interface Line {
   text: string;
   tone: "info" | "warn" | "error";
-  // What helps, to be typed elsewhere.
-  command?: string | null;
+  // What helps; a command in it can be picked up by a click.
+  hint?: string | null;
   buttons?: [label: string, onClick: () => void][];
   // Goes away by itself, or by a click.
   passing?: boolean;
@@ -21,7 +21,7 @@ export class Lines {
 
   // Shows a line in the place of this name; `null`: nothing.
   set(place: string, line: Line | null): void {
-    const key = line === null ? "" : JSON.stringify([line.text, line.tone, line.command, line.buttons?.map(([label]) => label)]);
+    const key = line === null ? "" : JSON.stringify([line.text, line.tone, line.hint, line.buttons?.map(([label]) => label)]);
     const old = this.#shown.get(place);
     if (old?.key === key) {
       return;
@@ -37,8 +37,12 @@ export class Lines {
 
   #make(place: string, line: Line): HTMLElement {
     const made = element("div", { class: `line ${line.tone}` }, element("span", { text: line.text }));
-    if (line.command) {
-      made.append(element("code", { text: line.command }));
+    if (line.hint) {
+      const [, words = "", command = ""] = /^(.*?)(sistemo .*)?$/su.exec(line.hint) ?? [];
+      made.append(element("span", { class: "dim", text: words }));
+      if (command !== "") {
+        made.append(element("code", { text: command }));
+      }
     }
     for (const [label, onClick] of line.buttons ?? []) {
       made.append(button(label, label, onClick));

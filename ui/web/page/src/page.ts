@@ -146,7 +146,7 @@ class Page {
     const line = {
       text: message ?? "",
       tone: now.tone === "bad" ? ("error" as const) : ("info" as const),
-      command: now.command,
+      hint: now.hint,
       buttons: act === null ? [] : [[act.label, () => void this.#do(act.what)] as [string, () => void]],
     };
     this.#lines.set("status", message === null ? null : line);

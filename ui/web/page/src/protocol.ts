@@ -6,7 +6,8 @@ export const SUBPROTOCOL = "sistemo.terminal.v1";
 // Most bytes of input in a frame, so that whatever is typed after a paste is not held up in the server's buffers.
 export const MOST_INPUT = 32 * 1024;
 
-// Another page has this session now.
+// Codes of closed connections: the session is over, or another page has it now.
+export const OVER = 1000;
 export const TAKEN_OVER = 4000;
 
 const DATA = 0x00;

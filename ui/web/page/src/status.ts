@@ -12,9 +12,11 @@ export interface Shown {
   tone: "good" | "busy" | "idle" | "bad";
   // Said over the terminal, and what helps.
   message: string | null;
-  command: string | null;
+  hint: string | null;
   act: { what: Act; label: string } | null;
 }
+
+const AGAIN: Shown["act"] = { what: "again", label: "Open again" };
 
 export interface Known {
   loggedIn: boolean;
@@ -30,8 +32,8 @@ export interface Known {
 }
 
 export function shown(known: Known): Shown {
-  const { machine, state } = known;
-  const name = machine ?? "the console";
+  const { state } = known;
+  const name = known.machine ?? "the console";
   if (!known.loggedIn) {
     return show("○", "not logged in", "idle", null, { what: "login", label: "Log in" });
   }
@@ -47,36 +49,35 @@ export function shown(known: Known): Shown {
         label: "Take it back",
       });
     case "stopped":
+      return state?.state === "gone"
+        ? ofShell(state, name)
+        : show("■", "ended", "idle", "the session is over; Enter opens a new one", AGAIN);
     case "away": {
       const why = known.reason === "" ? "" : ` (${known.reason})`;
       const message = `the connection is lost${why}; it is tried again until it is back`;
       return show("✕", "lost", "bad", message, { what: "retry", label: "Try now" });
     }
     case "open":
-      return state === null ? show("◌", "connecting", "busy", null, null) : ofShell(state, machine, name);
+      return state === null ? show("◌", "connecting", "busy", null, null) : ofShell(state, name);
   }
 }
 
-function ofShell(state: State, machine: string | null, name: string): Shown {
-  const said = (otherwise: string | null) => state.message ?? otherwise;
+function ofShell(state: State, name: string): Shown {
+  const said = (otherwise: string) => state.message ?? otherwise;
   const looks: Record<Life, () => Shown> = {
     connecting: () => show("◌", "connecting", "busy", state.message, null),
     live: () => show("●", "live", "good", null, null),
-    waiting: () => ({
-      ...show("◐", "waiting", "idle", said(`${name} is stopped; this terminal connects again when it is back`), null),
-      command: machine === null ? state.hint : `sistemo machine start ${machine}`,
-      act: machine === null ? null : { what: "start", label: "Start" },
-    }),
-    lost: () => show("✕", "lost", "bad", said(`the connection to ${name} is lost; it is tried again`), null),
-    ended: () =>
-      show("■", "ended", "idle", said(`${ending(state)}; Enter opens a new one`), { what: "again", label: "Open again" }),
-    refused: () => ({
-      ...show("⊘", "refused", "bad", said(`${name} refused`), { what: "again", label: "Try again" }),
-      command: state.hint,
-    }),
+    waiting: () => {
+      const message = `${said(`${name} is stopped`)}; this terminal connects again when it is back`;
+      // There is nothing to be done about one that starts.
+      return show("◐", "waiting", "idle", message, state.hint === null ? null : { what: "start", label: "Start" });
+    },
+    lost: () => show("✕", "lost", "bad", `${said(`the connection to ${name} is lost`)}; it is tried again`, null),
+    ended: () => show("■", "ended", "idle", `${said(ending(state))}; Enter opens a new one`, AGAIN),
+    refused: () => show("⊘", "refused", "bad", said(`${name} refused`), { what: "again", label: "Try again" }),
     gone: () => show("∅", "gone", "bad", said(`${name} was deleted`), null),
   };
-  return looks[state.state]();
+  return { ...looks[state.state](), hint: state.hint };
 }
 
 // How a shell has ended, as its user thinks of it.
@@ -88,5 +89,5 @@ function ending(state: State): string {
 }
 
 function show(sign: string, word: string, tone: Shown["tone"], message: string | null, act: Shown["act"]): Shown {
-  return { sign, word, tone, message, command: null, act };
+  return { sign, word, tone, message, hint: null, act };
 }

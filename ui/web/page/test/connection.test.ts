@@ -121,6 +121,14 @@ test("a page that has lost its session to another does not fight for it", () => 
   assert.equal(stage.sockets.length, 2);
 });
 
+test("a session that is over is not opened again by itself", () => {
+  const stage = open();
+  stage.socket.ends(1000, "closed");
+  stage.time.pass(600_000);
+  assert.equal(stage.sockets.length, 1);
+  assert.equal(stage.phases.at(-1), "stopped: closed");
+});
+
 test("one that is refused asks why before it goes on", async () => {
   const stage = new Stage();
   stage.connection.start();

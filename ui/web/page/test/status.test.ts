@@ -23,10 +23,11 @@ test("a shell that lives needs no word", () => {
 });
 
 test("a stopped machine says how it is started, and offers to", () => {
-  const waiting = at("waiting");
-  assert.match(waiting.message ?? "", /web is stopped; this terminal connects again when it is back/);
-  assert.equal(waiting.command, "sistemo machine start web");
+  const waiting = at("waiting", { message: "machine web is stopped", hint: "start it: sistemo machine start web" });
+  assert.equal(waiting.message, "machine web is stopped; this terminal connects again when it is back");
+  assert.equal(waiting.hint, "start it: sistemo machine start web");
   assert.deepEqual(waiting.act, { what: "start", label: "Start" });
+  assert.equal(at("waiting", { message: "machine web is starting" }).act, null);
 });
 
 test("a shell that has ended says how, and offers another", () => {
@@ -37,7 +38,7 @@ test("a shell that has ended says how, and offers another", () => {
 
 test("what the server says goes before what the page would", () => {
   assert.equal(at("refused", { message: "no room", hint: "stop one" }).message, "no room");
-  assert.equal(at("refused", { message: "no room", hint: "stop one" }).command, "stop one");
+  assert.equal(at("refused", { message: "no room", hint: "stop one" }).hint, "stop one");
 });
 
 test("the page's own troubles go before the shell's", () => {
@@ -46,6 +47,7 @@ test("the page's own troubles go before the shell's", () => {
   assert.equal(shown({ ...usual, phase: "away", reason: "no answer" }).act?.what, "retry");
   assert.match(shown({ ...usual, phase: "away", reason: "no answer" }).message ?? "", /\(no answer\)/);
   assert.equal(shown({ ...usual, phase: "elsewhere" }).act?.what, "take");
+  assert.equal(shown({ ...usual, phase: "stopped" }).act?.what, "again");
   assert.equal(shown({ ...usual, gone: true }).word, "gone");
   assert.equal(shown({ ...usual, loggedIn: false, gone: true }).act?.what, "login");
 });
