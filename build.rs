@@ -63,10 +63,14 @@ fn pages() -> Result<(), Box<dyn Error>> {
     }
     install(&package)?;
     let themes = fs::canonicalize(THEMES)?;
-    run(Command::new("node")
+    let names = run(Command::new("node")
         .arg("build.mjs")
         .args([&out.join("pages"), &themes])
-        .current_dir(&package))
+        .current_dir(&package))?;
+    for name in names.lines() {
+        println!("cargo::rustc-env={name}");
+    }
+    Ok(())
 }
 
 /// Installs what the lock file names, unless that has been done.
@@ -83,15 +87,15 @@ fn install(package: &Path) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(installed, lock)?)
 }
 
-/// Runs a program, and has its output said only when it fails.
-fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
+/// Runs a program, and gives what it prints.
+fn run(command: &mut Command) -> Result<String, Box<dyn Error>> {
     let shown = format!("{command:?}");
     let output = command
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("cannot run {shown}: {error}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8(output.stdout)?);
     }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);

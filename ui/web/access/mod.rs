@@ -12,3 +12,7 @@ pub(crate) enum Caller {
 /// Token, tickets and sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Access {}
+
+/// What a style element of an answer's page must have as its `nonce`.
+#[derive(Clone, Debug)]
+pub(crate) struct Nonce(pub(crate) String);

@@ -1,5 +1,5 @@
 // Builds the pages: `node build.mjs [OUT [THEMES]]`. Into OUT go script, stylesheet and icon, with a hash of what they hold
-// in their names, each with a compressed copy beside it, and `manifest.json`, which tells their names.
+// in their names, and a compressed copy beside each. Prints their names, for `build.rs`: SISTEMO_PAGE_JS=page-….js
 
 import { rmSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -48,4 +48,6 @@ for (const file of readdirSync(out)) {
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length };
   writeFileSync(join(out, `${file}.br`), brotliCompressSync(plain, { params }));
 }
-writeFileSync(join(out, "manifest.json"), JSON.stringify(manifest));
+for (const [kind, name] of Object.entries(manifest)) {
+  console.log(`SISTEMO_${kind.replace(".", "_").toUpperCase()}=${name}`);
+}
