@@ -1,8 +1,9 @@
-// Runs the tests of what needs no browser: `node test.mjs [THEMES]`. They are TypeScript, which not every Node.js reads.
+// Runs the tests of what needs no browser. They are TypeScript, which not every Node.js reads. The console's themes are in
+// the folder `SISTEMO_THEMES`, by default where they are in the repository.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -21,6 +22,6 @@ await build({
   logLevel: "warning",
 });
 const files = readdirSync(out).map((file) => join(out, file));
-const environment = { ...process.env, SISTEMO_THEMES: resolve(process.argv[2] ?? join(here, "../../../themes")) };
+const environment = { ...process.env, SISTEMO_THEMES: process.env.SISTEMO_THEMES ?? join(here, "../../../themes") };
 const { status } = spawnSync(process.execPath, ["--test", ...files], { cwd: here, env: environment, stdio: "inherit" });
 process.exit(status ?? 1);
