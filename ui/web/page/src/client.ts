@@ -165,7 +165,7 @@ export class Client {
       case "data": {
         const { bytes } = frame;
         const drawn = this.#progress.take(bytes.length);
-        this.screen.terminal.write(bytes, () => {
+        this.screen.write(bytes, () => {
           this.#tail.add(bytes);
           drawn();
         });

@@ -37,6 +37,8 @@ export class Screen {
   readonly #fit = new FitAddon();
   readonly #serialize = new SerializeAddon();
   #settling: ReturnType<typeof setTimeout> | undefined;
+  // What is to be drawn once the terminal is fresh.
+  #held: [Uint8Array, () => void][] | null = null;
 
   constructor(
     private readonly place: HTMLElement,
@@ -99,10 +101,28 @@ export class Screen {
     }
   }
 
-  // Another program begins, on a line of its own: so many blanks wrap only when the cursor was not at the left.
+  // Draws what a program prints, and says so once it is drawn.
+  write(bytes: Uint8Array, drawn: () => void): void {
+    if (this.#held === null) {
+      this.terminal.write(bytes, drawn);
+    } else {
+      this.#held.push([bytes, drawn]);
+    }
+  }
+
+  // Another program begins, on a line of its own: where that is shows only when all before it is drawn.
   refresh(): void {
-    const { terminal } = this;
-    terminal.write(`${FRESH}${" ".repeat(terminal.cols - 1)}\r\x1b[K`);
+    this.#held ??= [];
+    this.terminal.write(FRESH, () => {
+      if (this.terminal.buffer.active.cursorX > 0) {
+        this.terminal.write("\r\n");
+      }
+      const held = this.#held ?? [];
+      this.#held = null;
+      for (const [bytes, drawn] of held) {
+        this.terminal.write(bytes, drawn);
+      }
+    });
   }
 
   // What a terminal would have to be told to look like this one, with so many lines of what has scrolled off.
@@ -126,7 +146,8 @@ function clipboard(wishes: Wishes) {
   return {
     readText: (_: ClipboardSelectionType) => "",
     writeText(selection: ClipboardSelectionType, text: string) {
-      if (selection === "c" && text !== "") {
+      // Without a word it is the clipboard, too.
+      if (["c", ""].includes(selection) && text !== "") {
         wishes.copy(text);
       }
     },
