@@ -8,8 +8,9 @@ import { decode, encode, type FromServer, Malformed, OVER, TAKEN_OVER } from "./
 import type { Sender } from "./outbox";
 import type { World } from "./world";
 
-// Milliseconds between pings.
+// Milliseconds between pings; and until the second one, since the first one comes while the page is busy.
 const PING_EVERY = 10_000;
+const PING_SECOND = 1_000;
 // Pings without an answer after which the connection is taken for dead.
 const MISSED = 2;
 // The same while much input is on its way, which a busy guest may not read for a while, and behind which pings wait.
@@ -121,7 +122,7 @@ export class Connection {
       this.#missed = 0;
       this.#input = 0;
       this.#ping();
-      this.#watchOver();
+      this.#watchOver(PING_SECOND);
     };
     socket.onmessage = (event) => this.#take(event.data);
     socket.onclose = (event) => {
@@ -189,15 +190,15 @@ export class Connection {
     this.#retry = this.world.after(most * (0.5 + this.world.chance() / 2), () => this.#open());
   }
 
-  #watchOver(): void {
+  #watchOver(milliseconds: number): void {
     this.#watch?.();
-    this.#watch = this.world.after(PING_EVERY, () => {
+    this.#watch = this.world.after(milliseconds, () => {
       this.#missed += 1;
       if (this.#missed >= (this.#input > MUCH_INPUT ? MISSED_WITH_INPUT : MISSED)) {
         this.#lose("no answer");
       } else {
         this.#ping();
-        this.#watchOver();
+        this.#watchOver(PING_EVERY);
       }
     });
   }
