@@ -82,7 +82,13 @@ fn install(package: &Path) -> Result<(), Box<dyn Error>> {
     }
     // esbuild's program is a package of its own for each platform, so that no script has to run.
     run(Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"])
+        .args([
+            "ci",
+            "--ignore-scripts",
+            "--prefer-offline",
+            "--no-audit",
+            "--no-fund",
+        ])
         .current_dir(package))?;
     Ok(fs::write(installed, lock)?)
 }

@@ -9,6 +9,7 @@ mod support;
 
 mod applications;
 mod bad_input;
+mod browser;
 mod build;
 mod chance;
 mod cli;

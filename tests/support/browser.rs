@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::str::FromStr;
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
@@ -65,7 +65,11 @@ impl Browser {
             "--window-size=1200,800",
         ];
         let folder = format!("--user-data-dir={}", profile.path().display());
-        let all = usual.iter().chain(arguments).copied().chain([folder.as_str()]);
+        let all = usual
+            .iter()
+            .chain(arguments)
+            .copied()
+            .chain([folder.as_str()]);
         let capabilities = json!({
             "browserName": "chrome",
             "goog:chromeOptions": { "args": all.collect::<Vec<_>>() },
@@ -85,7 +89,9 @@ impl Browser {
             _profile: profile,
         };
         let watch = json!({ "source": WATCH });
-        browser.devtools("Page.addScriptToEvaluateOnNewDocument", watch).await;
+        browser
+            .devtools("Page.addScriptToEvaluateOnNewDocument", watch)
+            .await;
         browser
     }
 
@@ -113,8 +119,14 @@ impl Browser {
              const timer = setInterval(() => {{ if (holds()) {{ clearInterval(timer); done(true); }} }}, 20);"
         );
         if let Err(error) = self.client.execute_async(&script, Vec::new()).await {
-            let shown = self.client.execute("return document.body.innerText", Vec::new()).await;
-            panic!("never: {expression}: {error}\n{shown:?}\n{}", self.screen().await);
+            let shown = self
+                .client
+                .execute("return document.body.innerText", Vec::new())
+                .await;
+            panic!(
+                "never: {expression}: {error}\n{shown:?}\n{}",
+                self.screen().await
+            );
         }
     }
 
@@ -128,14 +140,19 @@ impl Browser {
     pub async fn screen(&self) -> String {
         let script = format!("return {SCREEN};");
         let text = self.client.execute(&script, Vec::new()).await;
-        text.ok().and_then(|text| Some(text.as_str()?.to_owned())).unwrap_or_default()
+        text.ok()
+            .and_then(|text| Some(text.as_str()?.to_owned()))
+            .unwrap_or_default()
     }
 
     /// Types on the keyboard. What has no key of its own is one of WebDriver's code points (section 17.4.2).
     pub async fn types(&self, text: &str) {
-        let keys = text.chars().fold(KeyActions::new("keyboard".into()), |keys, value| {
-            keys.then(KeyAction::Down { value }).then(KeyAction::Up { value })
-        });
+        let keys = text
+            .chars()
+            .fold(KeyActions::new("keyboard".into()), |keys, value| {
+                keys.then(KeyAction::Down { value })
+                    .then(KeyAction::Up { value })
+            });
         self.client.perform_actions(keys).await.unwrap();
     }
 
@@ -145,7 +162,10 @@ impl Browser {
         let up = |keys: KeyActions, value| keys.then(KeyAction::Up { value });
         let keys = held.chars().fold(KeyActions::new("keyboard".into()), down);
         let keys = up(down(keys, value), value);
-        self.client.perform_actions(held.chars().rev().fold(keys, up)).await.unwrap();
+        self.client
+            .perform_actions(held.chars().rev().fold(keys, up))
+            .await
+            .unwrap();
     }
 
     /// Clicks on what has this label, for people with a screen reader at least.
@@ -167,7 +187,8 @@ impl Browser {
     /// A picture of the page, as PNG.
     pub async fn picture(&self) -> Vec<u8> {
         // Until it is drawn.
-        let drawn = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done));";
+        let drawn =
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done));";
         self.client.execute_async(drawn, Vec::new()).await.unwrap();
         self.client.screenshot().await.unwrap()
     }
@@ -194,7 +215,10 @@ struct Devtools(Value);
 
 impl WebDriverCompatibleCommand for Devtools {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {

@@ -2,11 +2,13 @@
 
 mod application;
 mod audit;
+mod browser;
 mod cache;
 mod emulated;
 mod keys;
 mod lab;
 mod left;
+mod proxy;
 mod refuse;
 mod registry;
 mod screen;
@@ -17,9 +19,11 @@ mod turn;
 mod wait;
 
 pub use application::Application;
+pub use browser::Browser;
 pub use cache::Image;
 pub use lab::Lab;
 pub use left::output;
+pub use proxy::Proxy;
 pub use registry::Container;
 pub use screen::Screen;
 pub use small_disk::{Kind, SmallDisk, on_small_disk};

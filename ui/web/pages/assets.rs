@@ -32,7 +32,12 @@ pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Respo
     if is_known(&headers, &etag) {
         return (StatusCode::NOT_MODIFIED, lasting, [(ETAG, etag)]).into_response();
     }
-    let body = (lasting, [(CONTENT_TYPE, content)], [(ETAG, etag)], file.data);
+    let body = (
+        lasting,
+        [(CONTENT_TYPE, content)],
+        [(ETAG, etag)],
+        file.data,
+    );
     match encoding {
         Some(encoding) => (encoding, body).into_response(),
         None => body.into_response(),
@@ -59,7 +64,9 @@ fn accepts_brotli(headers: &HeaderMap) -> bool {
         .flat_map(|line| line.split(','));
     codings.any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        let is_brotli = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("br"));
+        let is_brotli = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("br"));
         let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
         is_brotli && weight.unwrap_or(1.0) > 0.0
     })

@@ -12,13 +12,20 @@ pub(super) async fn shell(
     caller: Option<Extension<Caller>>,
     nonce: Option<Extension<Nonce>>,
 ) -> Response {
-    let nonce = nonce.map(|Extension(Nonce(nonce))| nonce).unwrap_or_default();
+    let nonce = nonce
+        .map(|Extension(Nonce(nonce))| nonce)
+        .unwrap_or_default();
     // The nonce is of this answer alone.
     let page = ([(CACHE_CONTROL, "no-store")], Html(html(&nonce)));
     match caller {
         Some(_) => page.into_response(),
         // A scheme that browsers do not ask their user for: the script does that.
-        None => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], page).into_response(),
+        None => (
+            StatusCode::UNAUTHORIZED,
+            [(WWW_AUTHENTICATE, "Bearer")],
+            page,
+        )
+            .into_response(),
     }
 }
 

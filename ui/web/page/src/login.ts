@@ -32,15 +32,15 @@ export async function enter(ticket: string | null): Promise<string | null> {
 export class Login {
   #open: Promise<void> | null = null;
 
-  // Shows the form until somebody has logged in, here or in another tab. `machine` is for the way in that it tells.
-  ask(reason: string, machine: string): Promise<void> {
-    this.#open ??= this.#show(reason, machine).finally(() => {
+  // Shows the form until somebody has logged in, here or in another tab. `command` prints a link to this page.
+  ask(reason: string, command: string): Promise<void> {
+    this.#open ??= this.#show(reason, command).finally(() => {
       this.#open = null;
     });
     return this.#open;
   }
 
-  #show(reason: string, machine: string): Promise<void> {
+  #show(reason: string, command: string): Promise<void> {
     return new Promise((resolve) => {
       const dialog = element("dialog", { class: "dialog login", with: { "aria-labelledby": "login-title" } });
       const done = () => {
@@ -76,7 +76,7 @@ export class Login {
       dialog.append(
         element("h1", { text: "Sistemo", with: { id: "login-title" } }),
         element("p", {}, "This browser is not logged in. On the computer that runs Sistemo,"),
-        element("code", { class: "address", text: `sistemo machine terminal ${machine}` }),
+        element("code", { class: "address", text: command }),
         element(
           "p",
           {},

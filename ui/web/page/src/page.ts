@@ -189,7 +189,8 @@ class Page {
   async #askIn(reason: string): Promise<void> {
     this.#loggedIn = false;
     this.#show();
-    await this.#login.ask(reason, this.where.kind === "machine" ? this.#name : "NAME");
+    const isConsole = this.where.kind === "console";
+    await this.#login.ask(reason, isConsole ? "sistemo web" : `sistemo machine terminal ${this.#name}`);
     this.#loggedIn = true;
     this.#refusals = 0;
     this.#show();

@@ -10,7 +10,10 @@ fn run(script: &str) {
     command
         .args(["run", "--silent", script])
         .current_dir(package)
-        .env("SISTEMO_THEMES", concat!(env!("CARGO_MANIFEST_DIR"), "/themes"));
+        .env(
+            "SISTEMO_THEMES",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/themes"),
+        );
     // Of whoever runs these tests.
     command.env_remove("NODE_OPTIONS");
     let output = command.output().unwrap();

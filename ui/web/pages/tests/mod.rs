@@ -18,19 +18,28 @@ use tower::ServiceExt;
 use crate::web::access::{Caller, Nonce};
 
 /// The answer to a GET, with its headers and text.
-async fn get(router: Router, path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Vec<u8>) {
+async fn get(
+    router: Router,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (StatusCode, HeaderMap, Vec<u8>) {
     let mut request = Request::get(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response: Response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response: Response = router
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 1 << 30).await.unwrap().to_vec();
     (parts.status, parts.headers, body)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).map_or("", |value| value.to_str().unwrap())
+    headers
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
 }
 
 #[tokio::test]
@@ -70,7 +79,10 @@ async fn files_are_kept_for_good_and_compressed_for_those_who_take_it() {
         let (status, headers, plain) = get(super::routes(), &path, &[]).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert_eq!(header(&headers, "content-type"), content);
-        assert_eq!(header(&headers, "cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(
+            header(&headers, "cache-control"),
+            "public, max-age=31536000, immutable"
+        );
         assert_eq!(header(&headers, "vary"), "accept-encoding");
         assert_eq!(header(&headers, "content-encoding"), "");
         let etag = header(&headers, "etag").to_owned();

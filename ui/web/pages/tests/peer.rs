@@ -122,7 +122,11 @@ impl Peer {
             known.last.clone_from(&id);
             (id, number, known.cuts, offset, resumed.is_some())
         });
-        let kind = if machine.is_some() { "machine" } else { "console" };
+        let kind = if machine.is_some() {
+            "machine"
+        } else {
+            "console"
+        };
         let hello = json!({ "session": id, "offset": offset, "resumed": resumed, "lost": 0, "kind": kind,
             "machine": machine, "id": machine.as_ref().map(|_| "0f8e") });
         if socket.send(frame(0x03, hello.to_string())).await.is_err() {
@@ -136,7 +140,10 @@ impl Peer {
                 return;
             }
             if session.connections > number {
-                let farewell = CloseFrame { code: 4000, reason: "taken over".into() };
+                let farewell = CloseFrame {
+                    code: 4000,
+                    reason: "taken over".into(),
+                };
                 let _ = socket.send(Message::Close(Some(farewell))).await;
                 return;
             }

@@ -57,13 +57,19 @@ impl Site {
 /// What the real server does for every answer.
 async fn guard(State(peer): State<Peer>, mut request: Request, next: Next) -> Response {
     let cookies = request.headers().get_all(COOKIE).iter();
-    let known = cookies.into_iter().any(|cookie| cookie.as_bytes().starts_with(b"sistemo-test=1"));
+    let known = cookies
+        .into_iter()
+        .any(|cookie| cookie.as_bytes().starts_with(b"sistemo-test=1"));
     if known && peer.known().logged_in {
-        request.extensions_mut().insert(Caller::Session("test".into()));
+        request
+            .extensions_mut()
+            .insert(Caller::Session("test".into()));
     }
     request.extensions_mut().insert(Nonce(NONCE.into()));
     let mut response = next.run(request).await;
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY.parse().unwrap());
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, POLICY.parse().unwrap());
     response
 }
 
@@ -75,7 +81,9 @@ struct Login {
 
 async fn log_in(State(peer): State<Peer>, Json(login): Json<Login>) -> Response {
     let good = peer.change(|known| {
-        let ticket = login.ticket.and_then(|ticket| known.tickets.iter().position(|good| *good == ticket));
+        let ticket = login
+            .ticket
+            .and_then(|ticket| known.tickets.iter().position(|good| *good == ticket));
         let good = match ticket {
             Some(at) => known.tickets.remove(at) == "good-ticket",
             None => login.token.as_deref() == Some("good-token"),
@@ -87,7 +95,11 @@ async fn log_in(State(peer): State<Peer>, Json(login): Json<Login>) -> Response 
         return problem(StatusCode::UNAUTHORIZED, "that lets nobody in");
     }
     let cookie = "sistemo-test=1; HttpOnly; SameSite=Strict; Path=/";
-    ([(SET_COOKIE, cookie)], Json(json!({ "key": KEY, "expires_in": 3600 }))).into_response()
+    (
+        [(SET_COOKIE, cookie)],
+        Json(json!({ "key": KEY, "expires_in": 3600 })),
+    )
+        .into_response()
 }
 
 async fn look(State(peer): State<Peer>) -> Response {
@@ -118,7 +130,10 @@ async fn machine(Path(name): Path<String>) -> Response {
 }
 
 async fn start(State(peer): State<Peer>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if headers.get("sistemo-session-key").is_none_or(|key| key != KEY) {
+    if headers
+        .get("sistemo-session-key")
+        .is_none_or(|key| key != KEY)
+    {
         return problem(StatusCode::FORBIDDEN, "a cookie alone may only read");
     }
     peer.change(|known| known.started.push(id));
@@ -127,7 +142,9 @@ async fn start(State(peer): State<Peer>, Path(id): Path<String>, headers: Header
 
 /// One event, and then none until the page leaves.
 async fn events() -> Response {
-    let body = futures_util::stream::once(async { Ok::<_, std::convert::Infallible>("event: machine\ndata: {}\n\n") });
+    let body = futures_util::stream::once(async {
+        Ok::<_, std::convert::Infallible>("event: machine\ndata: {}\n\n")
+    });
     let body = futures_util::StreamExt::chain(body, futures_util::stream::pending());
     axum::body::Body::from_stream(body).into_response()
 }
@@ -169,9 +186,14 @@ fn connect(
     headers: &HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let protocols = headers.get(SEC_WEBSOCKET_PROTOCOL).map_or("", |value| value.to_str().unwrap());
+    let protocols = headers
+        .get(SEC_WEBSOCKET_PROTOCOL)
+        .map_or("", |value| value.to_str().unwrap());
     let known = peer.known();
-    if known.closed || !known.logged_in || protocols != format!("sistemo.terminal.v1, sistemo.key.{KEY}") {
+    if known.closed
+        || !known.logged_in
+        || protocols != format!("sistemo.terminal.v1, sistemo.key.{KEY}")
+    {
         return problem(StatusCode::UNAUTHORIZED, "nobody is logged in");
     }
     let session = asked.session.zip(asked.offset);
@@ -183,5 +205,10 @@ fn connect(
 fn problem(status: StatusCode, detail: &str) -> Response {
     let problem = json!({ "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(),
         "detail": detail, "code": "test", "hint": null });
-    (status, [("content-type", "application/problem+json")], problem.to_string()).into_response()
+    (
+        status,
+        [("content-type", "application/problem+json")],
+        problem.to_string(),
+    )
+        .into_response()
 }
