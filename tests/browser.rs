@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::support::{Browser, Image, Lab, Proxy};
 
 const ENTER: &str = "\u{E007}";
+const CONTROL: &str = "\u{E009}";
 const ESCAPE: &str = "\u{E00C}";
 const LIVE: &str = "document.querySelector('.bar .word').textContent === 'live'";
 
@@ -68,6 +69,14 @@ async fn from_a_link_to_a_shell_that_survives_cuts_and_reloads() {
         "the ticket is gone from the address"
     );
     shell_says(&browser, "kept=there; echo $((6*7))-$(hostname)", "42-web").await;
+
+    // Keys that end something end it.
+    browser
+        .types(&format!("sleep 600; echo never{ENTER}"))
+        .await;
+    browser.sees("echo never").await;
+    browser.holds(CONTROL, 'c').await;
+    shell_says(&browser, "echo $((1+1))-on", "2-on").await;
 
     // An editor fills the window, follows its size, and what was there comes back.
     browser.types(&format!("vi /tmp/note{ENTER}")).await;

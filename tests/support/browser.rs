@@ -30,12 +30,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// One with a window of 1200 × 800.
-    pub async fn open() -> Browser {
-        Browser::with(&[]).await
-    }
-
-    /// One with further arguments.
+    /// One with a window of 1200 × 800, and these arguments besides.
     pub async fn with(arguments: &[&str]) -> Browser {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new("chromedriver")

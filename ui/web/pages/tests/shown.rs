@@ -96,7 +96,7 @@ async fn without_webgl_it_looks_the_same_and_is_lawful() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_token_lets_in_and_nothing_else_does() {
     let site = Site::open().await;
-    let browser = Browser::open().await;
+    let browser = Browser::with(&[]).await;
     browser
         .goto(&site.url(&format!("{TERMINAL}#ticket=used")))
         .await;
