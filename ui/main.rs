@@ -1,6 +1,7 @@
 //! `sistemo`: picks a front end.
 
 mod cli;
+mod shell;
 mod tui;
 mod web;
 

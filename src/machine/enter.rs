@@ -30,13 +30,25 @@ impl Machines {
         user: Option<&str>,
         agent: Option<PathBuf>,
     ) -> Result<Session> {
-        let rooms = &*self.0;
-        let row = rooms.find(name)?;
+        let row = self.running(name)?;
+        let user = user.unwrap_or("root");
+        let adapt = |target: Target| target.agent(agent);
+        Ok(self.0.connect(&row, user, adapt, CONNECT).await?)
+    }
+
+    /// Connects to a running machine as root for one of hundreds of terminals: the connection keeps little of what is
+    /// under way.
+    pub async fn enter_modestly(&self, name: &str) -> Result<Session> {
+        let row = self.running(name)?;
+        let connecting = self.0.connect(&row, "root", Target::modest, CONNECT);
+        Ok(connecting.await?)
+    }
+
+    /// The machine of this name, if it can be entered.
+    fn running(&self, name: &str) -> Result<MachineRow> {
+        let row = self.0.find(name)?;
         let way_out = match row.status {
-            Status::Running => {
-                let user = user.unwrap_or("root");
-                return Ok(rooms.connect(&row, user, agent, CONNECT).await?);
-            }
+            Status::Running => return Ok(row),
             Status::Stopped | Status::Failed => {
                 format!("start it: sistemo machine start {}", row.name)
             }
@@ -56,7 +68,7 @@ impl Rooms {
         &self,
         row: &MachineRow,
         user: &str,
-        agent: Option<PathBuf>,
+        adapt: impl FnOnce(Target) -> Target,
         patience: Duration,
     ) -> Result<Client, Error> {
         let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
@@ -69,15 +81,14 @@ impl Rooms {
         let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
         let target = Target::new(user, &keys, host_key)
             .map_err(|e| fail(e.into()))?
-            .emulated(row.accelerator.as_deref() == Some("tcg"))
-            .agent(agent);
+            .emulated(row.accelerator.as_deref() == Some("tcg"));
         let address = SocketAddrV4::new(ip, words::SSH_PORT);
         let stream = self
             .home
             .connect(address, patience)
             .await
             .map_err(|e| fail(e.into()))?;
-        Client::connect(Tied::new(stream, process(row)), &target)
+        Client::connect(Tied::new(stream, process(row)), &adapt(target))
             .await
             .map_err(|e| fail(e.into()))
     }
@@ -101,7 +112,7 @@ impl Rooms {
 
     async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
         let client = self
-            .connect(row, "root", None, Duration::from_secs(2))
+            .connect(row, "root", |target| target, Duration::from_secs(2))
             .await?;
         let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
             name: row.name.clone(),

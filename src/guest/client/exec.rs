@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use super::error::Error;
-use super::{Client, PACKET, READ_AHEAD};
+use super::{Client, PACKET};
 
 /// A command for the guest.
 #[derive(Clone, Debug, Default)]
@@ -99,10 +99,10 @@ impl Client {
         let open = Open::new(outgoing);
         // Neither way may wait for the other: a guest whose output nobody takes stops taking input.
         let sending = join(
-            send(io.stdin, &open.channel),
+            send(io.stdin, &open.channel, self.room.ahead),
             pass_on(events, &open.channel),
         );
-        let receiving = receive(&mut incoming, io.stdout, io.stderr);
+        let receiving = receive(&mut incoming, io.stdout, io.stderr, self.room.ahead);
         let outcome = tokio::select! {
             outcome = receiving => outcome?,
             never = async { sending.await; std::future::pending().await } => never,
@@ -127,7 +127,8 @@ impl Client {
         asked.map_err(|error| self.shared.loss(error))?;
         let (mut incoming, outgoing) = channel.split();
         let open = Open::new(outgoing);
-        match receive(&mut incoming, tokio::io::sink(), tokio::io::sink()).await? {
+        let (nowhere, either) = (tokio::io::sink(), tokio::io::sink());
+        match receive(&mut incoming, nowhere, either, self.room.ahead).await? {
             End::Closed(exit) => {
                 open.closed();
                 exit.ok_or(Error::NoExit)
@@ -197,14 +198,15 @@ impl Drop for Open {
     }
 }
 
-/// Takes what comes until the channel closes.
+/// Takes what comes until the channel closes, and writes `ahead` bytes at once where there are as many.
 async fn receive(
     incoming: &mut ChannelReadHalf,
     stdout: impl AsyncWrite + Unpin,
     stderr: impl AsyncWrite + Unpin,
+    ahead: usize,
 ) -> Result<End, Error> {
-    let mut stdout = BufWriter::with_capacity(READ_AHEAD, stdout);
-    let mut stderr = BufWriter::with_capacity(READ_AHEAD, stderr);
+    let mut stdout = BufWriter::with_capacity(ahead, stdout);
+    let mut stderr = BufWriter::with_capacity(ahead, stderr);
     let mut exit = None;
     loop {
         // What has arrived already is written before anything is flushed.
@@ -253,11 +255,11 @@ async fn receive(
     Ok(End::Closed(exit))
 }
 
-/// Sends the input on until it ends, and says that it has. A command that has ended meanwhile has no use for it.
-async fn send(mut stdin: impl AsyncRead + Unpin, outgoing: &ChannelWriteHalf<Msg>) {
+/// Sends the input on, of which it reads `ahead` bytes at once, until it ends, and says that it has. A command that has ended meanwhile has no use for it.
+async fn send(mut stdin: impl AsyncRead + Unpin, outgoing: &ChannelWriteHalf<Msg>, ahead: usize) {
     let mut buffer = bytes::BytesMut::new();
     loop {
-        buffer.reserve(READ_AHEAD);
+        buffer.reserve(ahead);
         match stdin.read_buf(&mut buffer).await {
             // An input that cannot be read, such as a terminal's that is gone, is at its end.
             Ok(0) | Err(_) => break,

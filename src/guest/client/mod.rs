@@ -12,7 +12,7 @@
 //! ```
 //!
 //! One task reads the connection for all of its channels and waits for whoever is slow to take what has arrived (a
-//! hundred packets wait per channel), so memory stays bounded, and **a channel that is not read holds up the others**.
+//! hundred packets wait per channel, few where the connection is a modest one), so memory stays bounded, and **a channel that is not read holds up the others**.
 //! Give forwarded ports a connection of their own when a terminal must stay alive beside them.
 
 mod error;
@@ -45,11 +45,32 @@ use outbox::Outboxed;
 /// The largest payload of a packet, in bytes: what the guest takes. With 32,768, which every SSH program takes (RFC 4253
 /// §6.1), an emulated guest passes 5 % less.
 const PACKET: usize = 65_535;
-/// Bytes on their way that the guest need not wait for: enough to keep a local link busy.
-const WINDOW: u32 = 8 << 20;
-/// What is read at once from the socket and from a command's input, and written at once to its output, in bytes:
-/// several packets, each of which would cost a system call or two and a change of threads.
-const READ_AHEAD: usize = 256 << 10;
+/// What a connection may keep of what is under way.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// Bytes on their way that the guest need not wait for.
+    window: u32,
+    /// What is read at once from the socket and from a command's input, and written at once to its output, in bytes.
+    ahead: usize,
+    /// Packets that have arrived and nobody has taken, for each channel.
+    packets: usize,
+}
+
+/// Enough to keep a local link busy: several packets at once, each of which would cost a system call or two and a change
+/// of threads.
+const AMPLE: Room = Room {
+    window: 8 << 20,
+    ahead: 256 << 10,
+    packets: 100,
+};
+/// For one of hundreds of terminals, whose readers are slower than any guest: at most 600 KiB wait when nobody takes
+/// anything.
+const MODEST: Room = Room {
+    window: 512 << 10,
+    ahead: 64 << 10,
+    packets: 4,
+};
+
 /// How long logging in may take. An emulated guest under load needs seconds; one that needs this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// After so long a silence the guest is asked whether it is there; three silences in a row are the end.
@@ -63,6 +84,7 @@ pub struct Target {
     host_key: PublicKey,
     emulated: bool,
     agent: Option<PathBuf>,
+    room: Room,
 }
 
 impl Target {
@@ -79,6 +101,7 @@ impl Target {
             host_key,
             emulated: false,
             agent: None,
+            room: AMPLE,
         })
     }
 
@@ -92,6 +115,14 @@ impl Target {
     /// Lets programs in the guest use the user's SSH agent, whose socket is at `agent` (`$SSH_AUTH_SOCK`).
     pub fn agent(self, agent: Option<PathBuf>) -> Target {
         Target { agent, ..self }
+    }
+
+    /// Has the connection keep little: for one of hundreds of terminals, not for copying.
+    pub fn modest(self) -> Target {
+        Target {
+            room: MODEST,
+            ..self
+        }
     }
 
     fn config(&self) -> client::Config {
@@ -111,7 +142,8 @@ impl Target {
                 cipher: Cow::Borrowed(ciphers),
                 ..Preferred::default()
             },
-            window_size: WINDOW,
+            window_size: self.room.window,
+            channel_buffer_size: self.room.packets,
             maximum_packet_size: PACKET as u32,
             keepalive_interval: Some(KEEPALIVE),
             ..client::Config::default()
@@ -123,6 +155,7 @@ impl Target {
 pub struct Client {
     handle: Handle<Pinned>,
     shared: Arc<Shared>,
+    room: Room,
 }
 
 impl Client {
@@ -149,13 +182,17 @@ impl Client {
     {
         let shared = Arc::new(Shared::new(target.agent.clone()));
         let handler = Pinned::new(target.host_key.clone(), shared.clone());
-        let stream = Outboxed::new(stream, READ_AHEAD);
+        let stream = Outboxed::new(stream, target.room.ahead);
         let config = Arc::new(target.config());
         let mut handle = client::connect_stream(config, stream, handler).await?;
         let key = PrivateKeyWithHashAlg::new(target.key.clone(), None);
         let answer = handle.authenticate_publickey(&target.user, key).await;
         match answer {
-            Ok(answer) if answer.success() => Ok(Client { handle, shared }),
+            Ok(answer) if answer.success() => Ok(Client {
+                handle,
+                shared,
+                room: target.room,
+            }),
             Ok(_) => Err(Error::Refused(target.user.clone())),
             Err(error) => Err(shared.loss(error)),
         }

@@ -19,8 +19,6 @@ pub(crate) use action::{ACTIONS, COPY_KEYS, Keys, PaneAction, Place};
 pub(crate) use emulator::Shape;
 pub(crate) use layout::Axis;
 pub(crate) use look::PaneLook;
-#[cfg(test)]
-pub(crate) use session::{Broken, Ends, Transport};
 pub(crate) use session::{Machine, Notify};
 pub(crate) use view::CursorPlace;
 pub(crate) use workspace::{PATIENCE, Request, Typing, Workspace};

@@ -168,7 +168,7 @@ impl Queue {
 }
 
 /// A shell's end of the queue.
-pub(crate) struct Typed {
+pub(super) struct Typed {
     input: Arc<Input>,
     shell: u64,
 }

@@ -1,70 +1,29 @@
-//! A pane's shell in a machine: one SSH connection of its own, made anew when the machine is back.
+//! A pane's shell in a machine ([`crate::shell`]): what is typed, and the terminal that its output goes into.
 //!
-//! ```text
-//!            machine runs            shell runs
-//!  Waiting ──────────────▶ Connecting ─────────▶ Live ──▶ Ended (by itself) · Left (by the user)
-//!     ▲                       ▲   │               │ │          │  Enter: Connecting
-//!     │                       │   ▼               ▼ │
-//!     │                       └─ Lost ◀── connection │        Refused: trying again would not help
-//!     └──────────── the machine does not run ◀──────┘
-//! ```
-//!
-//! A task per pane makes all transitions. It puts the output into the emulator as it comes, in slices, so what the guest
-//! says is held nowhere else: a guest that says more than can be taken in is held up by SSH's window. Why a connection
-//! each: a channel that is not read holds up the others of its connection.
+//! The output is put into the emulator as it comes, in slices, so what the guest says is held nowhere else: a guest that
+//! says more than can be taken in is held up by SSH's window.
 
+mod front;
 mod input;
-mod machine;
 mod output;
 mod screen;
-mod task;
 #[cfg(test)]
 pub(super) mod tests;
-mod transport;
 
 use std::sync::{Arc, MutexGuard};
-use std::time::Duration;
 
-use sistemo::guest::client::Exit;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) use input::TooMuch;
-pub(crate) use machine::{Machine, MachineState};
 pub(crate) use screen::{Notify, Said};
-pub(crate) use transport::Transport;
-#[cfg(test)]
-pub(crate) use transport::{Broken, Ends};
 
 use super::emulator::Emulator;
+use crate::shell::{Life, Order};
+pub(crate) use crate::shell::{Machine, MachineState, Size, State, Transport};
+use front::Pane;
 use input::Input;
 use screen::Screen;
-use task::Order;
-
-/// A terminal's size in characters: columns, lines.
-pub(crate) type Size = (u16, u16);
-
-/// How long a size must last before the guest is told: shells write their prompt anew at every change.
-pub(super) const SETTLED: Duration = Duration::from_millis(60);
-
-/// How a pane's shell is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// A shell is being opened.
-    Connecting,
-    /// There is a shell.
-    Live,
-    /// The machine does not run; what it is instead is with the machine.
-    Waiting,
-    /// The connection failed, and is tried again in a while.
-    Lost(String),
-    /// It failed in a way that trying again does not help: what, and the way out.
-    Refused(String, Option<String>),
-    /// The shell has ended.
-    Ended(Exit),
-    /// The user ended it.
-    Left,
-}
 
 /// A shell in a machine, and the terminal that it has.
 pub(crate) struct Session {
@@ -94,9 +53,12 @@ impl Session {
         let machine = watch::Sender::new(machine);
         let size = watch::Sender::new(size);
         let (orders, ordered) = mpsc::channel(4);
-        let task = task::Task {
+        let pane = Pane {
             screen: screen.clone(),
             input: input.clone(),
+        };
+        let life = Life {
+            front: Arc::new(pane),
             machine: machine.subscribe(),
             size: size.subscribe(),
             orders: ordered,
@@ -109,7 +71,7 @@ impl Session {
             machine,
             size,
             orders,
-            task: tokio::spawn(task.run()),
+            task: tokio::spawn(life.run()),
         }
     }
 
@@ -155,7 +117,7 @@ impl Session {
 
     /// Whether what is typed goes to a shell, now or as soon as it is there.
     pub(crate) fn takes_keys(&self) -> bool {
-        matches!(self.state(), State::Live | State::Connecting)
+        self.state().takes_keys()
     }
 
     /// Gives the terminal another size. The guest is told when it lasts.

@@ -19,7 +19,7 @@ const STEP: usize = 8 << 10;
 const AT_MOST: Duration = Duration::from_millis(3);
 
 /// Writes into the terminal. After each slice everybody else has a turn.
-pub(crate) struct Output {
+pub(super) struct Output {
     pub(super) screen: Arc<Screen>,
     pub(super) input: Arc<Input>,
     pub(super) paused: bool,

@@ -6,20 +6,15 @@ mod real;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sistemo::guest::client::{Event, Exit};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::input::Typed;
-use super::output::Output;
-use super::transport::{Broken, Ends};
-use super::*;
+use super::input::TooMuch;
+use super::{MachineState, Notify, Session, State};
+use crate::shell::fake::LONG;
 use fake::{Fake, Guest, broken, machine, notices, until};
-
-/// Longer than anything here takes, so that what hangs fails.
-const LONG: Duration = Duration::from_secs(60);
 
 struct Lab {
     session: Session,

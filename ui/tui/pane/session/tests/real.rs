@@ -5,13 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::process::{Child, Command, Stdio};
 
+use async_trait::async_trait;
 use sistemo::guest::client::{Client, Target};
 use sistemo::guest::keys::{ensure_key_pair, new_host_key};
 use tokio::net::UnixStream;
 
 use super::fake::{broken, machine, notices, until};
 use super::*;
-use crate::tui::pane::session::transport::shell_over;
+use crate::shell::{Broken, Ends, Transport, run_over};
 
 /// Starts a server for each shell.
 struct Server {
@@ -81,7 +82,7 @@ impl Transport for Server {
         let (_running, stream) = self.start();
         let session = Client::connect(stream, &self.target).await;
         let session = session.map_err(|error| broken(&error.to_string(), true))?;
-        shell_over(&session, ends).await
+        run_over(&session, ends).await
     }
 }
 

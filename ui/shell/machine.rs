@@ -1,8 +1,8 @@
-//! What a pane knows of its machine.
+//! What a terminal knows of its machine.
 
 use sistemo::store::machines::Status;
 
-/// A machine, as far as it matters to its panes.
+/// A machine, as far as it matters to its shells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     /// It may be renamed, but this stays.

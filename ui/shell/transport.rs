@@ -1,25 +1,32 @@
 //! The way to a machine: the engine's, or one that a test makes up.
 
 use async_trait::async_trait;
+use sistemo::error::Error;
 use sistemo::guest::client::{self, Event, Exec, Exit, Io, Pty};
 use sistemo::machine::{Machines, Session};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Size;
-use super::input::Typed;
-use super::output::Output;
 
 /// What a guest's programs are told of the terminal by `TERM`: a terminal type that every system knows.
-const TERM: &str = "xterm-256color";
+pub(crate) const TERM: &str = "xterm-256color";
 
 /// What they are told besides. That there are 24-bit colours has no place in terminfo that programs look at, and says
 /// COLORTERM by convention; that characters are UTF-8 is true of this terminal whatever the guest's language is.
-const ENVIRONMENT: [(&str, &str); 2] = [("COLORTERM", "truecolor"), ("LC_CTYPE", "C.UTF-8")];
+pub(crate) const ENVIRONMENT: [(&str, &str); 2] =
+    [("COLORTERM", "truecolor"), ("LC_CTYPE", "C.UTF-8")];
 
-/// A pane's ends of a shell.
+/// What the user types. A user who does not type is waited for; an end of it is told to the shell.
+pub(crate) type Input = Box<dyn AsyncRead + Send + Unpin>;
+
+/// Where a shell's output goes. While it takes none the shell is held up.
+pub(crate) type Output = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// A terminal's ends of a shell.
 pub(crate) struct Ends {
     /// What the user types.
-    pub input: Typed,
+    pub input: Input,
     /// Where the output goes.
     pub output: Output,
     /// The size now, to be asked when the shell is opened.
@@ -49,21 +56,13 @@ pub(crate) trait Transport: Send + Sync + 'static {
 #[async_trait]
 impl Transport for Machines {
     async fn shell(&self, machine: &str, ends: Ends) -> Result<Exit, Broken> {
-        let session = self.enter(machine, None, None).await.map_err(|error| {
-            let because = std::error::Error::source(&error);
-            let known = because.and_then(|because| because.downcast_ref::<client::Error>());
-            Broken {
-                message: error.report(),
-                hint: error.hint(),
-                lasting: known.is_some_and(is_lasting),
-            }
-        })?;
-        shell_over(&session, ends).await
+        let session = self.enter(machine, None, None).await?;
+        run_over(&session, ends).await
     }
 }
 
 /// Runs a shell over a connection.
-pub(super) async fn shell_over(session: &Session, ends: Ends) -> Result<Exit, Broken> {
+pub(crate) async fn run_over(session: &Session, ends: Ends) -> Result<Exit, Broken> {
     let (cols, rows) = *ends.size.borrow();
     let variable = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let shell = Exec {
@@ -88,6 +87,18 @@ pub(super) async fn shell_over(session: &Session, ends: Ends) -> Result<Exit, Br
         hint: None,
         lasting: is_lasting(&error),
     })
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Broken {
+        let because = std::error::Error::source(&error);
+        let known = because.and_then(|because| because.downcast_ref::<client::Error>());
+        Broken {
+            message: error.report(),
+            hint: error.hint(),
+            lasting: known.is_some_and(is_lasting),
+        }
+    }
 }
 
 /// Whether the guest would say the same again.

@@ -1,18 +1,18 @@
-//! The task of a pane: waits for the machine, opens a shell, and sees what becomes of both.
+//! The task of a terminal: waits for the machine, opens a shell, and sees what becomes of both.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sistemo::guest::client::{Event, Exit};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::input::Input;
-use super::machine::{Machine, MachineState};
-use super::output::Output;
-use super::screen::Screen;
-use super::transport::{Broken, Ends, Transport};
-use super::{SETTLED, Size, State};
+use super::transport::{Broken, Ends, Input, Output, Transport};
+use super::{Machine, MachineState, Size, State};
+
+/// How long a size must last before the guest is told: shells write their prompt anew at every change.
+const SETTLED: Duration = Duration::from_millis(60);
 
 /// The first pause before a lost connection is tried again; each one after is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -23,9 +23,6 @@ const GOOD: Duration = Duration::from_secs(10);
 /// A shell that ends so shortly before its machine does ended because of that: shutting down ends shells first.
 const TOGETHER: Duration = Duration::from_secs(30);
 
-/// A guest that has written nothing for so long may go on doing so.
-const SILENCE: Duration = Duration::from_millis(100);
-
 /// Puts the terminal into the state that a new shell expects, and leaves what is on it. CAN ends a sequence that was cut
 /// off (ECMA-48 §8.3.6); then, as xterm's ctlseqs name them: the primary screen, no scrolling region, wrapping, no origin
 /// or insert mode, the usual keys, no mouse, focus or paste reports, no kitty keyboard, a visible cursor of the usual
@@ -35,14 +32,31 @@ const FRESH: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b[r\x1b[?7h\x1b[?6l\x1b[4l\x
 
 /// What the user orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Connect,
     Leave,
 }
 
-pub(super) struct Task {
-    pub screen: Arc<Screen>,
-    pub input: Arc<Input>,
+/// The terminal that a shell is for.
+pub(crate) trait Front: Send + Sync + 'static {
+    /// Shows how the shell is.
+    fn set_state(&self, state: State);
+
+    /// The ends of a new shell. What was meant for the one before is dropped.
+    fn ends(self: &Arc<Self>) -> (Input, Output);
+
+    /// Has the terminal take in what makes it ready for a new shell after another, which begins below all that is there.
+    fn renew(&self, fresh: &[u8]);
+
+    /// What goes on beside a shell for as long as there is one. It does not end.
+    fn beside(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+}
+
+/// All that becomes of a terminal's shells.
+pub(crate) struct Life<F> {
+    pub front: Arc<F>,
     pub machine: watch::Receiver<Machine>,
     pub size: watch::Receiver<Size>,
     pub orders: mpsc::Receiver<Order>,
@@ -60,12 +74,12 @@ enum End {
     Down,
 }
 
-/// Nobody holds the pane any more.
+/// Nobody holds the terminal any more.
 struct Closed;
 
-impl Task {
-    /// Goes on until the pane is closed.
-    pub(super) async fn run(mut self) {
+impl<F: Front> Life<F> {
+    /// Goes on until the terminal is closed.
+    pub(crate) async fn run(mut self) {
         while self.live_once().await.is_ok() {}
     }
 
@@ -84,15 +98,15 @@ impl Task {
                 End::Down => {}
                 End::Ordered(Order::Connect) => {}
                 End::Ordered(Order::Leave) => {
-                    self.screen.set_state(State::Left);
+                    self.front.set_state(State::Left);
                     return self.order().await;
                 }
                 End::Exit(exit) => {
-                    self.screen.set_state(State::Ended(exit));
+                    self.front.set_state(State::Ended(exit));
                     return self.after_exit(&started, now + TOGETHER).await;
                 }
                 End::Broken(broken) if broken.lasting => {
-                    self.screen
+                    self.front
                         .set_state(State::Refused(broken.message, broken.hint));
                     return self.order_or_down(&started).await;
                 }
@@ -100,7 +114,7 @@ impl Task {
                     // A connection that fails at once is not tried again at once.
                     let again = now + pause;
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    self.screen.set_state(State::Lost(broken.message));
+                    self.front.set_state(State::Lost(broken.message));
                     tokio::select! {
                         () = sleep_until(again) => {}
                         ordered = self.order_or_down(&started) => ordered?,
@@ -113,7 +127,7 @@ impl Task {
     /// Waits until the machine can be entered.
     async fn machine_runs(&mut self) -> Result<(), Closed> {
         while !self.machine.borrow_and_update().runs() {
-            self.screen.set_state(State::Waiting);
+            self.front.set_state(State::Waiting);
             tokio::select! {
                 changed = self.machine.changed() => changed.map_err(|_| Closed)?,
                 // What it is to wait for, it waits for already.
@@ -126,30 +140,24 @@ impl Task {
     /// Opens a shell and runs it; when it began to live, if it did.
     async fn shell(&mut self, started: &Option<String>) -> Result<(End, Option<Instant>), Closed> {
         // What is typed from now on is for this shell.
-        let input = self.input.reader();
-        self.screen.set_state(State::Connecting);
+        let (input, output) = self.front.ends();
+        self.front.set_state(State::Connecting);
         let (entered, mut is_in) = oneshot::channel();
         let (resized, events) = mpsc::channel(1);
         let mut size = self.size.clone();
         size.mark_unchanged();
         let ends = Ends {
             input,
-            output: Output::new(self.screen.clone(), self.input.clone()),
+            output,
             size: size.clone(),
             events,
             entered,
         };
         let id = self.machine.borrow().id.clone();
         let transport = self.transport.clone();
-        let (screen, input) = (self.screen.clone(), self.input.clone());
+        let front = self.front.clone();
         let mut shell = transport.shell(&id, ends);
-        let beside = async {
-            tokio::join!(
-                pass_sizes(size, resized),
-                show_held(&screen, &input),
-                pack(&screen)
-            )
-        };
+        let beside = async { tokio::join!(pass_sizes(size, resized), front.beside()) };
         tokio::pin!(beside);
         let mut lived = None;
         let end = loop {
@@ -161,9 +169,9 @@ impl Task {
                 Ok(()) = &mut is_in, if lived.is_none() => {
                     lived = Some(Instant::now());
                     if std::mem::replace(&mut self.used, true) {
-                        self.screen.renew(FRESH);
+                        self.front.renew(FRESH);
                     }
-                    self.screen.set_state(State::Live);
+                    self.front.set_state(State::Live);
                 }
                 _ = &mut beside => {}
                 changed = self.machine.changed() => {
@@ -209,7 +217,7 @@ impl Task {
         }
     }
 
-    /// After a shell has ended: when its machine ends too, it is as if the connection had been lost. Later the pane
+    /// After a shell has ended: when its machine ends too, it is as if the connection had been lost. Later the terminal
     /// shows how the shell ended for as long as its user wants to see that.
     async fn after_exit(
         &mut self,
@@ -259,28 +267,4 @@ async fn pass_sizes(mut size: watch::Receiver<Size>, events: mpsc::Sender<Event>
         }
     }
     std::future::pending::<()>().await;
-}
-
-/// Packs old lines away whenever the guest has been silent for a moment.
-async fn pack(screen: &Screen) {
-    loop {
-        screen.grown.notified().await;
-        while timeout(SILENCE, screen.grown.notified()).await.is_ok() {}
-        while screen.pack_some() {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// Shows what a guest began to hold back and did not show in time: a program that dies meanwhile would leave the
-/// terminal frozen.
-async fn show_held(screen: &Screen, input: &Input) {
-    loop {
-        screen.holding.notified().await;
-        while let Some(until) = screen.held_until() {
-            sleep(until.saturating_duration_since(std::time::Instant::now())).await;
-            let answers = screen.show_overdue();
-            input.answer(&answers);
-        }
-    }
 }
