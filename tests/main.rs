@@ -10,6 +10,7 @@ mod support;
 mod api;
 mod applications;
 mod bad_input;
+mod browser;
 mod build;
 mod chance;
 mod cli;

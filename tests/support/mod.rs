@@ -3,11 +3,13 @@
 mod api;
 mod application;
 mod audit;
+mod browser;
 mod cache;
 mod emulated;
 mod keys;
 mod lab;
 mod left;
+mod proxy;
 mod refuse;
 mod registry;
 mod screen;
@@ -19,9 +21,11 @@ mod wait;
 
 pub use api::{Api, place};
 pub use application::Application;
+pub use browser::Browser;
 pub use cache::Image;
 pub use lab::Lab;
 pub use left::output;
+pub use proxy::Proxy;
 pub use registry::Container;
 pub use screen::Screen;
 pub use small_disk::{Kind, SmallDisk, on_small_disk};

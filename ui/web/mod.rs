@@ -51,13 +51,15 @@ impl Web {
     fn new(
         engine: watch::Receiver<Engine>,
         access: access::Access,
+        address: String,
         stop: CancellationToken,
     ) -> Web {
+        let terminals = terminal::Terminals::new(engine.clone(), address, stop.clone());
         Web(Arc::new(Inner {
             engine,
             access,
             api: api::Api::default(),
-            terminals: terminal::Terminals::default(),
+            terminals,
             stop,
         }))
     }

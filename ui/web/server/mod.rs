@@ -99,7 +99,7 @@ impl Server {
         let names = Names::new(scheme, port, names);
         let access = Access::open(&config.data_dir, names, scheme, port)?;
         let said = served.write(&config.data_dir)?;
-        let web = Web::new(engine, access, stop.clone());
+        let web = Web::new(engine, access, served.url.clone(), stop.clone());
         Ok(Server {
             web: web.clone(),
             listeners,

@@ -45,7 +45,7 @@ impl Room {
         let (_, engine) = watch::channel(engine);
         let names = Names::new(Scheme::Http, 7777, Vec::new());
         let access = Access::open(&folder.path().join("data"), names, Scheme::Http, 7777).unwrap();
-        let web = Web::new(engine, access, CancellationToken::new());
+        let web = Web::new(engine, access, String::new(), CancellationToken::new());
         let counted = axum::middleware::from_fn_with_state(web.clone(), super::count);
         let router = super::routes()
             .merge(Router::from(access::routes()))
