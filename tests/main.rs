@@ -34,6 +34,7 @@ mod names;
 mod networks;
 mod prune;
 mod rename;
+mod serve;
 mod service;
 mod stats;
 mod store;

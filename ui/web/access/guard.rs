@@ -12,11 +12,10 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
-use futures_util::future::select;
 
 use super::names::{self, Origin};
 use super::refusal::Refusal;
-use super::{Access, Denied, Error, Known};
+use super::{Access, Denied, Error, Hold, Known};
 use crate::web::server::Peer;
 use crate::web::{Problem, Web};
 
@@ -31,6 +30,11 @@ fn is_public(method: &Method, route: &str) -> bool {
         "/api/v1/session" | "/api/v1/proof" => *method == Method::POST,
         _ => reads && (route.starts_with("/assets/") || route.starts_with("/terminals/")),
     }
+}
+
+/// What a cookie alone may read: the description of the API, which is opened like a page, and is the same everywhere.
+fn is_for_cookies(request: &Request) -> bool {
+    *request.method() == Method::GET && request.uri().path() == "/api/v1/openapi.json"
 }
 
 /// Turns away what is for another server, before anybody looks for a route.
@@ -100,14 +104,18 @@ pub(crate) async fn guard(
         Ok(known) => known,
         Err(denied) => return denial(&web, denied, peer.address.ip()).await,
     };
-    let Some(Known { caller, over, .. }) = known else {
+    let Some(Known { caller, hold, .. }) = known else {
         return next.run(request).await;
     };
     peer.standing.known();
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        peer.standing.lasts_with(hold);
+        return response;
+    }
     match is_endless(&response) {
-        true => until(response, &web, over),
+        true => until(response, &web, hold),
         false => response,
     }
 }
@@ -150,7 +158,7 @@ fn check(
         Some(caller) if changes && by_cookie(caller) && page.is_none() => {
             Err(Refusal::NoOrigin.into())
         }
-        Some(caller) if changes && !caller.keyed => Err(Refusal::NoKey.into()),
+        Some(caller) if !caller.keyed && !is_for_cookies(request) => Err(Refusal::NoKey.into()),
         Some(_) => Ok(known),
     }
 }
@@ -197,11 +205,13 @@ fn is_endless(response: &Response) -> bool {
 }
 
 /// Ends an answer when its session is over, or the daemon ends.
-fn until(response: Response, web: &Web, over: tokio_util::sync::CancellationToken) -> Response {
+fn until(response: Response, web: &Web, hold: Hold) -> Response {
     let stop = web.stop().clone();
-    response.map(|body| {
-        let over = Box::pin(over.cancelled_owned());
-        let stop = Box::pin(stop.cancelled_owned());
-        Body::from_stream(body.into_data_stream().take_until(select(over, stop)))
-    })
+    let end = Box::pin(async move {
+        tokio::select! {
+            () = hold.over.cancelled() => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)))
 }

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //!   request ─▶ Host? ─▶ Origin? ─▶ who? ─┬─ bearer token ───────────────▶ Caller::Token
-//!              421       403             ├─ cookie, and to change or to
-//!                                        │  open a terminal the key ────▶ Caller::Session
+//!              421       403             ├─ cookie and key ─────────────▶ Caller::Session
 //!                                        └─ nobody ─▶ public things only, else 401
 //!
 //!   token (a file, 0600) ──┬─▶ login ─▶ session: cookie and key
@@ -11,8 +10,9 @@
 //! ```
 //!
 //! A cookie is sent to every port of its host, so a server of a stranger on the same computer can have the browser hand
-//! it over. That is why it may only read; the key is kept by the page, where other ports do not come to it. Whoever has
-//! the token may do everything.
+//! it over. That is why it is nothing without the key, which the page keeps where other ports do not come to it; the
+//! key alone, which scripts can read, is nothing without the cookie, which they cannot. Whoever has the token may do
+//! everything.
 
 mod credentials;
 mod error;
@@ -35,7 +35,6 @@ use std::time::Instant;
 
 use axum::http::HeaderMap;
 use sistemo::value::Scheme;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use error::Error;
 pub(crate) use guard::{front, guard};
@@ -43,6 +42,7 @@ pub(crate) use headers::{Nonce, headers};
 pub(crate) use names::Names;
 pub(crate) use secret::Secret;
 pub(crate) use session::{Challenge, Proof, Ticket, routes};
+pub(crate) use sessions::Hold;
 
 use refusal::Refusal;
 use secret::Print;
@@ -63,8 +63,8 @@ pub(crate) enum Caller {
 #[derive(Clone, Debug)]
 struct Known {
     caller: Caller,
-    /// Cancelled when the session is over; what was begun for it is to end.
-    over: CancellationToken,
+    /// What was begun for it has this, and ends with it.
+    hold: Hold,
     /// Whether a session's key was given, too.
     keyed: bool,
 }
@@ -143,7 +143,7 @@ impl Access {
             return match self.print.is_of(token) {
                 true => Ok(Some(Known {
                     caller: Caller::Token,
-                    over: CancellationToken::new(),
+                    hold: Hold::default(),
                     keyed: true,
                 })),
                 false => Err(self.denied(Error::WrongToken, from)),
@@ -156,7 +156,7 @@ impl Access {
             if let Some(session) = state.sessions.find(cookie, now) {
                 return Ok(Some(Known {
                     caller: Caller::Session(session.name.clone()),
-                    over: session.over.clone(),
+                    hold: session.hold.clone(),
                     keyed: key.is_some_and(|key| session.has_key(key)),
                 }));
             }

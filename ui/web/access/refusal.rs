@@ -59,7 +59,7 @@ impl Refusal {
             Refusal::NoKey => Problem::new(
                 StatusCode::FORBIDDEN,
                 "no_key",
-                "a cookie alone may only read",
+                "a cookie alone is not enough",
             )
             .hint("send the key that the login gave: Sistemo-Session-Key, or the subprotocol sistemo.key.KEY"),
             Refusal::WrongSecret => Problem::new(

@@ -43,7 +43,7 @@ struct Login {
 /// What a page needs to go on.
 #[derive(Serialize, ToSchema)]
 struct LoggedIn {
-    /// To be sent as `Sistemo-Session-Key` with every request that changes something.
+    /// To be sent as `Sistemo-Session-Key` with every request, beside the cookie.
     key: String,
     /// Seconds until the session ends if nobody uses it.
     expires_in: u64,

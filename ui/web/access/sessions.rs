@@ -1,7 +1,7 @@
-//! Sessions: what becomes of a login. A browser proves its session with a cookie, and with a key that cookies' lack of
-//! ports does not give away.
+//! Sessions: what becomes of a login. A browser proves its session with a cookie and a key.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -28,8 +28,22 @@ pub(super) struct Session {
     key: Print,
     begun: Instant,
     used: Instant,
+    pub(super) hold: Hold,
+}
+
+/// What lasts as long as a session, and keeps it from being idle: a stream, or a WebSocket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hold {
     /// Cancelled when the session is over.
-    pub(super) over: CancellationToken,
+    pub(crate) over: CancellationToken,
+    /// Counts them.
+    count: Arc<()>,
+}
+
+impl Hold {
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.count) > 1
+    }
 }
 
 /// What whoever logs in is given.
@@ -70,7 +84,7 @@ impl Sessions {
             key: key.print(),
             begun: now,
             used: now,
-            over: CancellationToken::new(),
+            hold: Hold::default(),
         };
         let opened = Opened {
             name: session.name.clone(),
@@ -108,15 +122,18 @@ impl Sessions {
 
     fn remove(&mut self, print: &Print) {
         if let Some(session) = self.0.remove(print) {
-            session.over.cancel();
+            session.hold.over.cancel();
         }
     }
 
     fn forget(&mut self, now: Instant) {
         self.0.retain(|_, session| {
+            if session.hold.is_held() {
+                session.used = now;
+            }
             let lasts = !session.expires_in(now).is_zero();
             if !lasts {
-                session.over.cancel();
+                session.hold.over.cancel();
             }
             lasts
         });
@@ -143,9 +160,18 @@ mod tests {
 
         let opened = sessions.open(begun).unwrap();
         let session = sessions.find(opened.cookie.as_str(), begun).unwrap();
-        let over = session.over.clone();
+        let (over, hold) = (session.hold.over.clone(), session.hold.clone());
+        let mut late = begun;
+        for _ in 0..3 {
+            late += 12 * hour;
+            assert!(
+                sessions.find(opened.cookie.as_str(), late).is_some(),
+                "held"
+            );
+        }
+        drop(hold);
         assert!(!over.is_cancelled());
-        let late = begun + 12 * hour;
+        late += 12 * hour;
         assert!(sessions.find(opened.cookie.as_str(), late).is_none());
         assert!(over.is_cancelled());
     }

@@ -45,7 +45,7 @@ pub(super) struct Certificate {
 pub(super) fn open(config: &Config, folder: &Path, names: &[Site]) -> Result<Certificate, Error> {
     match (&config.tls_cert, &config.tls_key) {
         (Some(cert), Some(key)) => {
-            let [cert_pem, key_pem] = [cert, key].map(|path| read(path));
+            let [cert_pem, key_pem] = [cert, key].map(read);
             let (cert_pem, key_pem) = (cert_pem?, key_pem?);
             parse(&cert_pem, &key_pem).map_err(bad(cert))
         }

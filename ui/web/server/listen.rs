@@ -120,6 +120,12 @@ pub(super) fn host_for_people(listen: &Address) -> String {
 /// The names that a server at `addresses` has of itself.
 pub(super) fn own_names(listen: &Address, addresses: &[SocketAddr]) -> Vec<Site> {
     let mut hosts = vec![host_for_people(listen)];
+    if addresses
+        .iter()
+        .any(|address| address.ip().is_unspecified())
+    {
+        hosts.extend(outer_address());
+    }
     let nearby = |address: &SocketAddr| {
         let ip = address.ip().to_canonical();
         ip.is_loopback() || ip.is_unspecified()
@@ -137,6 +143,15 @@ pub(super) fn own_names(listen: &Address, addresses: &[SocketAddr]) -> Vec<Site>
         }
     }
     sites
+}
+
+/// The IPv4 address by which others reach this computer: the one that it would send from. Nothing is sent to find it out;
+/// the target is for documentation (RFC 5737). The IPv6 address that it would send from changes from day to day
+/// (RFC 8981), and a certificate is not to change with it.
+fn outer_address() -> Option<String> {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip().to_string())
 }
 
 /// The computer's own name.

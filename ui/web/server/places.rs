@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::web::access::Hold;
 
 /// All places.
 #[derive(Clone, Debug)]
@@ -49,9 +51,15 @@ pub(super) struct Place {
 pub(crate) struct Standing {
     places: Arc<Inner>,
     number: u64,
+    hold: Arc<OnceLock<Hold>>,
 }
 
 impl Standing {
+    /// The connection is all their session's from here on, and ends with it.
+    pub(crate) fn lasts_with(&self, hold: Hold) {
+        let _ = self.hold.set(hold);
+    }
+
     /// They have proved who they are, and make room for nobody.
     pub(crate) fn known(&self) {
         self.places.state().strangers.remove(&self.number);
@@ -92,7 +100,11 @@ impl Places {
         let (number, yields) = (state.next, CancellationToken::new());
         state.strangers.insert(number, yields.clone());
         let places = Arc::clone(&self.0);
-        let standing = Standing { places, number };
+        let standing = Standing {
+            places,
+            number,
+            hold: Arc::default(),
+        };
         Some(Place { standing, yields })
     }
 }
@@ -105,7 +117,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Standing { places, number } = &self.standing;
+        let Standing { places, number, .. } = &self.standing;
         let mut state = places.state();
         state.taken -= 1;
         state.strangers.remove(number);
@@ -119,15 +131,28 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(super) struct Placed<S> {
     stream: S,
-    _place: Place,
+    place: Place,
+    /// The end of the session that it lasts with.
+    over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl<S> Placed<S> {
     pub(super) fn new(stream: S, place: Place) -> Placed<S> {
         Placed {
             stream,
-            _place: place,
+            place,
+            over: None,
         }
+    }
+
+    /// Whether the session that it lasts with is over; whoever reads hears of it.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(hold) = self.place.standing.hold.get() else {
+            return false;
+        };
+        let wait = || Box::pin(hold.over.clone().cancelled_owned());
+        let over = self.over.get_or_insert_with(wait);
+        over.as_mut().poll(context).is_ready()
     }
 }
 
@@ -137,6 +162,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
+        if self.is_over(context) {
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

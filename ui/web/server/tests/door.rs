@@ -5,8 +5,10 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Response};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{Answer, Lab, Limits, PATIENCE};
@@ -112,7 +114,11 @@ async fn a_session_that_is_over_takes_what_it_began_along() {
     let lab = Lab::new().await;
     let login = lab.log_in().await;
     let mut stream = lab.connect().await;
-    let request = lab.request("GET /test/stream", &[("Cookie", &login.cookie)], "");
+    let session = [
+        ("Cookie", login.cookie.as_str()),
+        ("Sistemo-Session-Key", login.key.as_str()),
+    ];
+    let request = lab.request("GET /test/stream", &session, "");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut said = String::new();
     while !said.contains("data: first") {
@@ -127,13 +133,29 @@ async fn a_session_that_is_over_takes_what_it_began_along() {
         ("Sistemo-Session-Key", login.key.as_str()),
         ("Origin", origin.as_str()),
     ];
+    let (mut socket, _) = open(&lab, &headers).await.unwrap();
     let answer = lab.ask("DELETE /api/v1/session", &headers, "").await;
     assert_eq!(answer.status, 204);
     assert!(answer.header("set-cookie").contains("Max-Age=0"));
     super::read_all(&mut stream).await;
+    let end = tokio::time::timeout(PATIENCE, socket.next()).await.unwrap();
+    assert!(!matches!(end, Some(Ok(_))), "{end:?}");
     let answer = lab.ask("GET /api/v1/session", &headers, "").await;
     assert_eq!(answer.status, 401);
     lab.end().await;
+}
+
+type Opened = (WebSocketStream<TcpStream>, Response<Option<Vec<u8>>>);
+
+/// Opens a WebSocket with these headers.
+async fn open(lab: &Lab, headers: &[(&'static str, &str)]) -> Result<Opened, Error> {
+    let url = format!("ws://localhost:{}/test/socket", lab.port);
+    let mut request = url.into_client_request().unwrap();
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value).unwrap();
+        request.headers_mut().insert(*name, value);
+    }
+    tokio_tungstenite::client_async(request, lab.connect().await).await
 }
 
 #[tokio::test]
@@ -192,14 +214,7 @@ async fn a_websocket_takes_an_origin_and_a_key() {
             101,
         ),
     ] {
-        let url = format!("ws://localhost:{}/test/socket", lab.port);
-        let mut request = url.into_client_request().unwrap();
-        for (name, value) in headers {
-            let value = HeaderValue::from_str(value).unwrap();
-            request.headers_mut().insert(name, value);
-        }
-        let stream = lab.connect().await;
-        match tokio_tungstenite::client_async(request, stream).await {
+        match open(&lab, &headers).await {
             Ok((mut socket, response)) => {
                 assert_eq!(status, 101, "{what}");
                 assert_eq!(response.headers()["sec-websocket-protocol"], plain);
@@ -294,9 +309,5 @@ async fn the_end_waits_for_nobody() {
     let port = lab.port;
     lab.end().await;
     assert!(!served.exists());
-    assert!(
-        tokio::net::TcpStream::connect(("127.0.0.1", port))
-            .await
-            .is_err()
-    );
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
 }

@@ -5,6 +5,7 @@ mod attacks;
 mod door;
 mod neighbours;
 mod routes;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
