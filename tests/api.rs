@@ -173,7 +173,9 @@ fn what_is_taken_back_leaves_nothing() {
         (&ended["state"], &ended["problem"]["code"]),
         (&json!("cancelled"), &json!("cancelled"))
     );
-    lab.has_nothing_left();
+    assert_eq!(api.get("/machines?all=true"), json!([]));
+    assert_eq!(api.get("/volumes"), json!([]));
+    assert!(lab.nothing_runs_but_the_daemon());
 
     // By the daemon's end.
     let (_, begun) = api.ask("POST", "/machines", Some(&body), &[]);

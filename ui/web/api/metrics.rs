@@ -159,6 +159,9 @@ fn own(web: &Web, registry: &mut Registry) {
     registry.register("sistemo_operations_running", "Operations that run", running);
 }
 
+/// A number of each machine: its name, what it is, and where it comes from.
+type Number = (&'static str, &'static str, fn(&Stats) -> Option<u64>);
+
 /// Numbers of machines, as they were measured just now.
 fn machines(stats: &[Stats], registry: &mut Registry) {
     let by_status = Family::<OfStatus, Gauge>::default();
@@ -170,7 +173,7 @@ fn machines(stats: &[Stats], registry: &mut Registry) {
     }
     registry.register("sistemo_machines", "Machines", by_status);
     let cpu = Family::<OfMachine, Counter<f64, AtomicU64>>::default();
-    let gauges: [(&str, &str, fn(&Stats) -> Option<u64>); 2] = [
+    let gauges: [Number; 2] = [
         (
             "sistemo_machine_memory",
             "Memory of the host that a machine has",
@@ -182,7 +185,7 @@ fn machines(stats: &[Stats], registry: &mut Registry) {
             |it| Some(it.memory_limit_bytes),
         ),
     ];
-    let counters: [(&str, &str, fn(&Stats) -> Option<u64>); 4] = [
+    let counters: [Number; 4] = [
         (
             "sistemo_machine_disk_read",
             "Read from the host's disks",

@@ -43,7 +43,8 @@ pub(crate) struct Problem {
     #[schema(example = "see what there is: sistemo machine list")]
     hint: Option<String>,
     /// Lines that help to see why, such as the end of a machine's boot log.
-    detail_lines: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    detail_lines: Box<[String]>,
 }
 
 impl Problem {
@@ -56,7 +57,7 @@ impl Problem {
             detail: detail.into(),
             code,
             hint: None,
-            detail_lines: Vec::new(),
+            detail_lines: Box::default(),
         }
     }
 

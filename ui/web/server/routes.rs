@@ -49,12 +49,8 @@ async fn health() -> impl IntoResponse {
 
 pub(in crate::web) async fn nothing_there(uri: Uri) -> Problem {
     let path = uri.path();
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        format!("there is nothing at {path}"),
-    )
-    .hint("what there is for programs: /api/docs")
+    let said = format!("there is nothing at {path}");
+    Problem::new(StatusCode::NOT_FOUND, "not_found", said).hint("what there is for programs: /api/docs")
 }
 
 pub(in crate::web) async fn not_so(method: Method, uri: Uri) -> Problem {

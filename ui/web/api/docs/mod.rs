@@ -57,20 +57,20 @@ type Written = std::fmt::Result;
 fn write_page(out: &mut String, document: &Value) -> Written {
     let info = &document["info"];
     let title = text(info, "title");
-    write!(
+    writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}: API</title>\n\
          <link rel=\"stylesheet\" href=\"/assets/docs.css\">\n<main>\n\
          <h1>{title} <small>{}</small></h1>\n<p>{}</p>\n\
-         <p><a href=\"/api/v1/openapi.json\">openapi.json</a> is the same for programs (it wants a login).</p>\n",
+         <p><a href=\"/api/v1/openapi.json\">openapi.json</a> is the same for programs (it wants a login).</p>",
         text(info, "version"),
         text(info, "description"),
     )?;
     for tag in document["tags"].as_array().into_iter().flatten() {
-        write!(
+        writeln!(
             out,
-            "<h2>{}</h2>\n<p>{}</p>\n",
+            "<h2>{}</h2>\n<p>{}</p>",
             text(tag, "name"),
             text(tag, "description")
         )?;
@@ -86,9 +86,9 @@ fn write_page(out: &mut String, document: &Value) -> Written {
     let schemas = &document["components"]["schemas"];
     for (name, schema) in schemas.as_object().into_iter().flatten() {
         let name = Plain(name);
-        write!(
+        writeln!(
             out,
-            "<details id=\"{name}\"><summary><code>{name}</code></summary>\n<p>{}</p>\n",
+            "<details id=\"{name}\"><summary><code>{name}</code></summary>\n<p>{}</p>",
             text(schema, "description")
         )?;
         write_fields(out, schema)?;
@@ -99,9 +99,9 @@ fn write_page(out: &mut String, document: &Value) -> Written {
 }
 
 fn write_operation(out: &mut String, path: &str, method: &str, operation: &Value) -> Written {
-    write!(
+    writeln!(
         out,
-        "<details id=\"{}\"><summary><b class=\"{method}\">{}</b> <code>{}</code> {}</summary>\n<p>{}</p>\n",
+        "<details id=\"{}\"><summary><b class=\"{method}\">{}</b> <code>{}</code> {}</summary>\n<p>{}</p>",
         text(operation, "operationId"),
         method.to_uppercase(),
         Plain(path),
@@ -111,16 +111,16 @@ fn write_operation(out: &mut String, path: &str, method: &str, operation: &Value
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let mut rows = String::new();
     for parameter in parameters {
-        write!(
+        writeln!(
             rows,
-            "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n",
+            "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
             text(parameter, "name"),
             text(parameter, "in"),
             text(parameter, "description")
         )?;
     }
     if !rows.is_empty() {
-        write!(out, "<table>\n{rows}</table>\n")?;
+        writeln!(out, "<table>\n{rows}</table>")?;
     }
     if let Some(content) = operation["requestBody"]["content"].as_object() {
         out.push_str("<p>Takes ");
@@ -169,7 +169,7 @@ fn write_fields(out: &mut String, schema: &Value) -> Written {
     for (name, field) in fields {
         write!(out, "<tr><td><code>{}</code></td><td>", Plain(name))?;
         write_type(out, field)?;
-        write!(out, "</td><td>{}</td></tr>\n", text(field, "description"))?;
+        writeln!(out, "</td><td>{}</td></tr>", text(field, "description"))?;
     }
     out.push_str("</table>\n");
     Ok(())

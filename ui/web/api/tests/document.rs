@@ -80,10 +80,13 @@ fn the_operations_are_these() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+/// Method, path, kind of body and body of a request; status and code of its problem.
+type Case<'a> = (&'a str, &'a str, Option<&'a str>, &'a str, u16, &'a str);
+
 #[tokio::test]
 async fn problems_are_problem_documents() {
     let room = Room::new();
-    let cases: [(&str, &str, Option<&str>, &str, u16, &str); 12] = [
+    let cases: [Case<'_>; 12] = [
         ("GET", "/api/v1/nothing", None, "", 404, "not_found"),
         (
             "GET",
