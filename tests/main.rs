@@ -39,3 +39,4 @@ mod stats;
 mod store;
 mod storm;
 mod volumes;
+mod web_terminal;
