@@ -52,13 +52,14 @@ impl Web {
     fn new(
         engine: watch::Receiver<Engine>,
         access: access::Access,
+        terminals: terminal::Terminals,
         stop: CancellationToken,
     ) -> Web {
         Web(Arc::new(Inner {
             engine,
             access,
             operations: api::Operations::default(),
-            terminals: terminal::Terminals::default(),
+            terminals,
             stop,
         }))
     }

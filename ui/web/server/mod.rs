@@ -32,6 +32,7 @@ pub(crate) use patience::Unhurried;
 pub(crate) use served::{Served, folder};
 
 use crate::web::access::{Access, Names};
+use crate::web::terminal::Terminals;
 use crate::web::{Web, rooms};
 use connection::Service;
 use listen::Listening;
@@ -98,7 +99,8 @@ impl Server {
         let names = Names::new(scheme, port, names);
         let access = Access::open(&config.data_dir, names, scheme, port)?;
         let said = served.write(&config.data_dir)?;
-        let web = Web::new(engine, access, stop.clone());
+        let terminals = Terminals::new(engine.clone(), served.url.clone(), stop.clone());
+        let web = Web::new(engine, access, terminals, stop.clone());
         Ok(Server {
             listeners,
             served,
