@@ -41,3 +41,4 @@ mod stats;
 mod store;
 mod storm;
 mod volumes;
+mod web_terminal;
