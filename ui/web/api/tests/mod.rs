@@ -156,6 +156,11 @@ impl Stream {
     pub(super) async fn next(&mut self) -> Option<Heard> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
+                if event.starts_with(':') {
+                    // It is alive.
+                    self.text = rest.to_owned();
+                    continue;
+                }
                 let field = |name: &str| {
                     let line = event.lines().find_map(|line| line.strip_prefix(name));
                     line.unwrap_or_default().trim().to_owned()

@@ -9,7 +9,9 @@
 //! missed that are no longer known: then the lists are to be read again. Each has an identifier; whoever comes back with it
 //! in `Last-Event-ID` gets what came after.
 
-use std::collections::{HashMap, VecDeque};
+mod snapshot;
+
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,20 +21,16 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::Stream;
-use serde::Serialize;
 use serde_json::{Value, json};
-use sistemo::image::Image;
-use sistemo::machine::{Changes, Machine, Network};
-use sistemo::volume::Volume;
+use sistemo::machine::Changes;
 use tokio::sync::{OnceCell, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::machines::{Kept, machines};
-use super::operations::value;
 use super::problem::Answer;
-use super::{blocking, stream};
+use super::stream;
 use crate::web::Web;
+use snapshot::Snapshot;
 
 /// How many events are known.
 const KEPT: usize = 1024;
@@ -107,118 +105,6 @@ impl Watch {
         drop(ring);
         self.changed.send_replace(number);
     }
-}
-
-/// Everything there is, as it was read at one time.
-struct Snapshot {
-    version: i64,
-    machines: Arc<Kept>,
-    volumes: Vec<Volume>,
-    images: Vec<Image>,
-    networks: Vec<Network>,
-}
-
-impl Snapshot {
-    async fn read(web: &Web) -> Answer<Snapshot> {
-        let engine = web.engine();
-        // What is committed while it is read is seen the next time.
-        let version = web.api().lists.version(&engine)?;
-        let machines = machines(web).await?;
-        blocking(move || {
-            Ok(Snapshot {
-                version,
-                machines,
-                volumes: engine.machines().volumes()?,
-                images: engine.images().list()?,
-                networks: engine.machines().networks()?,
-            })
-        })
-        .await
-    }
-
-    /// What has become otherwise since `before`.
-    fn since(&self, before: &Snapshot) -> Vec<(&'static str, Value)> {
-        let machines = (&before.machines.machines[..], &self.machines.machines[..]);
-        let mut changes = difference("machine", machines, |it| (&it.id, &it.name), same_machine);
-        let volumes = (&before.volumes[..], &self.volumes[..]);
-        changes.extend(difference(
-            "volume",
-            volumes,
-            |it| (&it.id, &it.name),
-            same_volume,
-        ));
-        let images = (&before.images[..], &self.images[..]);
-        changes.extend(difference(
-            "image",
-            images,
-            |it| (&it.digest, &it.name),
-            PartialEq::eq,
-        ));
-        let networks = (&before.networks[..], &self.networks[..]);
-        changes.extend(difference(
-            "network",
-            networks,
-            |it| (&it.name, &it.name),
-            PartialEq::eq,
-        ));
-        changes
-    }
-}
-
-/// The space that disks take changes all the time, and is no event.
-fn same_volume(a: &Volume, b: &Volume) -> bool {
-    let used_bytes = b.used_bytes;
-    a == b
-        || Volume {
-            used_bytes,
-            ..a.clone()
-        } == *b
-}
-
-fn same_machine(a: &Machine, b: &Machine) -> bool {
-    if a == b {
-        return true;
-    }
-    let volumes = a.volumes.len() == b.volumes.len()
-        && a.volumes
-            .iter()
-            .zip(&b.volumes)
-            .all(|(a, b)| same_volume(a, b));
-    let bare = |machine: &Machine| Machine {
-        volumes: Vec::new(),
-        ..machine.clone()
-    };
-    volumes && bare(a) == bare(b)
-}
-
-/// What has come, changed and gone.
-fn difference<T: Serialize>(
-    kind: &'static str,
-    (before, now): (&[T], &[T]),
-    key: fn(&T) -> (&String, &String),
-    same: fn(&T, &T) -> bool,
-) -> Vec<(&'static str, Value)> {
-    let mut known: HashMap<&String, &T> =
-        before.iter().map(|thing| (key(thing).0, thing)).collect();
-    let mut changes = Vec::new();
-    let mut add = |change, thing, now: Option<Value>| {
-        let (id, name) = key(thing);
-        let change = json!({"change": change, "id": id, "name": name, "now": now});
-        changes.push((kind, change));
-    };
-    for thing in now {
-        match known.remove(key(thing).0) {
-            None => add("created", thing, Some(value(thing))),
-            Some(before) if !same(before, thing) => add("changed", thing, Some(value(thing))),
-            Some(_) => {}
-        }
-    }
-    for thing in before {
-        if known.contains_key(key(thing).0) {
-            add("deleted", thing, None);
-        }
-    }
-    changes
 }
 
 /// Begins to watch, if nobody has yet.
@@ -382,31 +268,5 @@ mod tests {
         assert_eq!(known(1), Some(1));
         assert_eq!(known(KEPT as u64 + 1), Some(KEPT as u64 + 1));
         assert_eq!(watch.ring().number_of("0-1"), None, "another daemon's");
-    }
-
-    #[test]
-    fn things_come_change_and_go() {
-        let things = |words: &[(&str, &str)]| -> Vec<(String, String)> {
-            words
-                .iter()
-                .map(|(id, name)| ((*id).into(), (*name).into()))
-                .collect()
-        };
-        let before = things(&[("1", "a"), ("2", "b"), ("3", "c")]);
-        let now = things(&[("1", "a"), ("2", "B"), ("4", "d")]);
-        let changes = difference("thing", (&before, &now), |it| (&it.0, &it.1), PartialEq::eq);
-        let told: Vec<_> = changes
-            .iter()
-            .map(|(_, change)| (&change["change"], &change["name"]))
-            .collect();
-        let expected = [("changed", "B"), ("created", "d"), ("deleted", "c")];
-        assert_eq!(told.len(), expected.len());
-        for (told, expected) in told.iter().zip(expected) {
-            assert_eq!(
-                (told.0.as_str(), told.1.as_str()),
-                (Some(expected.0), Some(expected.1))
-            );
-        }
-        assert_eq!(changes[2].1["now"], Value::Null);
     }
 }
