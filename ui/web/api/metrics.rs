@@ -59,8 +59,6 @@ struct OfOperation {
 pub(crate) struct Metrics {
     requests: Family<Outcome, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
-    /// Terminals that are open, those that wait to be come back to included. Whoever opens and closes them counts.
-    pub(crate) terminals: Gauge,
 }
 
 impl Default for Metrics {
@@ -68,7 +66,6 @@ impl Default for Metrics {
         Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
-            terminals: Gauge::default(),
         }
     }
 }
@@ -140,7 +137,8 @@ fn own(web: &Web, registry: &mut Registry) {
         Unit::Seconds,
         metrics.durations.clone(),
     );
-    let terminals = metrics.terminals.clone();
+    let terminals = Gauge::<i64>::default();
+    terminals.set(i64::try_from(web.terminals().count()).unwrap_or(i64::MAX));
     registry.register("sistemo_terminals_open", "Terminals in browsers", terminals);
     let operations = Family::<OfOperation, Counter>::default();
     for (kind, state, count) in web.operations().counts() {

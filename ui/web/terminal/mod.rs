@@ -138,6 +138,11 @@ impl Terminals {
         Ok(session)
     }
 
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.sessions().len()
+    }
+
     /// Cancelled when the daemon ends.
     fn stop(&self) -> CancellationToken {
         self.0.stop.clone()
