@@ -68,6 +68,9 @@ async fn from_a_link_to_a_shell_that_survives_cuts_and_reloads() {
         None,
         "the ticket is gone from the address"
     );
+    browser
+        .until("document.querySelector('.bar .machine').textContent === 'web'")
+        .await;
     shell_says(&browser, "kept=there; echo $((6*7))-$(hostname)", "42-web").await;
 
     // Keys that end something end it.
@@ -87,7 +90,10 @@ async fn from_a_link_to_a_shell_that_survives_cuts_and_reloads() {
     browser.sees("written in vi").await;
     show(&browser, "browser-terminal.png").await;
     browser.client.set_window_size(900, 600).await.unwrap();
-    browser.types(&format!("{ESCAPE}:wq{ENTER}")).await;
+    // A key that comes at once after Escape would be taken for one with Alt.
+    browser.types(ESCAPE).await;
+    browser.sees("- /tmp/note").await;
+    browser.types(&format!(":wq{ENTER}")).await;
     browser
         .until("sistemo.terminal.buffer.active.type === 'normal'")
         .await;
@@ -153,8 +159,7 @@ async fn two_tabs_a_machine_that_stops_and_the_console() {
     let browser = follow(&lab, &proxy, "machine terminal web --print").await;
     shell_says(&browser, "tab=one; echo $tab$((1+1))", "one2").await;
     let first = browser.client.window().await.unwrap();
-    let second = browser.client.new_window(true).await.unwrap().handle;
-    browser.client.switch_to_window(second).await.unwrap();
+    browser.tab().await;
     browser
         .goto(&format!(
             "http://localhost:{}/terminals/machine/web",
@@ -191,7 +196,7 @@ async fn two_tabs_a_machine_that_stops_and_the_console() {
         .await;
     show(&browser, "browser-console.png").await;
     browser.types("?").await;
-    browser.sees("Help").await;
+    browser.sees("In the list of machines").await;
     browser.types(ESCAPE).await;
     // The bar has what others change.
     lab.run("machine rename web shop").ok();

@@ -83,11 +83,22 @@ impl Browser {
             driver,
             _profile: profile,
         };
+        browser.watch().await;
+        browser
+    }
+
+    /// Opens another tab, and goes there.
+    pub async fn tab(&self) {
+        let opened = self.client.new_window(true).await.unwrap();
+        self.client.switch_to_window(opened.handle).await.unwrap();
+        self.watch().await;
+    }
+
+    /// Has this tab keep what its policies forbid from here on.
+    async fn watch(&self) {
         let watch = json!({ "source": WATCH });
-        browser
-            .devtools("Page.addScriptToEvaluateOnNewDocument", watch)
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", watch)
             .await;
-        browser
     }
 
     /// Has the browser's own tools do something (Chrome DevTools Protocol).

@@ -20,12 +20,14 @@ export class Bar {
   readonly element: HTMLElement;
   // Shows the bar again.
   readonly handle: HTMLElement;
+  readonly #name = element("span", { class: "machine" });
   readonly #sign = element("span", { class: "sign", with: { "aria-hidden": "true" } });
   readonly #word = element("span", { class: "word" });
   readonly #delay = element("span", { class: "delay dim", title: "Time to the server and back" });
 
   // `name`: the machine's, or of the console; `more`: what this page has beside.
   constructor(name: string, isConsole: boolean, actions: Actions, more: HTMLElement | null) {
+    this.name(name);
     const theme = chooser();
     const size = (by: number) => () => {
       settings.fontSize += by;
@@ -57,7 +59,7 @@ export class Bar {
       "header",
       { class: "bar", with: { role: "toolbar", "aria-label": "Terminal" } },
       home,
-      element("span", { class: "machine", text: name }),
+      this.#name,
       state,
       this.#delay,
       element("span", { class: "space" }),
@@ -95,6 +97,10 @@ export class Bar {
     onSettings(apply);
     apply();
     closeMenus(this.element, actions);
+  }
+
+  name(name: string): void {
+    this.#name.textContent = name;
   }
 
   show(shown: Shown): void {

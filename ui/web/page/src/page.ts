@@ -57,6 +57,7 @@ class Page {
         this.#refusals = 0;
         this.#id = hello.id ?? this.#id;
         this.#name = hello.machine ?? this.#name;
+        this.#bar.name(this.#name);
         this.#retitle();
       },
       notice: (level, text) => this.#say(text, level),

@@ -316,12 +316,7 @@ async fn what_was_printed_is_found_and_themes_change_every_tab() {
     assert_eq!(site.peer.known().session().typed, b"");
 
     let first = browser.client.window().await.unwrap();
-    let second = browser.client.new_window(true).await.unwrap();
-    browser
-        .client
-        .switch_to_window(second.handle)
-        .await
-        .unwrap();
+    browser.tab().await;
     browser.goto(&site.url(TERMINAL)).await;
     live(&browser).await;
     let choose = "(() => { const select = document.querySelector('.bar select'); select.value = 'solarized-light'; \

@@ -101,12 +101,7 @@ async fn a_duplicated_tab_leaves_its_origin_alone_and_a_taken_session_is_taken_b
     browser.client.refresh().await.unwrap();
     live(&browser).await;
     let first = browser.client.window().await.unwrap();
-    let second = browser.client.new_window(true).await.unwrap().handle;
-    browser
-        .client
-        .switch_to_window(second.clone())
-        .await
-        .unwrap();
+    browser.tab().await;
     browser.goto(&site.url("/terminals/vm/none")).await;
     browser
         .value(&format!(
