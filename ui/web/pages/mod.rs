@@ -9,7 +9,8 @@ mod assets;
 mod missing;
 #[cfg(feature = "browser")]
 mod shell;
-#[cfg(all(test, feature = "browser"))]
+#[cfg(test)]
+#[cfg(feature = "browser")]
 mod tests;
 
 #[cfg(feature = "browser")]
