@@ -38,3 +38,4 @@ mod stats;
 mod store;
 mod storm;
 mod volumes;
+mod web_terminal;
