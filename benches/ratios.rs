@@ -54,6 +54,8 @@ mod screen;
 mod shells;
 #[path = "ratios/table.rs"]
 mod table;
+#[path = "ratios/web/mod.rs"]
+mod web;
 
 use std::process::ExitCode;
 
@@ -86,6 +88,10 @@ const ROWS: &[(&str, Measure)] = &[
     ("console boot log", boot_log::measure),
     ("console cat", shells::cat),
     ("console memory", shells::memory),
+    ("browser output", web::output),
+    ("browser echo", web::echo),
+    ("browser many terminals", web::many),
+    ("api machines", web::thousand),
 ];
 
 fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::support::{Lab, Screen, until};
+use crate::support::{Image, Lab, Screen, until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long a key is waited for that may change nothing.
@@ -83,7 +83,10 @@ fn a_minute_of_anything_neither_ends_the_console_nor_fills_it() {
         .map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
     eprintln!("this run again: SISTEMO_TEST_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
-    let lab = Lab::bare();
+    let lab = Lab::new();
+    // One machine runs, so that keys go into shells, too.
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name live")).ok();
     lab.run("volume create 16M --name data").ok();
     lab.run("network create other").ok();
     for (name, status) in [("web", "stopped"), ("db", "failed"), ("cache", "stopped")] {
@@ -117,6 +120,10 @@ fn a_minute_of_anything_neither_ends_the_console_nor_fills_it() {
     let mut size = (100, 30);
     let mut screen = Screen::of(command, size.0, size.1);
     screen.sees("NAV");
+    screen.press("/");
+    screen.types("live");
+    screen.press("enter s");
+    screen.sees("BusyBox");
     let keys: Vec<&str> = KEYS.split_whitespace().collect();
     let begun = Instant::now();
     let mut first = None;
@@ -145,6 +152,8 @@ fn a_minute_of_anything_neither_ends_the_console_nor_fills_it() {
     screen.sees("In the list of machines");
     screen.press("esc");
     screen.gone("In the list of machines");
+    // Its shells end with it, if it is still there.
+    lab.run("machine delete live -y");
     let (descriptors, threads, _) = first.unwrap();
     until("what was begun has ended, and left nothing", || {
         let now = holds(screen.pid());

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::support::{Application, Image, Lab, Screen};
+use crate::support::{Application, Image, Lab, Screen, until};
 
 /// The console in a lab, with its first screen shown.
 fn console(lab: &Lab) -> Screen {
@@ -194,6 +194,43 @@ fn shells_and_lists_follow_what_is_done_elsewhere() {
     screen.press("1");
     screen.gone(" a ");
     quit(&mut screen);
+    lab.has_nothing_left();
+}
+
+#[test]
+fn a_console_stands_in_for_the_daemon() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run("setup --yes").ok();
+    lab.run(&format!(
+        "machine deploy {tiny} --name again --restart on-failure"
+    ))
+    .ok();
+    lab.run(&format!("machine deploy {tiny} --name ends")).ok();
+    let mut screen = console(&lab);
+    runs(&screen, "again");
+    runs(&screen, "ends");
+
+    let crash = |name: &str| {
+        let status = lab.run(&format!("machine status {name} -o json")).json();
+        let pid = status["pid"].as_i64().unwrap();
+        kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
+        pid
+    };
+    crash("ends");
+    // No other command looks after it: the screen alone says so, and it is true.
+    screen.until("nobody noticed", |text| {
+        let mut lines = text.lines();
+        lines.any(|line| line.contains(" ends ") && line.contains("failed"))
+    });
+    let was = crash("again");
+    until("it does not come up again", || {
+        let status = lab.run("machine status again -o json").json();
+        status["status"] == "running" && status["pid"] != was
+    });
+    runs(&screen, "again");
+    quit(&mut screen);
+    lab.run("machine delete again ends -y").ok();
     lab.has_nothing_left();
 }
 

@@ -7,8 +7,10 @@
 
 mod support;
 
+mod api;
 mod applications;
 mod bad_input;
+mod browser;
 mod build;
 mod chance;
 mod cli;
@@ -33,6 +35,7 @@ mod names;
 mod networks;
 mod prune;
 mod rename;
+mod serve;
 mod service;
 mod stats;
 mod store;

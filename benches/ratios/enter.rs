@@ -1,6 +1,7 @@
 //! `exec` beside OpenSSH's `ssh` to the same guest: to its port of ours, and to the image's own server. The faster of
 //! the two is what ours is held to.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -87,6 +88,17 @@ enum Door {
     Ours,
     /// OpenSSH to a port.
     Plain(u16),
+}
+
+/// OpenSSH to our port of the idle machine, with options of its own.
+pub(crate) fn ssh(lab: &Lab, line: &str, options: &[&str]) -> Outcome<Command> {
+    let doors = Doors::open(lab)?;
+    let mut command = doors.command(Door::Plain(words::SSH_PORT), line)?;
+    let words: Vec<_> = command.get_args().map(OsString::from).collect();
+    command = Command::new("ssh");
+    command.args(options).args(words);
+    enter(&mut command, &doors.namespace)?;
+    Ok(command)
 }
 
 struct Doors<'a> {

@@ -27,7 +27,22 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "listen",
         default: "localhost:7777",
-        meaning: "address of the daemon's web terminal",
+        meaning: "address of the daemon's pages and API; beyond this computer with TLS",
+    },
+    Key {
+        name: "web_names",
+        default: "",
+        meaning: "more names that the daemon's pages answer to, comma-separated: vm.lan, https://vm.example",
+    },
+    Key {
+        name: "tls_cert",
+        default: "",
+        meaning: "file with the certificates of the daemon's pages (PEM); by default a self-made one",
+    },
+    Key {
+        name: "tls_key",
+        default: "",
+        meaning: "file with the key to tls_cert (PEM)",
     },
     Key {
         name: "accelerator",

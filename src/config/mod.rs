@@ -15,7 +15,7 @@ use std::time::Duration;
 use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
-use crate::value::{Address, ByteSize, nearest, without_secrets};
+use crate::value::{Address, ByteSize, Site, nearest, without_secrets};
 use crate::vmm::{Choice, Hypervisor};
 
 /// Where settings for the whole host lie.
@@ -173,8 +173,15 @@ pub struct Config {
     pub network_home: String,
     pub bridge_subnet: ipnet::Ipv4Net,
     pub uplink: Option<String>,
-    /// Where the daemon serves its web terminal.
+    /// Where the daemon serves its pages and API.
     pub listen: Address,
+    /// More names that they answer to.
+    pub web_names: Vec<Site>,
+    /// Their certificates, a PEM file. That one comes with a key is looked at by whoever uses them: they are set one
+    /// after the other.
+    pub tls_cert: Option<PathBuf>,
+    /// The key to them, a PEM file.
+    pub tls_key: Option<PathBuf>,
     pub accelerator: Choice,
     /// What new machines run under.
     pub vmm: Hypervisor,

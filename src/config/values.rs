@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::keys::KEYS;
 use super::{Config, Error, LEAST_LOG, MOST_BANDWIDTH, MOST_IOPS, Origin, Shown};
 
+const WEB_NAMES: &str = "it wants names such as vm.lan or https://vm.example, with commas between";
+
 /// The values as text, on their way to types.
 pub(super) struct Values(pub(super) BTreeMap<&'static str, (String, Origin)>);
 
@@ -59,6 +61,12 @@ impl Values {
         }
     }
 
+    /// The parts between commas.
+    fn listed(&self, key: &'static str) -> impl Iterator<Item = &str> {
+        let parts = self.text(key).split(',').map(str::trim);
+        parts.filter(|part| !part.is_empty())
+    }
+
     pub(super) fn parse(self, data_dir: PathBuf, origin: Origin) -> Result<Config, Error> {
         let day = 24 * 60 * 60;
         let vcpus = |value: u64| u8::try_from(value).unwrap_or(u8::MAX);
@@ -92,16 +100,20 @@ impl Values {
             bridge_subnet: self.get("bridge_subnet", "10.200.0.0/16")?,
             uplink: self.optional("uplink"),
             listen: self.get("listen", "localhost:7777")?,
+            web_names: self
+                .listed("web_names")
+                .map(|name| {
+                    name.parse()
+                        .map_err(|_| self.bad("web_names", WEB_NAMES.into()))
+                })
+                .collect::<Result<_, _>>()?,
+            tls_cert: self.optional("tls_cert").map(PathBuf::from),
+            tls_key: self.optional("tls_key").map(PathBuf::from),
             accelerator: self.get("accelerator", "auto, kvm or tcg")?,
             vmm: self.get("vmm", "qemu")?,
             kernel: self.optional("kernel").map(PathBuf::from),
             registry_url: self.optional("registry_url"),
-            registry_mirrors: self
-                .text("registry_mirrors")
-                .split(',')
-                .map(|mirror| mirror.trim().to_string())
-                .filter(|mirror| !mirror.is_empty())
-                .collect(),
+            registry_mirrors: self.listed("registry_mirrors").map(String::from).collect(),
             default_vcpus: vcpus(self.ranged("default_vcpus", 1..=64)?),
             default_memory: self.get("default_memory", "512M")?,
             default_storage: self.get("default_storage", "2G")?,

@@ -132,6 +132,7 @@ pub struct Command {
 
 /// When what has ended by itself is started again: an application by the guest, a machine by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     No,

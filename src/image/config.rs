@@ -8,6 +8,7 @@ use super::Error;
 
 /// How an application image is run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ImageConfig {
     pub entrypoint: Vec<String>,

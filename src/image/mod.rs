@@ -89,6 +89,7 @@ pub struct Images {
 
 /// An image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Image {
     /// The first of `names`, or the digest.
     pub name: String,
@@ -97,12 +98,15 @@ pub struct Image {
     pub digest: String,
     /// The disk's size in bytes, holes included.
     #[serde(rename = "size_bytes")]
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub size: ByteSize,
     /// What it takes of the host's disk, in bytes.
     #[serde(rename = "used_bytes")]
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub used: ByteSize,
     /// Where it came from.
     pub source: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub path: PathBuf,
     /// What an application image runs; `null` for one with an operating system.
     pub config: Option<ImageConfig>,

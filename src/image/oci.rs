@@ -148,7 +148,8 @@ impl Images {
             .filter(|layer| seen.insert(&layer.digest))
             .collect();
         let count = unique.len();
-        let fetches = unique
+        // In a list: a future that held the closure could not be sent to another thread.
+        let fetches: Vec<_> = unique
             .into_iter()
             .enumerate()
             .map(|(number, layer)| async move {
@@ -162,7 +163,8 @@ impl Images {
                 };
                 let file = blob.fetch(|offset| registry.blob(layer, offset)).await?;
                 Ok((layer.digest.clone(), file))
-            });
+            })
+            .collect();
         let mut arriving = std::pin::pin!(stream::iter(fetches).buffered(AT_ONCE));
         while let Some(layer) = arriving.next().await {
             let failed = layer.is_err();

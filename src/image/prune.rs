@@ -27,6 +27,7 @@ pub struct Prune {
 
 /// What a removal is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Pruned {
     Image,
@@ -37,12 +38,14 @@ pub enum Pruned {
 
 /// Something that is removed, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Removal {
     pub kind: Pruned,
     /// An image's first name, or its digest; a download's file.
     pub name: String,
     pub digest: Option<String>,
     /// What it takes of the host's disk.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub bytes: ByteSize,
     #[serde(skip)]
     path: PathBuf,

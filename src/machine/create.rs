@@ -64,43 +64,15 @@ impl Machines {
         cancel: &CancellationToken,
     ) -> Result<Machine> {
         let rooms = &*self.0;
-        request.vmm.unwrap_or(rooms.config.vmm).check()?;
-        let (vcpus, memory, storage) = rooms.check_resources(request)?;
-        request.application.check()?;
-        if let Some(name) = &request.name {
-            rooms.check_free(name, request.volume.is_some())?;
-        }
-        if let Some(name) = &request.network {
-            // One that is not there is said before anything is fetched.
-            self.network(name.as_str())?;
-        }
-        for (index, port) in request.expose.iter().enumerate() {
-            let before = &request.expose[..index];
-            if before
-                .iter()
-                .any(|other| (other.host, other.protocol) == (port.host, port.protocol))
-            {
-                return Err(Error::PortTwice(*port).into());
-            }
-            rooms.refuse_port(port).await?;
-        }
-        for attachment in &request.attach {
-            rooms.free_data(attachment)?;
-        }
+        let (vcpus, memory, storage) = self.check(request).await?;
         // The image's disk stays until the machine has its own, or has not.
         let (source, _using) = match (&request.image, &request.volume) {
             (Some(image), None) => {
-                // Looked for before anything is fetched.
-                rooms.check_boot_parts()?;
                 progress.step(format!("finding the image {}", without_secrets(image)));
                 let found = rooms.images.resolve_to_use(image, progress, cancel).await?;
                 (Source::Image(Box::new(found.0)), Some(found.1))
             }
-            (None, Some(volume)) => {
-                let root = rooms.free_root(volume)?;
-                rooms.check_boot_parts()?;
-                (root, None)
-            }
+            (None, Some(volume)) => (rooms.free_root(volume)?, None),
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         };
@@ -155,6 +127,49 @@ impl Machines {
         }
         rooms.bury_finished(&id, &lock, progress).await?;
         self.show(&id.to_string())
+    }
+}
+
+impl Machines {
+    /// Refuses what can be refused before anything is fetched or made. Comes back with what it is to have.
+    async fn check(&self, request: &Request) -> Result<(u8, ByteSize, ByteSize)> {
+        let rooms = &*self.0;
+        request.vmm.unwrap_or(rooms.config.vmm).check()?;
+        let resources = rooms.check_resources(request)?;
+        request.application.check()?;
+        if let Some(name) = &request.name {
+            rooms.check_free(name, request.volume.is_some())?;
+        }
+        if let Some(name) = &request.network {
+            // One that is not there is said before anything is fetched.
+            self.network(name.as_str())?;
+        }
+        for (index, port) in request.expose.iter().enumerate() {
+            let before = &request.expose[..index];
+            if before
+                .iter()
+                .any(|other| (other.host, other.protocol) == (port.host, port.protocol))
+            {
+                return Err(Error::PortTwice(*port).into());
+            }
+            rooms.refuse_port(port).await?;
+        }
+        for attachment in &request.attach {
+            rooms.free_data(attachment)?;
+        }
+        match (&request.image, &request.volume) {
+            (Some(_), None) => {}
+            (None, Some(volume)) => drop(rooms.free_root(volume)?),
+            (None, None) => return Err(Error::NothingToBoot.into()),
+            (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
+        }
+        rooms.check_boot_parts()?;
+        Ok(resources)
+    }
+
+    /// Says beforehand why a deploy would be refused as things are, as far as that is known without fetching anything.
+    pub async fn check_deploy(&self, request: &Request) -> Result<()> {
+        self.check(request).await.map(drop)
     }
 }
 

@@ -17,10 +17,13 @@ use crate::value::Name;
 
 /// A network as front ends see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Network {
     pub name: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub subnet: Ipv4Net,
     /// The host's address in it: the guests' way out.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub gateway: Ipv4Addr,
     pub bridge: String,
     /// Names of the machines on it.

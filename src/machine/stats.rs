@@ -36,6 +36,7 @@ struct Counters {
 /// What a machine takes. The field names are the keys of `-o json`; they are only ever added to. Of a machine that does
 /// not run, and of one that was measured once only, some are `null`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Stats {
     /// When it was measured: RFC 3339, UTC.
     pub time: String,

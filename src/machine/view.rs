@@ -17,6 +17,7 @@ const LAST_LINES: usize = 10;
 
 /// A machine. The field names are the keys of `-o json`; they are only ever added to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Machine {
     pub id: String,
     pub name: String,
@@ -61,6 +62,7 @@ pub struct Machine {
 
 /// A host port that leads to a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Port {
     pub host_port: u16,
     pub machine_port: u16,

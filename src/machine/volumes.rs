@@ -25,6 +25,11 @@ use crate::value::{ByteSize, MachineId, Name};
 use crate::volume::{self, Volume};
 
 impl Machines {
+    /// Refuses a size that no volume can have.
+    pub fn check_volume_size(&self, size: ByteSize) -> Result<()> {
+        Ok(check_size(size)?)
+    }
+
     /// Makes an empty data volume with a file system. Without a name it is called by the beginning of its identifier.
     pub async fn create_volume(
         &self,

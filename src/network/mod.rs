@@ -55,5 +55,6 @@ pub use mac::{BadMac, Mac};
 pub use names::NameServer;
 pub use obstacles::Obstacle;
 pub use plan::{MachinePlan, NetworkPlan, mac_for, namespace_name, plan_machine, plan_network};
+pub use publish::listener;
 pub use seen::{Seen, SeenMachine};
 pub use traffic::{AllTraffic, Traffic};

@@ -71,7 +71,7 @@ impl Home {
                 Err(Error::PortBusy {
                     port: port.host,
                     protocol: port.protocol,
-                    owner: listener(&port),
+                    owner: owner(&port),
                 })
             })
             .await
@@ -101,8 +101,18 @@ fn are_ours(sockets: &[(SocketAddr, u64)], gateways: &[Ipv4Addr]) -> bool {
     !sockets.is_empty() && sockets.iter().all(|(address, _)| is_ours(address))
 }
 
+/// The program that listens on a TCP port of this process's namespace, by name and process: `nginx (pid 812)`. Nothing
+/// when that cannot be seen.
+pub fn listener(port: u16) -> Option<String> {
+    owner(&PortMapping {
+        host: port,
+        machine: port,
+        protocol: Protocol::Tcp,
+    })
+}
+
 /// The program that listens on the port of this thread's namespace: `nginx (pid 812)`.
-pub(super) fn listener(port: &PortMapping) -> Option<String> {
+pub(super) fn owner(port: &PortMapping) -> Option<String> {
     let inodes: Vec<u64> = sockets(port).into_iter().map(|(_, inode)| inode).collect();
     for process in all_processes().ok()?.flatten() {
         let Ok(files) = process.fd() else { continue };

@@ -10,6 +10,7 @@ use crate::host::user;
 
 /// One thing done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct HistoryRow {
     /// Number in order; 0 for a row not yet written.
     pub id: i64,
@@ -18,7 +19,8 @@ pub struct HistoryRow {
     /// Who did it; `null` of what was done before this was written down.
     pub user: Option<String>,
     pub action: String,
-    /// `machine`, `volume`, `image`, `network`, `daemon` or `service`.
+    /// `machine`, `volume`, `image`, `network`, `daemon`, `service`, or `session` for a login by the browser, whose name is
+    /// the address it came from.
     pub target: String,
     pub name: String,
     pub duration_ms: i64,

@@ -16,6 +16,7 @@ pub mod networks;
 mod open;
 pub mod operations;
 pub mod ports;
+mod version;
 pub mod volumes;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, Row};
 
 pub use error::Error;
 use open::connect;
+pub use version::Versions;
 
 /// The open database.
 #[derive(Clone, Debug)]

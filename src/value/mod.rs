@@ -6,6 +6,7 @@ mod moment;
 mod port;
 #[cfg(test)]
 mod properties;
+mod site;
 mod url;
 mod variable;
 
@@ -18,6 +19,7 @@ pub use alike::nearest;
 pub use forward::{Address, Forward, Listen, Reach};
 pub use moment::Moment;
 pub use port::{PortMapping, Protocol};
+pub use site::{Scheme, Site};
 pub use url::without_secrets;
 pub use variable::{BadVariable, Variable};
 
@@ -44,6 +46,9 @@ pub enum BadValue {
     /// Not a port with or without an address.
     #[error("{0:?} is no port to listen on")]
     Listen(String),
+    /// Not a name of a server.
+    #[error("{0:?} is no name of a server")]
+    Site(String),
 }
 
 impl Advice for BadValue {
@@ -63,6 +68,7 @@ impl Advice for BadValue {
                 "write [ADDRESS:]PORT:HOST:PORT, or a path for either pair: 8080:localhost:80, 5432:/run/db.sock".into()
             }
             BadValue::Listen(_) => "write a port, or an address and a port: 1080, localhost:1080, [::1]:1080".into(),
+            BadValue::Site(_) => "write a name, with a scheme and a port if they are others: vm.lan, https://vm.example".into(),
             BadValue::Moment(_) => {
                 "a time is so long ago (10m, 1h30m, 2d), a date (2026-01-31, 2026-01-31T08:00, 2026-01-31T08:00:00Z), or \
                  seconds since 1970 (1769846400)".into()

@@ -82,6 +82,7 @@ impl Advice for Error {
 
 /// A volume as front ends see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Volume {
     pub id: String,
     pub name: String,
@@ -92,6 +93,7 @@ pub struct Volume {
     pub size_bytes: u64,
     /// What the file takes on the host's disk, in bytes; `null` when the file is not there.
     pub used_bytes: Option<u64>,
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub path: PathBuf,
     /// Name of the machine it belongs to.
     pub machine: Option<String>,

@@ -6,30 +6,39 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use serde_json::json;
+use sistemo::config::Origin;
 use sistemo::engine::Engine;
 use sistemo::event::{Event, Progress};
 use sistemo::host::background::{background, log_at};
 use sistemo::machine::{Machines, Orders, Sign};
+use sistemo::value::Address;
 use sistemo::vmm::Process;
 use tokio::net::UnixDatagram;
 use tokio::signal::unix::SignalKind;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::log;
 use super::output::{self, Format};
 use super::report::Failure;
 use super::terminal;
+use crate::web::server::{FROM_THE_START, Limits, Served, Server};
 
 /// How long `down` waits for the daemon, which may have a start to take back before it ends.
 const FAREWELL: Duration = Duration::from_secs(30);
 
-/// Run the daemon: it notices machines that crash, starts them again as they are to be, and keeps the network whole
+/// Run the daemon: it notices machines that crash, starts them again as they are to be, keeps the network whole, and
+/// serves the browser
 ///
 /// Machines go on running when it ends. It runs until it is interrupted or `sistemo down` ends it; SIGHUP makes it read
-/// its settings again.
+/// its settings again. `sistemo web` opens its pages.
 #[derive(clap::Args)]
 pub(crate) struct Up {
+    /// Where it serves pages and API [default: the setting listen]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<Address>,
+
     /// Come back once it runs in the background
     #[arg(short, long)]
     detach: bool,
@@ -54,12 +63,23 @@ pub(crate) async fn up(context: &Context, args: &Up) -> Result<ExitCode, Failure
         // Twice as often as it must (sd_watchdog_enabled(3)).
         heartbeat: sd_notify::watchdog_enabled().map(|limit| limit / 2),
     };
+    // Before it says that it is ready: whoever waits for that may connect.
+    let (current, shown) = watch::channel(engine);
+    let serving = serve(shown, args.listen.as_ref(), &context.cancel).await?;
+    let serving = tokio::spawn(async move {
+        if let Some(server) = serving {
+            Box::pin(server.run()).await;
+        }
+    });
     let watching = supervisor.run(orders, tell());
     tokio::pin!(watching);
     let outcome = tokio::select! {
         outcome = &mut watching => outcome,
-        never = heed_hang_ups(context, engine, send) => match never {},
+        never = heed_hang_ups(context, current, send) => match never {},
     };
+    // Whatever has ended the watching.
+    context.cancel.cancel();
+    let _ = serving.await;
     say_to_manager(&[NotifyState::Stopping]);
     match &outcome {
         Ok(()) => tracing::info!("ended; machines go on running"),
@@ -67,6 +87,47 @@ pub(crate) async fn up(context: &Context, args: &Up) -> Result<ExitCode, Failure
     }
     outcome?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the server for browsers and programs, and says where it is. An address that somebody has asked for must be had;
+/// without the usual one machines are watched over all the same.
+async fn serve(
+    engine: watch::Receiver<Engine>,
+    flag: Option<&Address>,
+    stop: &CancellationToken,
+) -> Result<Option<Server>, Failure> {
+    let (listen, asked) = {
+        let engine = engine.borrow();
+        let config = engine.config();
+        let setting = config
+            .shown()
+            .iter()
+            .find(|setting| setting.key == "listen");
+        let is_default = setting.is_none_or(|setting| setting.origin == Origin::Default);
+        (
+            flag.unwrap_or(&config.listen).clone(),
+            flag.is_some() || !is_default,
+        )
+    };
+    match Server::open(engine, &listen, Limits::default(), stop.clone()).await {
+        Ok(server) => {
+            let Served {
+                url, fingerprint, ..
+            } = server.served();
+            tracing::info!("serving {url}; to come in: sistemo web");
+            if let Some(fingerprint) = fingerprint {
+                tracing::info!("its certificate has the SHA-256 fingerprint {fingerprint}");
+            }
+            Ok(Some(server))
+        }
+        Err(error) if asked => Err(error.into()),
+        Err(error) => {
+            let error = sistemo::error::Error::from(error);
+            let hint = error.hint().unwrap_or_default();
+            tracing::warn!("nothing is served to browsers: {error}; {hint}");
+            Ok(None)
+        }
+    }
 }
 
 /// Every machine that runs takes a descriptor; what a login shell allows is not enough for a thousand.
@@ -104,7 +165,7 @@ fn say_to_manager(what: &[NotifyState<'_>]) {
 /// nothing.
 async fn heed_hang_ups(
     context: &Context,
-    mut engine: Engine,
+    current: watch::Sender<Engine>,
     renewed: mpsc::Sender<Machines>,
 ) -> std::convert::Infallible {
     let Some(mut signals) = terminal::signals(SignalKind::hangup()) else {
@@ -114,11 +175,13 @@ async fn heed_hang_ups(
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             say_to_manager(&[NotifyState::Reloading, now]);
         }
-        match read_again(context, &engine) {
+        let before = current.borrow().clone();
+        match read_again(context, &before) {
             Ok(newer) => {
-                engine = newer;
+                let machines = newer.machines().clone();
+                current.send_replace(newer);
                 // The supervisor ends before this does.
-                let _ = renewed.send(engine.machines().clone()).await;
+                let _ = renewed.send(machines).await;
             }
             Err(error) => {
                 let hint = error.hint().unwrap_or_default();
@@ -139,7 +202,11 @@ fn read_again(context: &Context, engine: &Engine) -> sistemo::error::Result<Engi
         tracing::info!("the settings were read again: nothing has changed");
     }
     for change in changes {
-        tracing::info!("the settings were read again: {change}");
+        let from = match FROM_THE_START.contains(&change.key) {
+            true => ", from the next start of the daemon on",
+            false => "",
+        };
+        tracing::info!("the settings were read again: {change}{from}");
     }
     Ok(newer)
 }
@@ -181,6 +248,9 @@ async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
             .arg(&data_dir)
             .arg("up")
             .env("NOTIFY_SOCKET", &socket);
+        if let Some(listen) = &args.listen {
+            command.args(["--listen", &listen.to_string()]);
+        }
         if let Some(level) = args.log_level {
             let level = format!("{level:?}").to_lowercase();
             command.args(["--log-level", &level]);
@@ -210,9 +280,28 @@ async fn detach(context: &Context, args: &Up) -> Result<ExitCode, Failure> {
     let Some(pid) = started.map_err(failed)? else {
         return Err(Failure::Cancelled);
     };
+    let served = Served::read(&data_dir, pid);
+    let url = served.as_ref().map(|served| &served.url);
+    let fingerprint = served
+        .as_ref()
+        .and_then(|served| served.fingerprint.as_ref());
     match context.format {
-        Format::Json => output::json(&json!({ "pid": pid })),
-        Format::Table => output::say(&format!("the daemon is up (pid {pid})\n")),
+        Format::Json => {
+            output::json(&json!({ "pid": pid, "url": url, "fingerprint": fingerprint }));
+        }
+        Format::Table => {
+            let mut text = match url {
+                Some(url) => format!("the daemon is up (pid {pid}) at {url}\n"),
+                None => format!("the daemon is up (pid {pid}), and serves no pages\n"),
+            };
+            if let Some(fingerprint) = fingerprint {
+                text += &format!("SHA-256 of its certificate: {fingerprint}\n");
+            }
+            output::say(&text);
+            if url.is_none() {
+                output::complain(&format!("hint: see why in {}\n", log.display()));
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

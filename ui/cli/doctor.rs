@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sistemo::config::Config;
 use sistemo::host::doctor::{self, Subject};
 use sistemo::machine::Paths;
 
@@ -14,17 +15,7 @@ use super::{Context, programs};
 pub(crate) struct Doctor {}
 
 pub(crate) async fn run(context: &Context, _args: &Doctor) -> Result<ExitCode, Failure> {
-    let config = context.config()?;
-    let paths = Paths::new(&config.data_dir);
-    let subject = Subject {
-        data_dir: config.data_dir.clone(),
-        database: paths.database(),
-        guest_program: programs().guest,
-        key_file: paths.keys().join("id_ed25519"),
-        accelerator: config.accelerator,
-        min_disk_free: config.min_disk_free,
-    };
-    let checks = doctor::examine(&subject).await;
+    let checks = doctor::examine(&subject(&context.config()?)).await;
     if context.format == Format::Json {
         output::json(&checks);
     } else {
@@ -47,4 +38,17 @@ pub(crate) async fn run(context: &Context, _args: &Doctor) -> Result<ExitCode, F
         ));
     }
     Err(Failure::Reported(ExitCode::FAILURE))
+}
+
+/// What is to be looked at under these settings.
+pub(crate) fn subject(config: &Config) -> Subject {
+    let paths = Paths::new(&config.data_dir);
+    Subject {
+        data_dir: config.data_dir.clone(),
+        database: paths.database(),
+        guest_program: programs().guest,
+        key_file: paths.keys().join("id_ed25519"),
+        accelerator: config.accelerator,
+        min_disk_free: config.min_disk_free,
+    }
 }

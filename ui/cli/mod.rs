@@ -1,10 +1,11 @@
 //! The scripted subcommands: one file per group, an arguments struct whose comments are the help text, and a function.
 
 mod attend;
+mod browser;
 mod complete;
 pub(crate) mod config;
 mod daemon;
-mod doctor;
+pub(crate) mod doctor;
 mod each;
 mod history;
 pub(crate) mod image;
@@ -15,12 +16,13 @@ pub(crate) mod output;
 mod progress;
 mod quickstart;
 pub(crate) mod report;
-mod service;
+pub(crate) mod service;
 pub(crate) mod setup;
 mod shell;
 mod terminal;
 pub(crate) mod usage;
 pub(crate) mod volume;
+mod web;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -93,6 +95,8 @@ pub(crate) enum Command {
     Up(daemon::Up),
     /// End the daemon; machines go on running
     Down(daemon::Down),
+    /// Open the console in the browser, and print a link that lets one in
+    Web(web::Web),
     /// Have systemd run the daemon: at boot, and again when it fails
     #[command(subcommand)]
     Service(service::Service),
@@ -112,13 +116,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether several things are computed side by side, as the layers of an image are.
+    /// Whether several things are computed side by side, as the layers of an image are and what browsers ask for.
     fn has_much_to_do(&self) -> bool {
         matches!(
             self,
             Command::Quickstart(_)
                 | Command::Setup(_)
                 | Command::Image(_)
+                | Command::Up(_)
                 | Command::Machine(machine::Machine::Deploy(_))
         )
     }
@@ -255,6 +260,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Image(args)) => image::run(&context, args).await,
         Some(Command::Up(args)) => Box::pin(daemon::up(&context, &args)).await,
         Some(Command::Down(_)) => daemon::down(&context).await,
+        Some(Command::Web(args)) => web::run(&context, &args).await,
         Some(Command::Service(args)) => service::run(&context, args).await,
         Some(Command::Attend(_)) => attend::run(&context).await,
         Some(Command::History(args)) => history::run(&context, &args).await,

@@ -78,7 +78,7 @@ async fn install(context: &Context, args: &Install) -> Result<ExitCode, Failure>
 
 /// The service that this command asks for: this program on this data directory, with the settings that would be gone
 /// with this command's environment.
-fn wanted(config: &Config) -> service::Service {
+pub(crate) fn wanted(config: &Config) -> service::Service {
     let settings = config
         .shown()
         .iter()

@@ -11,15 +11,19 @@
 
 mod access;
 mod api;
+pub(crate) mod client;
 mod pages;
-mod server;
+pub(crate) mod server;
 mod terminal;
 
 use std::sync::Arc;
 
+use axum::Router;
 use sistemo::engine::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use api::Problem;
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -29,13 +33,37 @@ struct Inner {
     /// The engine under the settings of now.
     engine: watch::Receiver<Engine>,
     access: access::Access,
-    operations: api::Operations,
+    api: api::Api,
     terminals: terminal::Terminals,
     /// The daemon ends.
     stop: CancellationToken,
 }
 
+/// The routes of all rooms behind the door.
+fn rooms() -> Router<Web> {
+    Router::new()
+        .merge(api::routes())
+        .merge(terminal::routes())
+        .merge(pages::routes())
+}
+
 impl Web {
+    fn new(
+        engine: watch::Receiver<Engine>,
+        access: access::Access,
+        address: String,
+        stop: CancellationToken,
+    ) -> Web {
+        let terminals = terminal::Terminals::new(engine.clone(), address, stop.clone());
+        Web(Arc::new(Inner {
+            engine,
+            access,
+            api: api::Api::default(),
+            terminals,
+            stop,
+        }))
+    }
+
     /// The engine under the settings of now.
     pub(crate) fn engine(&self) -> Engine {
         self.0.engine.borrow().clone()
@@ -48,7 +76,12 @@ impl Web {
 
     /// What takes long.
     pub(crate) fn operations(&self) -> &api::Operations {
-        &self.0.operations
+        &self.0.api.operations
+    }
+
+    /// What the API keeps.
+    pub(crate) fn api(&self) -> &api::Api {
+        &self.0.api
     }
 
     /// Terminals that are open.

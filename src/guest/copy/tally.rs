@@ -14,6 +14,7 @@ const LARGE: usize = 4;
 
 /// What a copy did. The field names are the keys of `-o json`; they are only ever added to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Copied {
     pub files: u64,
     pub folders: u64,

@@ -25,6 +25,7 @@ const PAST: i64 = 1_735_689_600;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Check {
     /// Its name, one or two words.
     #[serde(rename = "check")]

@@ -89,6 +89,7 @@ impl Advice for Error {
 
 /// The service as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ServiceStatus))]
 pub struct Status {
     /// Whether systemd runs this computer.
     pub systemd: bool,
@@ -103,7 +104,9 @@ pub struct Status {
     pub since: Option<String>,
     /// How often systemd has started it again.
     pub restarts: Option<u32>,
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub data_dir: Option<PathBuf>,
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub unit: Option<PathBuf>,
 }
 

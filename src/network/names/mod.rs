@@ -32,7 +32,7 @@ use self::gate::Gate;
 use self::upstream::Upstream;
 use super::error::Error;
 use super::home::Home;
-use super::publish::listener;
+use super::publish::owner;
 use crate::store::Store;
 use crate::store::networks::Network;
 use crate::value::{Name, PortMapping, Protocol};
@@ -143,7 +143,7 @@ impl Home {
                         machine: PORT,
                         protocol,
                     };
-                    let owner = listener(&port).unwrap_or_else(|| "another program".into());
+                    let owner = owner(&port).unwrap_or_else(|| "another program".into());
                     return Ok(Some(owner));
                 }
             }

@@ -12,6 +12,7 @@ use crate::value::{ByteSize, MachineId, Name};
 
 /// What a machine was last seen to be. The drawing of its life is in [`crate::machine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Creating,

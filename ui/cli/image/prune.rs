@@ -32,10 +32,20 @@ pub(crate) struct Prune {
 
 /// What a program is told.
 #[derive(Serialize)]
-struct Report<'a> {
+pub(crate) struct Report<'a> {
     removed: &'a [Removal],
     freed_bytes: ByteSize,
     dry_run: bool,
+}
+
+impl Report<'_> {
+    pub(crate) fn new(removed: &[Removal], dry_run: bool) -> Report<'_> {
+        Report {
+            removed,
+            freed_bytes: total(removed),
+            dry_run,
+        }
+    }
 }
 
 pub(super) async fn run(
@@ -92,11 +102,7 @@ fn counted(kinds: impl Iterator<Item = Pruned>) -> String {
 fn say(context: &Context, removals: &[Removal], dry_run: bool) {
     let freed = total(removals);
     if context.format == Format::Json {
-        return output::json(&Report {
-            removed: removals,
-            freed_bytes: freed,
-            dry_run,
-        });
+        return output::json(&Report::new(removals, dry_run));
     }
     if removals.is_empty() {
         return output::say("nothing to remove\n");

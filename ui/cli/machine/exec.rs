@@ -95,23 +95,28 @@ impl Exec {
 
     /// The line that the guest's shell runs.
     pub(super) fn line(&self) -> String {
-        let command = match self.command.as_slice() {
-            [line] => line.clone(),
-            words => words
-                .iter()
-                .map(|word| quote(word))
-                .collect::<Vec<_>>()
-                .join(" "),
-        };
-        match &self.options.workdir {
-            Some(dir) => format!("cd {} && {command}", quote(dir)),
-            None => command,
-        }
+        line(&self.command, self.options.workdir.as_deref())
+    }
+}
+
+/// The line for a shell of a command that is a line itself when it is one word, and words as they are else.
+pub(crate) fn line(command: &[String], folder: Option<&str>) -> String {
+    let command = match command {
+        [line] => line.clone(),
+        words => words
+            .iter()
+            .map(|word| quote(word))
+            .collect::<Vec<_>>()
+            .join(" "),
+    };
+    match folder {
+        Some(folder) => format!("cd {} && {command}", quote(folder)),
+        None => command,
     }
 }
 
 /// A word that a POSIX shell reads back as it is.
-fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.into();

@@ -6,7 +6,7 @@ pub(crate) mod delete;
 pub(crate) mod deploy;
 mod enter;
 mod escapes;
-mod exec;
+pub(crate) mod exec;
 pub(crate) mod expose;
 pub(crate) mod list;
 pub(crate) mod logs;

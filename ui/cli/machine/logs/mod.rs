@@ -1,7 +1,7 @@
 //! `sistemo machine logs`.
 
 mod harmless;
-mod show;
+pub(crate) mod show;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -60,7 +60,7 @@ pub(crate) struct Logs {
 }
 
 /// A number of lines; `all` as docker has it.
-fn lines(text: &str) -> Result<usize, String> {
+pub(crate) fn lines(text: &str) -> Result<usize, String> {
     match text {
         "all" => Ok(usize::MAX),
         _ => text
@@ -85,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: &Logs) -> Result<ExitCode, Fail
         until: args.until,
         harmless: std::io::stdout().is_terminal() && !args.raw,
     };
-    let mut show = Show::new(form);
+    let mut show = Show::new(std::io::stdout(), form);
     let end = deadline(args.until);
     loop {
         // Everything that is there by now.
@@ -108,7 +108,7 @@ pub(crate) async fn run(context: &Context, args: &Logs) -> Result<ExitCode, Fail
 }
 
 /// Shows what has been written since. `false` when nobody wants to see any more.
-fn show_all(console: &mut Console, show: &mut Show) -> Result<bool, Failure> {
+fn show_all(console: &mut Console, show: &mut Show<impl std::io::Write>) -> Result<bool, Failure> {
     loop {
         let piece = console.read()?;
         if piece.bytes.is_empty() {
@@ -121,7 +121,7 @@ fn show_all(console: &mut Console, show: &mut Show) -> Result<bool, Failure> {
 }
 
 /// When there is nothing to wait for any more.
-fn deadline(until: Option<Moment>) -> Option<Instant> {
+pub(crate) fn deadline(until: Option<Moment>) -> Option<Instant> {
     let left = until?.0.duration_since(jiff::Timestamp::now());
     let left = left.try_into().unwrap_or_default();
     Instant::now().checked_add(left)

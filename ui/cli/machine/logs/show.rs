@@ -3,21 +3,21 @@
 use std::io::Write;
 
 use serde::Serialize;
+use sistemo::error::Result;
 use sistemo::machine::{Console, Piece};
 use sistemo::value::Moment;
 
 use super::harmless::Harmless;
-use crate::cli::report::Failure;
 
 /// How a log is to be shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Form {
-    pub json: bool,
-    pub timestamps: bool,
-    pub since: Option<Moment>,
-    pub until: Option<Moment>,
+pub(crate) struct Form {
+    pub(crate) json: bool,
+    pub(crate) timestamps: bool,
+    pub(crate) since: Option<Moment>,
+    pub(crate) until: Option<Moment>,
     /// Whether the reader is a terminal that is not to act on what the guest says.
-    pub harmless: bool,
+    pub(crate) harmless: bool,
 }
 
 impl Form {
@@ -39,7 +39,8 @@ struct Line<'a> {
 const LONGEST: usize = 1 << 20;
 
 /// Shows pieces of a log one after the other.
-pub(super) struct Show {
+pub(crate) struct Show<W> {
+    out: W,
     form: Form,
     harmless: Harmless,
     /// A line whose end has not come yet, and where in the log the byte after it is.
@@ -49,9 +50,10 @@ pub(super) struct Show {
     is_midway: bool,
 }
 
-impl Show {
-    pub(super) fn new(form: Form) -> Show {
+impl<W: Write> Show<W> {
+    pub(crate) fn new(out: W, form: Form) -> Self {
         Show {
+            out,
             form,
             harmless: Harmless::default(),
             begun: Vec::new(),
@@ -61,7 +63,7 @@ impl Show {
     }
 
     /// Shows a piece. `false` when nobody wants to see any more.
-    pub(super) fn piece(&mut self, piece: &Piece, console: &Console) -> Result<bool, Failure> {
+    pub(crate) fn piece(&mut self, piece: &Piece, console: &Console) -> Result<bool> {
         if piece.left_out > 0 && !self.left_out(piece.left_out) {
             return Ok(false);
         }
@@ -85,7 +87,7 @@ impl Show {
     }
 
     /// Shows what is left of a line that has not ended.
-    pub(super) fn end(&mut self, console: &Console) -> Result<(), Failure> {
+    pub(crate) fn end(&mut self, console: &Console) -> Result<()> {
         if !self.begun.is_empty() {
             self.line(console)?;
         }
@@ -97,7 +99,7 @@ impl Show {
     }
 
     /// Shows the line that has come together. It was written when its last byte was.
-    fn line(&mut self, console: &Console) -> Result<bool, Failure> {
+    fn line(&mut self, console: &Console) -> Result<bool> {
         let mut bytes = std::mem::take(&mut self.begun);
         let last = self.at.saturating_sub(1);
         if let Some(until) = self.form.until
@@ -168,8 +170,13 @@ impl Show {
     }
 
     /// A reader that has gone away (`| head`) has seen enough.
-    fn put(&self, bytes: &[u8]) -> bool {
-        let mut out = std::io::stdout().lock();
+    fn put(&mut self, bytes: &[u8]) -> bool {
+        let out = &mut self.out;
         out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+    }
+
+    /// Where it writes to.
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
     }
 }

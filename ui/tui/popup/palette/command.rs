@@ -87,6 +87,7 @@ pub(super) fn steps(line: &str, model: &Model) -> Outcome {
         Command::Doctor(_) => Err(elsewhere("doctor")),
         Command::Up(_) => Err(elsewhere("up")),
         Command::Down(_) => Err(elsewhere("down")),
+        Command::Web(_) => Err(elsewhere("web")),
         Command::Service(_) => Err(elsewhere("service")),
         Command::Completion(_) => Err(elsewhere("completion")),
         Command::Man(_) => Err(elsewhere("man")),

@@ -255,9 +255,8 @@ impl Page {
     /// Reads until the connection ends, and gives how it was closed.
     pub async fn is_closed(&mut self) -> Heard {
         loop {
-            match self.hears().await {
-                closed @ (Heard::Closed(..) | Heard::Gone) => return closed,
-                _ => {}
+            if let closed @ (Heard::Closed(..) | Heard::Gone) = self.hears().await {
+                return closed;
             }
         }
     }
