@@ -135,7 +135,10 @@ impl Server {
             tokio::spawn(connection::accept(listener, service.clone()));
         }
         service.stop.cancelled().await;
-        tokio::join!(connection::ended(&service.tasks), web.operations().settled());
+        tokio::join!(
+            connection::ended(&service.tasks),
+            web.operations().settled()
+        );
     }
 }
 

@@ -50,7 +50,8 @@ async fn health() -> impl IntoResponse {
 pub(in crate::web) async fn nothing_there(uri: Uri) -> Problem {
     let path = uri.path();
     let said = format!("there is nothing at {path}");
-    Problem::new(StatusCode::NOT_FOUND, "not_found", said).hint("what there is for programs: /api/docs")
+    Problem::new(StatusCode::NOT_FOUND, "not_found", said)
+        .hint("what there is for programs: /api/docs")
 }
 
 pub(in crate::web) async fn not_so(method: Method, uri: Uri) -> Problem {

@@ -14,11 +14,10 @@ use serde::Deserialize;
 
 use super::Terminals;
 use super::frame::{LONGEST, PROTOCOL, possible};
-use super::problem::Problem;
 use super::session::{Ground, Session};
 use super::socket::{self, End};
-use crate::web::Web;
 use crate::web::access::Caller;
+use crate::web::{Problem, Web};
 
 /// What is read at once from a page, in bytes. Pages write little.
 const READ_AHEAD: usize = 16 << 10;
@@ -26,7 +25,7 @@ const READ_AHEAD: usize = 16 << 10;
 /// told.
 const READABLE: usize = 2 * LONGEST;
 
-/// A terminal's size when a page does not say it.
+/// A new terminal's size when a page does not say it.
 const USUAL: (u16, u16) = (80, 24);
 
 pub(crate) fn routes() -> Router<Web> {
@@ -89,7 +88,7 @@ fn check(asks: Asks, upgrade: Upgrade) -> Result<(Asked, WebSocketUpgrade), Prob
         asks.map_err(|refused| Problem::new(refused.status(), "usage", refused.body_text()))?;
     let upgrade = upgrade.map_err(|refused| {
         let problem = Problem::new(refused.status(), "no_websocket", refused.body_text());
-        problem.hint("connect with a WebSocket: terminals are at /terminals/machine/NAME")
+        problem.hint("connect with a WebSocket: terminals are at /terminals/vm/NAME")
     })?;
     let upgrade = upgrade.protocols([PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
@@ -108,15 +107,20 @@ fn attach(
     asked: Asked,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
-    let size = possible((asked.cols.unwrap_or(USUAL.0), asked.rows.unwrap_or(USUAL.1)));
     let known = asked.session.and_then(|id| terminals.find(&id, &ground));
     let resumed = known.is_some();
     let session = match known {
         Some(session) => {
-            session.resize(size);
+            if let (Some(cols), Some(rows)) = (asked.cols, asked.rows) {
+                session.resize(possible((cols, rows)));
+            }
             session
         }
-        None => terminals.open(ground, size)?,
+        None => {
+            let cols = asked.cols.unwrap_or(USUAL.0);
+            let rows = asked.rows.unwrap_or(USUAL.1);
+            terminals.open(ground, possible((cols, rows)))?
+        }
     };
     let offset = asked.offset.filter(|_| resumed).unwrap_or_default();
     let who = who(caller);

@@ -9,7 +9,6 @@
 mod attach;
 mod frame;
 mod known;
-mod problem;
 mod program;
 mod replay;
 mod session;
@@ -31,12 +30,11 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use attach::routes;
 use frame::Kind;
 use known::{Known, Watcher};
-use problem::Problem;
 use program::Program;
 use session::{Ground, Session};
 
 use crate::shell::{Broken, Ends, Machine, MachineState, Size, Transport, run_over};
-use crate::web::Web;
+use crate::web::{Problem, Web};
 
 /// How many terminals may be open.
 const MOST: usize = 256;

@@ -121,6 +121,8 @@ async fn the_newest_page_has_the_session() {
     let (mut first, mut guest) = lab.live().await;
     guest.says("hello").await;
     first.shows("hello").await;
+    first.send(FromPage::Resize { cols: 90, rows: 20 }).await;
+    timeout(LONG, guest.events.recv()).await.unwrap();
     let mut second = Page::again(&lab, WEB, &first.session(), 2).await;
     assert_eq!(second.session(), first.session());
     assert_eq!(
@@ -133,6 +135,8 @@ async fn the_newest_page_has_the_session() {
     );
     second.becomes("live").await;
     second.shows("llo").await;
+    // A page that does not say its size leaves it as it was.
+    assert_eq!(*guest.size.borrow(), (90, 20));
     guest.says(" again").await;
     second.shows("llo again").await;
     second.types("x").await;
