@@ -34,6 +34,12 @@ use crate::web::{Web, access};
         (name = "events", description = "What changes"),
         (name = "host", description = "The daemon and its computer"),
         (name = "session", description = "Coming in"),
+        (name = "terminals", description = "WebSockets at /api/v1/machines/{name}/terminal and /api/v1/console, with the \
+            subprotocol sistemo.terminal.v1; a page adds sistemo.key.KEY, a program its bearer token. ?cols= and ?rows= are \
+            the size; ?session= and ?offset= come back to a session within a minute. Messages are binary: a byte that says \
+            what, then its content, integers big-endian. 0 text (both ways), 1 size (u16 columns, u16 rows), 2 drawn up to \
+            (u64 offset in the stream; no more than 256 KiB are sent beyond it), 3 hello and 4 state (JSON, from the \
+            server), 5 another shell, 6 ping and 7 pong (u64), 8 close, 9 notice (JSON, from the server)."),
     ),
     components(schemas(Problem)),
 )]

@@ -43,8 +43,9 @@ impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Taken { .. } => Kind::Refused,
-            Error::Unknown { .. } | Error::HalfPair(..) | Error::Certificate { .. } => Kind::Usage,
-            Error::Listen { .. } | Error::File { .. } => Kind::Failed,
+            Error::HalfPair(..) | Error::Certificate { .. } => Kind::Usage,
+            // Names are often known a little later, when the network is up: a service is to try again.
+            Error::Unknown { .. } | Error::Listen { .. } | Error::File { .. } => Kind::Failed,
             Error::Access(error) => error.kind(),
         }
     }
