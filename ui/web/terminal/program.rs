@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
+use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use pty_process::{OwnedReadPty, OwnedWritePty, Pty};
@@ -101,11 +102,13 @@ impl Program {
     fn start(&self, size: Size) -> Result<(Pty, Running), pty_process::Error> {
         let (pty, inside) = pty_process::open()?;
         pty.resize(of(size))?;
-        let child = pty_process::Command::new(&self.path)
+        let command = pty_process::Command::new(&self.path)
             .args(&self.arguments)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .spawn(inside)?;
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // SAFETY: signal(2) is safe between fork and exec, and the closure allocates nothing.
+        let command = unsafe { command.pre_exec(heed_keys) };
+        let child = command.spawn(inside)?;
         Ok((pty, Running(Some(child))))
     }
 }
@@ -132,6 +135,18 @@ impl Transport for Program {
             lasting: true,
         })
     }
+}
+
+/// Has signals that keys and terminals send do what they usually do. A daemon that a script has put into the background
+/// ignores some of them, and so would whatever it starts.
+fn heed_keys() -> io::Result<()> {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP] {
+        // SAFETY: SIG_DFL is no code of ours.
+        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 fn of((cols, rows): Size) -> pty_process::Size {
