@@ -162,10 +162,8 @@ impl<F: Front> Life<F> {
         let mut lived = None;
         let end = loop {
             tokio::select! {
-                exit = &mut shell => break match exit {
-                    Ok(exit) => End::Exit(exit),
-                    Err(broken) => End::Broken(broken),
-                },
+                // What makes the terminal ready for a shell must not come after what the shell says.
+                biased;
                 Ok(()) = &mut is_in, if lived.is_none() => {
                     lived = Some(Instant::now());
                     if std::mem::replace(&mut self.used, true) {
@@ -173,7 +171,6 @@ impl<F: Front> Life<F> {
                     }
                     self.front.set_state(State::Live);
                 }
-                _ = &mut beside => {}
                 changed = self.machine.changed() => {
                     changed.map_err(|_| Closed)?;
                     if is_other(&self.machine.borrow_and_update(), started) {
@@ -181,6 +178,11 @@ impl<F: Front> Life<F> {
                     }
                 }
                 order = self.orders.recv() => break End::Ordered(order.ok_or(Closed)?),
+                exit = &mut shell => break match exit {
+                    Ok(exit) => End::Exit(exit),
+                    Err(broken) => End::Broken(broken),
+                },
+                _ = &mut beside => {}
             }
         };
         // A shell whose end came with its machine's is told as that.

@@ -124,6 +124,8 @@ impl Transport for Program {
         })?;
         // Whoever asked may have gone.
         let _ = ends.entered.send(());
+        // That is heard before the first of what it says.
+        tokio::task::yield_now().await;
         let (from, to) = pty.into_split();
         tokio::select! {
             () = say(from, ends.output) => {}

@@ -25,7 +25,7 @@ use crate::web::terminal::replay::{CAPACITY, Replay};
 
 /// So many bytes that have not been drawn hold the shell up.
 pub(super) const HIGH: usize = 256 << 10;
-/// Below so many it goes on.
+/// Below so many it goes on. A page must not keep so much to itself of what it has drawn.
 const LOW: usize = 64 << 10;
 /// The most that is taken in at once, in bytes.
 const SLICE: usize = 64 << 10;
