@@ -39,7 +39,7 @@ use crate::web::{Web, access};
             the size; ?session= and ?offset= come back to a session within a minute. Messages are binary: a byte that says \
             what, then its content, integers big-endian. 0 text (both ways), 1 size (u16 columns, u16 rows), 2 drawn up to \
             (u64 offset in the stream; no more than 256 KiB are sent beyond it), 3 hello and 4 state (JSON, from the \
-            server), 5 another shell, 6 ping and 7 pong (u64), 8 close, 9 notice (JSON, from the server)."),
+            server), 5 another shell, 6 ping and 7 pong (u64), 8 close."),
     ),
     components(schemas(Problem)),
 )]

@@ -4,7 +4,7 @@ import { key } from "./api";
 import { Connection, type Phase, type Socket } from "./connection";
 import { Outbox } from "./outbox";
 import { Progress } from "./progress";
-import { encode, type FromServer, type Hello, type Notice, type State, SUBPROTOCOL } from "./protocol";
+import { encode, type FromServer, type Hello, type State, SUBPROTOCOL } from "./protocol";
 import { SCROLLBACK, type Screen } from "./screen";
 import { Tab } from "./tab";
 import { Tail } from "./unfinished";
@@ -15,7 +15,7 @@ export interface Watcher {
   // Something of what the status is made of has changed.
   changed(): void;
   hello(hello: Hello): void;
-  notice(level: Notice["level"], text: string): void;
+  notice(level: "info" | "warn", text: string): void;
   delay(milliseconds: number): void;
   // It was refused before it was open: whether to go on trying.
   refused(): Promise<boolean>;
@@ -185,9 +185,6 @@ export class Client {
         this.watcher.changed();
         break;
       }
-      case "notice":
-        this.watcher.notice(frame.level, frame.text);
-        break;
     }
   }
 

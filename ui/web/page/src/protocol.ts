@@ -19,7 +19,6 @@ const AGAIN = 0x05;
 const PING = 0x06;
 const PONG = 0x07;
 const CLOSE = 0x08;
-const NOTICE = 0x09;
 
 // How a connection begins.
 export interface Hello {
@@ -50,20 +49,11 @@ export interface State {
   signal: string | null;
 }
 
-const LEVELS = ["info", "warn", "error"] as const;
-
-export interface Notice {
-  type: "notice";
-  level: (typeof LEVELS)[number];
-  text: string;
-}
-
 export type FromServer =
   | { type: "data"; bytes: Uint8Array }
   | { type: "pong"; number: number }
   | Hello
-  | State
-  | Notice;
+  | State;
 
 // A frame that no server of ours sends.
 export class Malformed extends Error {}
@@ -82,10 +72,6 @@ export function decode(frame: ArrayBuffer): FromServer {
         throw new Malformed(`a pong of ${bytes.length} bytes`);
       }
       return { type: "pong", number: Number(new DataView(frame).getBigUint64(1)) };
-    case NOTICE: {
-      const said = object(bytes);
-      return { type: "notice", level: one(said, "level", LEVELS), text: text(said, "text") };
-    }
     default:
       throw new Malformed(bytes.length === 0 ? "an empty frame" : `a frame of type ${bytes[0]}`);
   }

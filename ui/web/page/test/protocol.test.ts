@@ -23,8 +23,6 @@ test("what the server sends is read", () => {
   assert.deepEqual(decode(frame(0x03, JSON.stringify(hello))), { type: "hello", ...hello });
   const state = { state: "ended", message: null, hint: null, exit: 130, signal: null };
   assert.deepEqual(decode(frame(0x04, JSON.stringify(state))), { type: "state", ...state });
-  const notice = { level: "warn", text: "…" };
-  assert.deepEqual(decode(frame(0x09, JSON.stringify(notice))), { type: "notice", ...notice });
 });
 
 test("absent parts of a state are nothing, and parts nobody knows are left alone", () => {
@@ -46,7 +44,6 @@ test("what no server of ours sends is refused", () => {
     ["a negative offset", frame(0x03, '{"session":"s","offset":-1,"lost":0,"kind":"console"}')],
     ["an offset beyond what numbers hold", frame(0x03, '{"session":"s","offset":1e300,"lost":0,"kind":"console"}')],
     ["no session", frame(0x03, '{"offset":0,"lost":0,"kind":"console"}')],
-    ["a notice without text", frame(0x09, '{"level":"info"}')],
   ];
   for (const [what, bytes] of refused) {
     assert.throws(() => decode(bytes), Malformed, what);
