@@ -81,11 +81,15 @@ async fn take_turns(
     let mebibytes = MEBIBYTES.min(fitting.max(1.0) as usize);
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        // A page that is not looked at is given little time by the browser.
-        client.switch_to_window(a.clone()).await?;
-        first.push(through(client, &cat(mebibytes), round).await?);
-        client.switch_to_window(b.clone()).await?;
-        second.push(through(client, &cat(mebibytes), round).await?);
+        let mut turns = [(&a, &mut first), (&b, &mut second)];
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for (window, times) in turns {
+            // A page that is not looked at is given little time by the browser.
+            client.switch_to_window(window.clone()).await?;
+            times.push(through(client, &cat(mebibytes), round).await?);
+        }
     }
     Ok((mebibytes, first, second))
 }

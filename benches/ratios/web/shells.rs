@@ -177,9 +177,13 @@ struct Shares {
 
 impl Shares {
     async fn start(served: &Served<'_>, machine: &str) -> Outcome<Shares> {
-        let (mut counts, mut reading) = (Vec::new(), JoinSet::new());
+        let mut terminals = Vec::new();
         for _ in 0..PRINTING {
-            let mut terminal = opened(served, machine).await?;
+            terminals.push(opened(served, machine).await?);
+        }
+        // Once all are there: a guest whose processor is emulated opens few shells while others print.
+        let (mut counts, mut reading) = (Vec::new(), JoinSet::new());
+        for mut terminal in terminals {
             terminal
                 .send("exec yes a line that is printed all the time\r")
                 .await?;
