@@ -8,7 +8,10 @@ const LIMIT = 100000;
 const HIGH = 10;
 const LOW = 4;
 
-const terminal = new Terminal({ scrollback: 5000 });
+// As many letters of the same kind as ours has, so that both draw the same.
+const FONTS = '"JetBrains Mono", "Cascadia Mono", "Fira Code", "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace';
+
+const terminal = new Terminal({ cursorBlink: false, fontFamily: FONTS, fontSize: 14, scrollback: 10000 });
 const fit = new FitAddon();
 terminal.loadAddon(fit);
 terminal.open(document.getElementById("terminal"));
