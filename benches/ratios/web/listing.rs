@@ -53,7 +53,7 @@ fn p99(lab: &Lab, served: &Served<'_>, asks: &str) -> Outcome<f64> {
     )?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o600))?;
     let mut wrk = Command::new("wrk");
-    wrk.args(["--threads", "1", "--duration", "5s", "--latency"])
+    wrk.args(["--threads", "2", "--duration", "5s", "--latency"])
         .args(["--connections", &CLIENTS.to_string(), "--script"])
         .arg(&script)
         .arg(format!("http://127.0.0.1:{}/api/v1/machines", served.port));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Outcome;
@@ -171,33 +172,44 @@ async fn opened(served: &Served<'_>, machine: &str) -> Outcome<Terminal> {
 /// Terminals that print, and how much each has got.
 struct Shares {
     counts: Vec<Arc<AtomicU64>>,
+    /// Who reads would take its end for a beginning.
+    _begun: watch::Sender<()>,
     /// Ends with this.
     _reading: JoinSet<()>,
 }
 
 impl Shares {
     async fn start(served: &Served<'_>, machine: &str) -> Outcome<Shares> {
-        let mut terminals = Vec::new();
-        for _ in 0..PRINTING {
-            terminals.push(opened(served, machine).await?);
-        }
-        // Once all are there: a guest whose processor is emulated opens few shells while others print.
+        let (begin, begun) = watch::channel(());
         let (mut counts, mut reading) = (Vec::new(), JoinSet::new());
-        for mut terminal in terminals {
-            terminal
-                .send("exec yes a line that is printed all the time\r")
-                .await?;
-            let count = Arc::new(AtomicU64::new(0));
+        for _ in 0..PRINTING {
+            let mut terminal = opened(served, machine).await?;
+            let (count, mut begun) = (Arc::new(AtomicU64::new(0)), begun.clone());
             counts.push(count.clone());
+            // It is read all the time, so that the server's pings are answered. One that is closed gets nothing more,
+            // which is found out in the end.
             reading.spawn(async move {
-                // One that is closed gets nothing more, which is found out in the end.
-                while let Ok(data) = terminal.next().await {
-                    count.fetch_add(data.len() as u64, Ordering::Relaxed);
+                loop {
+                    tokio::select! {
+                        Ok(()) = begun.changed() => {
+                            let line = "exec yes a line that is printed all the time\r";
+                            if terminal.send(line).await.is_err() {
+                                return;
+                            }
+                        }
+                        data = async { terminal.next().await.ok() } => match data {
+                            Some(data) => { count.fetch_add(data.len() as u64, Ordering::Relaxed); }
+                            None => return,
+                        },
+                    }
                 }
             });
         }
+        // Once all are there: a guest whose processor is emulated opens few shells while others print.
+        begin.send(())?;
         Ok(Shares {
             counts,
+            _begun: begin,
             _reading: reading,
         })
     }
