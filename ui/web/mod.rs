@@ -12,6 +12,7 @@
 mod access;
 mod api;
 pub(crate) mod client;
+mod negotiation;
 mod pages;
 pub(crate) mod server;
 mod terminal;

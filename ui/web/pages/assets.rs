@@ -2,13 +2,13 @@
 //! kept for good.
 
 use axum::extract::Path;
-use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
-use serde_json::json;
+
+use crate::web::Problem;
+use crate::web::negotiation::{is_known, takes};
 
 #[derive(RustEmbed)]
 #[folder = "$OUT_DIR/pages"]
@@ -17,9 +17,10 @@ struct Files;
 /// Answers with a file; compressed when the browser takes that.
 pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let Some((content, file)) = content(&name).and_then(|of| Some((of, Files::get(&name)?))) else {
-        return none(&name);
+        let detail = format!("there is no file {name:?}");
+        return Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response();
     };
-    let compressed = accepts_brotli(&headers)
+    let compressed = takes(&headers, "br")
         .then(|| Files::get(&format!("{name}.br")))
         .flatten();
     let encoding = compressed.is_some().then_some([(CONTENT_ENCODING, "br")]);
@@ -56,49 +57,9 @@ fn content(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether `Accept-Encoding` (RFC 9110, section 12.5.3) has Brotli in it.
-fn accepts_brotli(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT_ENCODING).iter();
-    let mut codings = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    codings.any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let is_brotli = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("br"));
-        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
-        is_brotli && weight.unwrap_or(1.0) > 0.0
-    })
-}
-
 /// A strong entity tag: the hash of just these bytes.
 fn etag(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
     let number = u128::from_be_bytes(std::array::from_fn(|at| hash[at]));
     format!("\"{number:032x}\"")
-}
-
-/// Whether `If-None-Match` (RFC 9110, section 13.1.2) has it.
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let lines = headers.get_all(IF_NONE_MATCH).iter();
-    lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .any(|known| known.trim() == "*" || known.trim().trim_start_matches("W/") == etag)
-}
-
-/// A problem document (RFC 9457).
-fn none(name: &str) -> Response {
-    let status = StatusCode::NOT_FOUND;
-    let problem = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": format!("there is no file {name:?}"),
-        "code": "not_found",
-        "hint": null,
-    });
-    let content = [(CONTENT_TYPE, "application/problem+json")];
-    (status, content, problem.to_string()).into_response()
 }

@@ -28,6 +28,7 @@ use crate::web::Web;
 use crate::web::api::blocking;
 use crate::web::api::extract::Params;
 use crate::web::api::problem::Answer;
+use crate::web::negotiation::{is_known, takes};
 
 /// How old what is kept may be, as far as no commit tells of it.
 const STALE: Duration = Duration::from_secs(2);
@@ -193,12 +194,12 @@ pub(super) async fn list(
     let text = if which.all { &kept.all } else { &kept.usual };
     let tag = (header::ETAG, text.tag.clone());
     let vary = (header::VARY, HeaderValue::from_static("accept-encoding"));
-    if is_known(&headers, &text.tag) {
+    if is_known(&headers, text.tag.to_str().unwrap_or_default()) {
         return Ok((StatusCode::NOT_MODIFIED, [tag, vary]).into_response());
     }
     let json = HeaderValue::from_static("application/json");
     let kind = (header::CONTENT_TYPE, json);
-    if text.plain.len() < SMALL || !takes_gzip(&headers) {
+    if text.plain.len() < SMALL || !takes(&headers, "gzip") {
         return Ok(([tag, vary, kind], text.plain.clone()).into_response());
     }
     let gzip = HeaderValue::from_static("gzip");
@@ -218,67 +219,4 @@ pub(super) async fn list(
         }
     };
     Ok(([tag, vary, kind, encoding], body).into_response())
-}
-
-/// Whether the client has what has this tag (RFC 9110 §13.1.2).
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let tag = bare(tag.to_str().unwrap_or_default());
-    let known = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut known = known
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    known.any(|known| known.trim() == "*" || bare(known) == tag)
-}
-
-/// Whether the client takes gzip (RFC 9110 §12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let codings = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut codings = codings
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    codings.any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = weight
-            .trim()
-            .strip_prefix("q=")
-            .map_or(Ok(1.0), str::parse::<f32>);
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_gets_gzip_only_if_it_takes_it() {
-        for (value, takes) in [
-            ("gzip, deflate, br", true),
-            ("br, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("identity", false),
-            ("x-gzip", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
-            assert_eq!(takes_gzip(&headers), takes, "{value}");
-        }
-        assert!(!takes_gzip(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn a_tag_is_known_whether_weak_or_not() {
-        let tag = HeaderValue::from_static("W/\"a\"");
-        for (value, known) in [
-            ("\"a\"", true),
-            ("\"b\", W/\"a\"", true),
-            ("*", true),
-            ("\"b\"", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(value));
-            assert_eq!(is_known(&headers, &tag), known, "{value}");
-        }
-    }
 }
