@@ -12,9 +12,11 @@ mod volumes;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
+use serde_json::Value;
 use sistemo::event::Progress;
-use sistemo::machine::Machine;
+use sistemo::machine::{Machine, Machines};
 use sistemo::value::Name;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +26,7 @@ pub(super) use list::{Kept, Lists, machines};
 pub(super) use stats::{Readings, measured};
 
 use super::extract::{Body, Segment};
+use super::operations::{Job, Order, begin};
 use super::problem::Answer;
 use super::words::word;
 use super::{apart, blocking};
@@ -52,6 +55,21 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
 async fn find(web: &Web, name: &str) -> Answer<Machine> {
     let (engine, name) = (web.engine(), name.to_owned());
     blocking(move || Ok(engine.machines().show(&name)?)).await
+}
+
+/// Begins what is done to a machine, unless it is not there.
+async fn act<W>(
+    web: &Web,
+    order: Order,
+    name: String,
+    work: impl FnOnce(Machines, String, Job) -> W,
+) -> Answer<Response>
+where
+    W: Future<Output = sistemo::error::Result<Value>> + Send + 'static,
+{
+    let machines = web.engine().machines().clone();
+    let check = async { find(web, &name).await.map(drop) };
+    begin(web, order, check, |job| work(machines, name.clone(), job)).await
 }
 
 /// Show one machine

@@ -5,10 +5,10 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sistemo::value::PortMapping;
 
-use super::find;
+use super::act;
 use crate::web::Web;
 use crate::web::api::extract::{Body, Key, Params, Segment, Waiting};
-use crate::web::api::operations::{Operation, Order, begin, value};
+use crate::web::api::operations::{Operation, Order, value};
 use crate::web::api::problem::Answer;
 use crate::web::api::words::word;
 
@@ -42,14 +42,9 @@ pub(super) async fn expose(
 ) -> Answer<Response> {
     let order = Order::new("machine.expose", &name, &body, key, waiting)?;
     let port: PortMapping = word("port", &body.port)?;
-    let machines = web.engine().machines().clone();
-    let check = async { find(&web, &name).await.map(drop) };
-    begin(&web, order, check, |job| {
-        let (machines, name) = (machines.clone(), name.clone());
-        async move {
-            let exposing = machines.expose(&name, &port, &job.progress, &job.cancel);
-            Ok(value(exposing.await?))
-        }
+    act(&web, order, name, move |machines, name, job| async move {
+        let exposing = machines.expose(&name, &port, &job.progress, &job.cancel);
+        Ok(value(exposing.await?))
     })
     .await
 }
@@ -73,14 +68,9 @@ pub(super) async fn unexpose(
 ) -> Answer<Response> {
     let order = Order::new("machine.unexpose", &name, &body, key, waiting)?;
     let port: PortMapping = word("port", &body.port)?;
-    let machines = web.engine().machines().clone();
-    let check = async { find(&web, &name).await.map(drop) };
-    begin(&web, order, check, |job| {
-        let (machines, name) = (machines.clone(), name.clone());
-        async move {
-            let taking = machines.unexpose(&name, &port, &job.progress, &job.cancel);
-            Ok(value(taking.await?))
-        }
+    act(&web, order, name, move |machines, name, job| async move {
+        let taking = machines.unexpose(&name, &port, &job.progress, &job.cancel);
+        Ok(value(taking.await?))
     })
     .await
 }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sistemo::engine::Engine;
 
-use super::find;
+use super::act;
 use crate::web::Web;
 use crate::web::api::extract::{Key, MaybeBody, Params, Segment, Waiting};
-use crate::web::api::operations::{Operation, Order, begin, value};
+use crate::web::api::operations::{Operation, Order, value};
 use crate::web::api::problem::{Answer, Problem};
 
 /// How a machine is to be started.
@@ -64,13 +64,9 @@ pub(super) async fn start(
     MaybeBody(body): MaybeBody<Start>,
 ) -> Answer<Response> {
     let order = Order::new("machine.start", &name, &body, key, waiting)?;
-    let machines = web.engine().machines().clone();
-    begin(&web, order, found(&web, &name), |job| {
-        let (machines, name) = (machines.clone(), name.clone());
-        async move {
-            let starting = machines.start(&name, body.no_wait, &job.progress, &job.cancel);
-            Ok(value(Box::pin(starting).await?))
-        }
+    act(&web, order, name, |machines, name, job| async move {
+        let starting = machines.start(&name, body.no_wait, &job.progress, &job.cancel);
+        Ok(value(Box::pin(starting).await?))
     })
     .await
 }
@@ -93,13 +89,9 @@ pub(super) async fn stop(
 ) -> Answer<Response> {
     let order = Order::new("machine.stop", &name, &body, key, waiting)?;
     let grace = body.grace(&web.engine())?;
-    let machines = web.engine().machines().clone();
-    begin(&web, order, found(&web, &name), |job| {
-        let (machines, name) = (machines.clone(), name.clone());
-        async move {
-            let stopping = machines.stop(&name, grace, &job.progress, &job.cancel);
-            Ok(value(Box::pin(stopping).await?))
-        }
+    act(&web, order, name, |machines, name, job| async move {
+        let stopping = machines.stop(&name, grace, &job.progress, &job.cancel);
+        Ok(value(Box::pin(stopping).await?))
     })
     .await
 }
@@ -122,13 +114,9 @@ pub(super) async fn restart(
 ) -> Answer<Response> {
     let order = Order::new("machine.restart", &name, &body, key, waiting)?;
     let grace = body.grace(&web.engine())?;
-    let machines = web.engine().machines().clone();
-    begin(&web, order, found(&web, &name), |job| {
-        let (machines, name) = (machines.clone(), name.clone());
-        async move {
-            let restarting = machines.restart(&name, grace, &job.progress, &job.cancel);
-            Ok(value(Box::pin(restarting).await?))
-        }
+    act(&web, order, name, |machines, name, job| async move {
+        let restarting = machines.restart(&name, grace, &job.progress, &job.cancel);
+        Ok(value(Box::pin(restarting).await?))
     })
     .await
 }
@@ -163,20 +151,11 @@ pub(super) async fn delete(
 ) -> Answer<Response> {
     let (keep, wait) = (params.preserve_storage, params.wait);
     let order = Order::new("machine.delete", &name, &keep, key, Waiting { wait })?;
-    let machines = web.engine().machines().clone();
-    begin(&web, order, found(&web, &name), |job| {
-        let (machines, name) = (machines.clone(), name.clone());
-        async move {
-            let machine = machines.show(&name)?;
-            let deleting = machines.delete(&machine.id, keep, &job.progress, &job.cancel);
-            Box::pin(deleting).await?;
-            Ok(json!({ "id": machine.id, "name": machine.name }))
-        }
+    act(&web, order, name, |machines, name, job| async move {
+        let machine = machines.show(&name)?;
+        let deleting = machines.delete(&machine.id, keep, &job.progress, &job.cancel);
+        Box::pin(deleting).await?;
+        Ok(json!({ "id": machine.id, "name": machine.name }))
     })
     .await
-}
-
-/// Refuses a machine that is not there.
-async fn found(web: &Web, name: &str) -> Answer<()> {
-    find(web, name).await.map(drop)
 }
