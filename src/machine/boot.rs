@@ -1,7 +1,7 @@
 //! The steps from a disk to a running hypervisor: parts, network, launch. Deploy and start share them.
 
 use super::journal::Operation;
-use super::{Error, Rooms};
+use super::{Error, Rooms, console};
 use crate::error::Result;
 use crate::guest::kernel::{Kernel, Kernels};
 use crate::network::{self, MachinePlan, NetworkPlan};
@@ -167,7 +167,12 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
             .set_process(&row.id, Some(&identity))
             .map_err(Into::into)
     };
-    vmm.launch(&spec, &born).await?;
+    // A guest may come to its end before its hypervisor has said that it runs; then its own words say more.
+    let early = |error: vmm::Error| match (&error, console::last_words(&spec.console)) {
+        (vmm::Error::Ended { .. }, words @ Some(_)) => Error::Died(words).into(),
+        _ => crate::error::Error::from(error),
+    };
+    vmm.launch(&spec, &born).await.map_err(early)?;
     rooms
         .store
         .set_started(&row.id, vmm.name(), accelerator.as_str(), &store::now())?;
