@@ -1,6 +1,7 @@
 //! Terminals in a browser, as far as a browser is not needed: the daemon's WebSockets, and real machines behind them.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -159,9 +160,16 @@ impl Page {
     }
 }
 
+/// Runs a command beside a page that goes on reading: one that says nothing for a minute is taken to be gone.
+async fn run(lab: &Arc<Lab>, line: &'static str) {
+    let lab = lab.clone();
+    let done = tokio::task::spawn_blocking(move || lab.run(line).ok());
+    done.await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_is_a_terminal_in_a_machine() {
-    let lab = Lab::new();
+    let lab = Arc::new(Lab::new());
     let site = Site::up(&lab).await;
     let tiny = lab.image(Image::Tiny);
     lab.run(&format!("machine deploy {tiny} --name web")).ok();
@@ -179,7 +187,7 @@ async fn a_page_is_a_terminal_in_a_machine() {
     page.send(1, &[cols, rows].concat()).await;
     page.types("until [ \"$(stty size)\" = '20 70' ]; do :; done; echo now $((20 * 70))\r")
         .await;
-    page.shows("now 1400").await;
+    page.shows("now 1400\r\n").await;
 
     // Cut off in the middle of much, it gets the rest, each byte once.
     page.text.clear();
@@ -211,11 +219,9 @@ async fn a_page_is_a_terminal_in_a_machine() {
     page.shows("over 42").await;
 
     // It says when the machine stops, and has another shell when it is back.
-    lab.run("machine stop web").ok();
-    let told = page.becomes("waiting").await;
+    let (_, told) = tokio::join!(run(&lab, "machine stop web"), page.becomes("waiting"));
     assert!(told["message"].as_str().unwrap().contains("web"), "{told}");
-    lab.run("machine start web").ok();
-    page.becomes("live").await;
+    tokio::join!(run(&lab, "machine start web"), page.becomes("live"));
     page.text.clear();
     page.types("echo again $((6 * 7))\r").await;
     page.shows("again 42").await;
@@ -243,12 +249,10 @@ async fn a_page_is_a_terminal_in_a_machine() {
         "{log}"
     );
     assert!(!log.contains(&site.key), "{log}");
-    lab.run("machine delete web -y").ok();
+    let (_, told) = tokio::join!(run(&lab, "machine delete web -y"), page.becomes("gone"));
     assert!(
-        page.becomes("gone").await["message"]
-            .as_str()
-            .unwrap()
-            .contains("deleted")
+        told["message"].as_str().unwrap().contains("deleted"),
+        "{told}"
     );
     lab.run("down").ok();
 }
