@@ -21,10 +21,14 @@ const PING: Duration = Duration::from_secs(20);
 const DEAD: Duration = Duration::from_secs(60);
 /// How long a page may take to say that it has heard that this is the end.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// While much is sent, messages are made of at least so many bytes...
-const MUCH: usize = 16 << 10;
-/// ...unless that takes longer than this.
-const SOON: Duration = Duration::from_millis(4);
+/// While much is said, messages are made of at least so many bytes...
+const MUCH: usize = 32 << 10;
+/// ...unless that takes longer than this: as long as a picture is shown that nobody has the time to read. Every message
+/// has a browser draw the screen, which costs it more than what is in the message.
+const SOON: Duration = Duration::from_millis(30);
+/// What makes it much: so many bytes in messages that follow each other within [`SOON`], each counted half as much as the
+/// one after it. Answers to what is typed are far from it.
+const FLOOD: usize = 8 << 10;
 
 /// The code of a close frame that says that another page has the session (RFC 6455 §7.4.2: 4000 to 4999 are for
 /// applications).
@@ -213,29 +217,34 @@ async fn pause(until: Option<Instant>) {
 
 /// When to send what there is: at once, unless so much has been sent just now that waiting for more is cheaper.
 struct Pace {
-    begun: Instant,
-    sent: usize,
+    last: Instant,
+    /// What has been sent lately, in bytes.
+    lately: usize,
 }
 
 impl Pace {
     fn new() -> Pace {
         Pace {
-            begun: Instant::now(),
-            sent: 0,
+            last: Instant::now(),
+            lately: 0,
         }
     }
 
     fn sent(&mut self, length: usize) {
-        if self.begun.elapsed() >= SOON {
-            *self = Pace::new();
-        }
-        self.sent += length;
+        let before = match self.last.elapsed() < 2 * SOON {
+            true => self.lately / 2,
+            false => 0,
+        };
+        *self = Pace {
+            last: Instant::now(),
+            lately: before + length,
+        };
     }
 
     /// Until when to wait for more than these bytes; not at all when absent.
     fn patience(&self, ready: usize) -> Option<Instant> {
-        let until = self.begun + SOON;
-        let waits = (1..MUCH).contains(&ready) && self.sent >= MUCH && Instant::now() < until;
+        let until = self.last + SOON;
+        let waits = (1..MUCH).contains(&ready) && self.lately >= FLOOD && Instant::now() < until;
         waits.then_some(until)
     }
 }

@@ -31,7 +31,7 @@ use crate::web::api::problem::Answer;
 use crate::web::negotiation::{is_known, takes};
 
 /// How old what is kept may be, as far as no commit tells of it.
-const STALE: Duration = Duration::from_secs(2);
+const STALE: Duration = Duration::from_secs(15);
 /// Less than this is not worth being made smaller.
 const SMALL: usize = 4 << 10;
 
@@ -179,7 +179,7 @@ pub(super) struct Which {
 /// List machines
 ///
 /// By name. An answer has an `ETag`; with it in `If-None-Match` a list that is the same is not sent again. The space that
-/// disks take may be a few seconds old.
+/// disks take may be some seconds old.
 #[utoipa::path(get, path = "/machines", operation_id = "listMachines", tag = "machines", params(Which),
     responses(
         (status = 200, description = "Machines", body = Vec<Machine>),
