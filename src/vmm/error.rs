@@ -20,6 +20,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The program could not be contained.
+    #[error(transparent)]
+    Contain(#[from] super::contain::Error),
     /// The network namespace could not be opened.
     #[error("cannot open the network namespace {}", path.display())]
     Namespace {
@@ -102,6 +105,7 @@ impl std::fmt::Display for HypervisorLog {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
+            Error::Contain(error) => error.kind(),
             Error::AlreadyRunning { .. } => Kind::Refused,
             Error::Ended { log, .. } if log.0.contains("lock") => Kind::Refused,
             Error::NoDriver(_) | Error::Unfit(_) => Kind::Usage,
@@ -111,6 +115,8 @@ impl Advice for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Error::Contain(error) => error.hint(),
+            Error::Spawn { source, .. } => contained(source).and_then(Advice::hint),
             Error::Missing { .. } => Some("sistemo setup installs it".into()),
             Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
             Error::Silent { .. } => Some("the host may be overloaded; try again".into()),
@@ -121,6 +127,11 @@ impl Advice for Error {
             _ => None,
         }
     }
+}
+
+/// What kept a program from being contained, if it was that.
+fn contained(source: &io::Error) -> Option<&super::contain::Error> {
+    source.get_ref()?.downcast_ref()
 }
 
 /// The way out of what QEMU complains about, by the words of its messages (7.2 to 10.1).

@@ -255,6 +255,7 @@ async fn a_process_that_is_not_executed_yet_is_found_by_its_lock() {
         namespace: None,
         output: run_dir.output().unwrap(),
         keep: vec![lock.into()],
+        enclosure: None,
     })
     .unwrap();
     let found = find_strays(&machine, dir.path()).unwrap();
