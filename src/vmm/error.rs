@@ -1,7 +1,7 @@
 //! What goes wrong with hypervisors, and the way out.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Hypervisor;
@@ -89,6 +89,22 @@ pub enum Error {
     Unfit(String),
 }
 
+impl Error {
+    /// What kept `program` from being started.
+    pub(super) fn not_started(program: &Path, source: io::Error) -> Self {
+        match source.downcast() {
+            Ok(contain) => Error::Contain(contain),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Error::Missing {
+                program: program.display().to_string(),
+            },
+            Err(source) => Error::Spawn {
+                program: program.into(),
+                source,
+            },
+        }
+    }
+}
+
 /// The last lines that a hypervisor printed; shown behind a colon, or not at all when it printed nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HypervisorLog(pub String);
@@ -116,7 +132,6 @@ impl Advice for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Contain(error) => error.hint(),
-            Error::Spawn { source, .. } => contained(source).and_then(Advice::hint),
             Error::Missing { .. } => Some("sistemo setup installs it".into()),
             Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
             Error::Silent { .. } => Some("the host may be overloaded; try again".into()),
@@ -127,11 +142,6 @@ impl Advice for Error {
             _ => None,
         }
     }
-}
-
-/// What kept a program from being contained, if it was that.
-fn contained(source: &io::Error) -> Option<&super::contain::Error> {
-    source.get_ref()?.downcast_ref()
 }
 
 /// The way out of what QEMU complains about, by the words of its messages (7.2 to 10.1).

@@ -45,6 +45,12 @@ pub(super) fn needs(program: &Path, data: &[&str]) -> Result<Vec<PathBuf>, Error
         return Err(Error::Script(program.into()));
     }
     needed.retain(|path| fs::symlink_metadata(path).is_ok());
+    // What a link leads to is needed too.
+    let targets = needed.iter().filter(|path| path.is_symlink());
+    let targets: Vec<_> = targets
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    needed.extend(targets);
     let mut seen = Vec::new();
     needed.retain(|path| {
         let fresh = !seen.contains(path);
@@ -67,7 +73,9 @@ fn configured() -> Vec<PathBuf> {
     let folders = |text: String| {
         let lines = text.lines().map(str::trim);
         let folders = lines.filter(|line| line.starts_with('/'));
-        folders.map(PathBuf::from).collect::<Vec<_>>()
+        // By a way without links: those above are links themselves on many hosts.
+        let folders = folders.filter_map(|folder| fs::canonicalize(folder).ok());
+        folders.collect::<Vec<_>>()
     };
     texts.flat_map(folders).collect()
 }

@@ -21,7 +21,7 @@ use super::error::Error;
 use crate::host::tap;
 
 /// The folder in the file system in memory that becomes the root.
-const ROOT: &str = "root";
+const ROOT: &str = "enclosure";
 
 /// Something of the host's that is to be there.
 struct Source {

@@ -136,15 +136,7 @@ impl Qemu {
             keep: vec![listener, lock.into()],
             enclosure,
         })
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::Missing {
-                program: self.program.display().to_string(),
-            },
-            _ => Error::Spawn {
-                program: self.program.clone(),
-                source,
-            },
-        })?;
+        .map_err(|source| Error::not_started(&self.program, source))?;
         let up = match born(&process) {
             Ok(()) => come_up(&process, stream, &run_dir).await,
             Err(source) => Err(Error::Identity(source)),
