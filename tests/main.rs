@@ -15,6 +15,7 @@ mod build;
 mod chance;
 mod cli;
 mod console;
+mod contain;
 mod copy;
 mod crash;
 mod crowd;

@@ -220,7 +220,6 @@ impl Bare {
         match option {
             "-name" => "bare".into(),
             "-initrd" => path("initramfs"),
-            "-pidfile" => path("pid"),
             "-chardev" if value.contains("id=console") => {
                 format!("file,id=console,path={}", path("console.log"))
             }

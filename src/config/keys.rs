@@ -50,6 +50,11 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "auto (KVM where it really works), kvm or tcg (software emulation)",
     },
     Key {
+        name: "contain",
+        default: "auto",
+        meaning: "contain hypervisors, each as a user of its own that sees its own files alone: auto (as far as the host can), always or never",
+    },
+    Key {
         name: "vmm",
         default: "qemu",
         meaning: "hypervisor of new machines: qemu; firecracker cannot be used yet",

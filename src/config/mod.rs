@@ -16,7 +16,7 @@ use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
 use crate::value::{Address, ByteSize, Site, nearest, without_secrets};
-use crate::vmm::{Choice, Hypervisor};
+use crate::vmm::{Choice, Hypervisor, contain};
 
 /// Where settings for the whole host lie.
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
@@ -183,6 +183,8 @@ pub struct Config {
     /// The key to them, a PEM file.
     pub tls_key: Option<PathBuf>,
     pub accelerator: Choice,
+    /// Whether hypervisors are contained.
+    pub contain: contain::Choice,
     /// What new machines run under.
     pub vmm: Hypervisor,
     pub kernel: Option<PathBuf>,

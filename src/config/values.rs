@@ -110,6 +110,7 @@ impl Values {
             tls_cert: self.optional("tls_cert").map(PathBuf::from),
             tls_key: self.optional("tls_key").map(PathBuf::from),
             accelerator: self.get("accelerator", "auto, kvm or tcg")?,
+            contain: self.get("contain", "auto, always or never")?,
             vmm: self.get("vmm", "qemu")?,
             kernel: self.optional("kernel").map(PathBuf::from),
             registry_url: self.optional("registry_url"),

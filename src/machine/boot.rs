@@ -9,6 +9,7 @@ use crate::store;
 use crate::store::machines::{MachineRow, ProcessRow};
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::{MachineId, Name};
+use crate::vmm::contain::{self, Owner};
 use crate::vmm::{self, LaunchSpec};
 
 /// Serial number of the disk that holds the kernel's modules.
@@ -76,6 +77,19 @@ impl Rooms {
         let mac = network::mac_for(ip);
         let place = network::plan_machine(&row.id, &network, ip, mac, Vec::new());
         Ok(Some(place))
+    }
+}
+
+impl Rooms {
+    /// The user that the machine's hypervisor is contained as, if it is contained.
+    fn owner(&self, id: &MachineId) -> Result<Option<Owner>> {
+        let ability = contain::Ability::look();
+        if !contain::is_wanted(self.config.contain, &ability).map_err(vmm::Error::from)? {
+            return Ok(None);
+        }
+        let preferred = Owner::preferred(&id.to_string());
+        let number = (self.store).owner(id, preferred, Owner::FIRST, Owner::COUNT)?;
+        Ok(Some(Owner::new(number)))
     }
 }
 
@@ -154,6 +168,7 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
         console: rooms.paths.console(&row.id),
         run_dir: rooms.paths.run(&row.id),
         accelerator,
+        owner: rooms.owner(&row.id)?,
     };
     let vmm = vmm::driver()?;
     let born = |process: &vmm::Process| {

@@ -180,7 +180,7 @@ pub(super) async fn kill(operation: &Operation<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Ends whatever runs the machine, written down or not.
+/// Ends whatever runs the machine, written down or not, and takes back what it had of the host.
 pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()> {
     // It looks at every process there is: not for the thread that everything else runs on.
     let (machine, run_dir) = (row.id.to_string(), rooms.paths.run(&row.id));
@@ -194,6 +194,10 @@ pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()>
             .await
             .map_err(process_error("end", process.pid))?;
     }
+    let (machine, folder) = (row.id.to_string(), rooms.paths.machine(&row.id));
+    let volumes = rooms.store.volumes_of(&row.id)?;
+    let disks: Vec<_> = volumes.into_iter().map(|volume| volume.path).collect();
+    vmm::contain::release(&machine, &folder, &disks).map_err(vmm::Error::from)?;
     Ok(())
 }
 

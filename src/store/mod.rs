@@ -15,6 +15,7 @@ pub mod machines;
 pub mod networks;
 mod open;
 pub mod operations;
+mod owners;
 pub mod ports;
 mod version;
 pub mod volumes;

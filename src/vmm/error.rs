@@ -1,7 +1,7 @@
 //! What goes wrong with hypervisors, and the way out.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Hypervisor;
@@ -20,6 +20,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The program could not be contained.
+    #[error(transparent)]
+    Contain(#[from] super::contain::Error),
     /// The network namespace could not be opened.
     #[error("cannot open the network namespace {}", path.display())]
     Namespace {
@@ -86,6 +89,22 @@ pub enum Error {
     Unfit(String),
 }
 
+impl Error {
+    /// What kept `program` from being started.
+    pub(super) fn not_started(program: &Path, source: io::Error) -> Self {
+        match source.downcast() {
+            Ok(contain) => Error::Contain(contain),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Error::Missing {
+                program: program.display().to_string(),
+            },
+            Err(source) => Error::Spawn {
+                program: program.into(),
+                source,
+            },
+        }
+    }
+}
+
 /// The last lines that a hypervisor printed; shown behind a colon, or not at all when it printed nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HypervisorLog(pub String);
@@ -102,6 +121,7 @@ impl std::fmt::Display for HypervisorLog {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
+            Error::Contain(error) => error.kind(),
             Error::AlreadyRunning { .. } => Kind::Refused,
             Error::Ended { log, .. } if log.0.contains("lock") => Kind::Refused,
             Error::NoDriver(_) | Error::Unfit(_) => Kind::Usage,
@@ -111,6 +131,7 @@ impl Advice for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Error::Contain(error) => error.hint(),
             Error::Missing { .. } => Some("sistemo setup installs it".into()),
             Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
             Error::Silent { .. } => Some("the host may be overloaded; try again".into()),

@@ -15,6 +15,7 @@
 pub mod accelerator;
 pub mod command_line;
 pub mod console;
+pub mod contain;
 mod error;
 mod hypervisor;
 pub mod process;
@@ -69,6 +70,9 @@ pub struct LaunchSpec {
     pub run_dir: PathBuf,
     /// What executes the guest's instructions.
     pub accelerator: Accelerator,
+    /// The user of the host's that the hypervisor is contained as ([`contain`]). Without one it may do what this program
+    /// may.
+    pub owner: Option<contain::Owner>,
 }
 
 /// A raw disk image or block device.

@@ -49,6 +49,7 @@ pub(crate) fn subject(config: &Config) -> Subject {
         guest_program: programs().guest,
         key_file: paths.keys().join("id_ed25519"),
         accelerator: config.accelerator,
+        contain: config.contain,
         min_disk_free: config.min_disk_free,
     }
 }

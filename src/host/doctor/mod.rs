@@ -3,6 +3,7 @@
 //! Nothing of it changes the host: files are written to the data directory and removed again, network objects are made
 //! in a namespace that nobody else sees and that is gone a moment later.
 
+mod containment;
 mod network;
 mod software;
 mod storage;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::value::ByteSize;
-use crate::vmm::{Accelerator, Choice, probe};
+use crate::vmm::{Accelerator, Choice, contain, probe};
 
 /// Less free memory than this does not hold a machine of the default size.
 const LEAST_MEMORY: ByteSize = ByteSize::mib(768);
@@ -76,6 +77,8 @@ pub struct Subject {
     pub key_file: PathBuf,
     /// The `accelerator` setting.
     pub accelerator: Choice,
+    /// The `contain` setting.
+    pub contain: contain::Choice,
     /// The `min_disk_free` setting.
     pub min_disk_free: ByteSize,
 }
@@ -96,6 +99,7 @@ pub async fn examine(subject: &Subject) -> Vec<Check> {
 fn local(subject: &Subject) -> Vec<Check> {
     vec![
         accelerator(subject),
+        containment::check(subject.contain),
         software::kernel(&subject.data_dir),
         software::guest_program(&subject.guest_program),
         software::tools(),

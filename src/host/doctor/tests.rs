@@ -23,6 +23,7 @@ fn subject(dir: &Path) -> Subject {
         guest_program,
         key_file,
         accelerator: Choice::Auto,
+        contain: contain::Choice::Auto,
         min_disk_free: ByteSize::mib(1),
     }
 }
@@ -42,7 +43,7 @@ async fn a_sound_host_passes_and_nothing_is_left_behind() {
     let checks = examine(&subject).await;
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
     assert_eq!(failed(&checks), [""; 0], "{checks:#?}");
-    assert_eq!(checks.len(), 13);
+    assert_eq!(checks.len(), 14);
     assert_eq!(links(), before);
     let mut left: Vec<String> = (fs::read_dir(&subject.data_dir).unwrap())
         .map(|e| e.unwrap().file_name().into_string().unwrap())

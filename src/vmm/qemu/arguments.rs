@@ -81,7 +81,6 @@ pub(super) fn arguments(
         format!("socket,id=control,fd={control},server=on,wait=off"),
     );
     line.option("-mon", "chardev=control,mode=control");
-    line.option("-pidfile", spec.run_dir.join("pid"));
     if let Some(iops) = spec.iops {
         line.json(
             "-object",
@@ -256,6 +255,7 @@ mod tests {
             console: "/data/a,b/console.log".into(),
             run_dir: "/run/sistemo/a".into(),
             accelerator,
+            owner: None,
         }
     }
 

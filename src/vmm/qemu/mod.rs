@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use tokio::net::UnixStream;
 
 use self::qmp::{Qmp, within};
+use super::contain::Enclosure;
 use super::error::{Error, HypervisorLog};
 use super::process::{Process, State};
 use super::run_dir::RunDir;
@@ -35,6 +36,8 @@ use super::{Born, KernelForm, LaunchSpec, Vmm, console};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 const CONTROL: &str = "control.sock";
+/// Folders under `share` with firmware, as distributions call them.
+const FIRMWARE: [&str; 3] = ["qemu", "qemu-kvm", "seabios"];
 /// How long QEMU may take to make its machine. It takes a fraction of a second; a host that swaps may need longer.
 const COMING_UP: Duration = Duration::from_secs(30);
 /// How long an answer on the control socket may take.
@@ -77,6 +80,21 @@ impl Qemu {
         &self.program
     }
 
+    /// The program as it is executed, and what it gets of its host when it is contained.
+    fn enclosure(&self, spec: &LaunchSpec) -> Result<(PathBuf, Option<Enclosure>), Error> {
+        let Some(owner) = spec.owner else {
+            return Ok((self.program.clone(), None));
+        };
+        // What is not there is said to be missing, as elsewhere.
+        let Ok(program) = self.program.canonicalize() else {
+            return Err(Error::Missing {
+                program: self.program.display().to_string(),
+            });
+        };
+        let enclosure = Enclosure::of(spec, owner, &program, &FIRMWARE, Vec::new())?;
+        Ok((program, Some(enclosure)))
+    }
+
     /// One try. The hypervisor that failed to come up is dead when this returns.
     async fn try_launch(
         &self,
@@ -109,22 +127,16 @@ impl Qemu {
         let stream = run_dir.connect(CONTROL).map_err(control)?;
 
         let arguments = arguments::arguments(spec, listener.as_raw_fd(), sandbox)?;
+        let (program, enclosure) = self.enclosure(spec)?;
         let process = spawn(Spawn {
-            program: &self.program,
+            program: &program,
             arguments,
             namespace: namespace.as_ref(),
             output,
             keep: vec![listener, lock.into()],
+            enclosure,
         })
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::Missing {
-                program: self.program.display().to_string(),
-            },
-            _ => Error::Spawn {
-                program: self.program.clone(),
-                source,
-            },
-        })?;
+        .map_err(|source| Error::not_started(&self.program, source))?;
         let up = match born(&process) {
             Ok(()) => come_up(&process, stream, &run_dir).await,
             Err(source) => Err(Error::Identity(source)),

@@ -20,6 +20,7 @@ use crate::guest::kernel::test_kernel::{busybox, kernel};
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::console::Ending;
+use crate::vmm::contain::Owner;
 use crate::vmm::{Disk, command_line, tsc};
 
 const INIT: &str = r#"#!/busybox sh
@@ -136,8 +137,10 @@ impl Bench {
 pub(super) fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
     let accelerator = Accelerator::Tcg;
     let line = command_line::command_line(accelerator, tsc::measure());
+    let machine = Uuid::new_v4().to_string();
+    let owner = Owner::new(Owner::preferred(&machine));
     LaunchSpec {
-        machine: Uuid::new_v4().to_string(),
+        machine,
         kernel: kernel().bzimage(),
         initramfs,
         command_line: format!("{line} what={what}"),
@@ -150,6 +153,7 @@ pub(super) fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
         console: dir.join("console, with a comma.log"),
         run_dir: dir.join("run"),
         accelerator,
+        owner: Some(owner),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::{Advice, Kind};
 use crate::guest::kernel::test_kernel::kernel;
 use crate::value::ByteSize;
 use crate::vmm::console::Ending;
+use crate::vmm::contain::Owner;
 use crate::vmm::{Disk, Tap, find_strays};
 
 #[tokio::test]
@@ -107,11 +108,10 @@ fn stands_alone(process: &Process, namespace: &Namespace) {
     names.retain(|name| !name.is_empty());
     names.sort_unstable();
     assert_eq!(names, ["LC_ALL", "PATH"]);
-    assert_eq!(fs::read_link(proc.join("cwd")).unwrap(), Path::new("/"));
-    assert_eq!(
-        fs::read_link(proc.join("fd/0")).unwrap(),
-        Path::new("/dev/null")
-    );
+    let (cwd, root) = (proc.join("cwd"), proc.join("root"));
+    assert_eq!(fs::read_link(cwd).unwrap(), fs::read_link(root).unwrap());
+    let input = fs::read_link(proc.join("fd/0")).unwrap();
+    assert!(input.ends_with("dev/null"), "{input:?}");
     assert_eq!(
         fs::read_to_string(proc.join("oom_score_adj"))
             .unwrap()
@@ -127,6 +127,42 @@ fn stands_alone(process: &Process, namespace: &Namespace) {
     // The system-call filter is on (proc(5): 2 is a filter).
     let status = fs::read_to_string(proc.join("status")).unwrap();
     assert!(status.contains("Seccomp:\t2"), "{status}");
+    is_contained(process, &status);
+}
+
+/// It is a user of its own with no capability, is number 1 of its processes, and sees its files.
+fn is_contained(process: &Process, status: &str) {
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        let words = lines.find_map(|line| line.strip_prefix(name)).unwrap();
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let ids = field("Uid:");
+    let user: u32 = ids.split(' ').next().unwrap().parse().unwrap();
+    assert!(user >= Owner::FIRST, "{status}");
+    assert_eq!(ids, [user.to_string().as_str(); 4].join(" "));
+    assert_eq!(field("Gid:"), ids);
+    assert_eq!(field("Groups:"), "");
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(field(set), "0000000000000000", "{set}");
+    }
+    assert_eq!(field("NoNewPrivs:"), "1");
+    assert_eq!(field("NSpid:"), format!("{} 1", process.pid));
+    let root = PathBuf::from(format!("/proc/{}/root", process.pid));
+    let listed = |folder: &str| {
+        let entries = fs::read_dir(root.join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(listed("dev"), "net null urandom");
+    assert_eq!(listed("usr/bin"), "qemu-system-x86_64");
+    let etc = listed("etc");
+    assert!(etc.is_empty() || etc == "ld.so.cache", "{etc}");
+    for hidden in ["proc", "sys", "run", "root", "home", "tmp"] {
+        assert!(!root.join(hidden).exists(), "{hidden}");
+    }
 }
 
 #[tokio::test]
@@ -225,7 +261,7 @@ async fn a_launch_that_fails_says_why_and_leaves_nothing() {
         mac: "02:00:00:00:00:07".into(),
     };
     let tap = refused(|spec| spec.taps = vec![tap]).await;
-    assert!(matches!(tap, Error::Ended { .. }), "{tap}");
+    assert!(matches!(tap, Error::Contain(_)), "{tap}");
 }
 
 #[tokio::test]
@@ -255,6 +291,7 @@ async fn a_process_that_is_not_executed_yet_is_found_by_its_lock() {
         namespace: None,
         output: run_dir.output().unwrap(),
         keep: vec![lock.into()],
+        enclosure: None,
     })
     .unwrap();
     let found = find_strays(&machine, dir.path()).unwrap();
