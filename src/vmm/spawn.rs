@@ -29,8 +29,10 @@ pub(super) struct Spawn<'a> {
     pub(super) arguments: Vec<OsString>,
     /// The network namespace to enter.
     pub(super) namespace: Option<&'a File>,
-    /// Standard output and standard error.
+    /// Standard error, and standard output unless the next says otherwise.
     pub(super) output: File,
+    /// Standard output of a program that writes there what its guest prints.
+    pub(super) console: Option<File>,
     /// Descriptors that the program keeps, under the numbers that they have here.
     pub(super) keep: Vec<OwnedFd>,
 }
@@ -48,7 +50,10 @@ pub(super) fn spawn(spawn: Spawn<'_>) -> io::Result<Process> {
         .env("LC_ALL", "C")
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(spawn.output.try_clone()?)
+        .stdout(match spawn.console {
+            Some(console) => console,
+            None => spawn.output.try_clone()?,
+        })
         .stderr(spawn.output);
     // SAFETY: between fork and exec only async-signal-safe calls are made (signal-safety(7)): system calls, and reads
     // of memory allocated before the fork.
