@@ -114,7 +114,8 @@ async fn what_is_not_the_release_is_refused_and_nothing_is_left() {
     let part = archive(&["firecracker"]);
     let torn = whole[..whole.len() / 2].to_vec();
     let pinned = |mirror: &str| Release::of_host(Some(mirror)).unwrap();
-    let cases: [(&[u8], fn(&str, &[u8]) -> Release, &str); 3] = [
+    type Make = fn(&str, &[u8]) -> Release;
+    let cases: [(&[u8], Make, &str); 3] = [
         (
             &whole,
             |mirror, _| Release::of_host(Some(mirror)).unwrap(),

@@ -8,7 +8,7 @@ use super::facts::lists_old;
 use super::*;
 use crate::error::Advice;
 use crate::event::{Event, Progress};
-use crate::guest::kernel::Kernels;
+use crate::guest::kernel::{Kernels, Needs};
 use crate::vmm::Choice;
 
 fn bare() -> Facts {
@@ -165,6 +165,11 @@ async fn setup_fills_an_empty_data_directory_and_then_has_nothing_to_do() {
     assert_eq!(*heard.lock().unwrap(), steps);
     let kernel = Kernels::new(&data).current().unwrap();
     assert!(kernel.elf().exists() && kernel.modules_image().is_some());
+    // The distribution's kernel runs under both, and says so.
+    assert!(kernel.dir().join("config").exists());
+    for needs in [Needs::Qemu, Needs::Firecracker] {
+        kernel.check(needs).unwrap();
+    }
     assert!(Kernels::new(&data).leftovers().is_empty());
     assert!(
         std::fs::read_to_string(data.join("logs/setup.log"))

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nix::sys::stat::Mode;
+use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 
 use self::await_socket::Arrival;
@@ -281,42 +282,50 @@ impl Vmm for Firecracker {
 impl Begun {
     /// Waits until the guest runs, or Firecracker has refused or ended.
     async fn come_up(&self) -> Result<(), Error> {
-        let talk = async {
-            let stream = (self.arrival.connect(&self.run_dir, CONTROL).await)
-                .and_then(into_tokio)
-                .map_err(|source| Error::Control {
-                    act: "connect",
-                    source,
-                })?;
-            let mut client = Client::new(stream).await?;
+        let up = async {
+            let mut client = Client::new(self.connected().await?).await?;
             for call in &self.calls {
                 client.call(call).await?;
             }
             Ok(())
         };
-        let process = &self.process;
-        let waited = tokio::select! {
-            talked = talk => talked,
-            exited = process.wait_exit() => match exited {
-                Ok(()) => Err(self.ended()),
-                Err(source) => Err(Error::Process { act: "watch", pid: process.pid, source }),
-            },
-            () = tokio::time::sleep(COMING_UP) => Err(Error::Silent {
-                name: NAME,
-                limit: COMING_UP,
-                log: self.said(),
-            }),
-        };
+        let waited = tokio::time::timeout(COMING_UP, up)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::Silent {
+                    name: NAME,
+                    limit: COMING_UP,
+                    log: self.said(),
+                })
+            });
         // A socket that breaks is the end of Firecracker seen from another side: what it printed says more.
         match waited {
             Err(error @ (Error::Control { .. } | Error::Broken { .. })) => {
-                let gone = tokio::time::timeout(PARTING, process.wait_exit()).await;
-                match (gone, process.current_state()) {
+                let gone = tokio::time::timeout(PARTING, self.process.wait_exit()).await;
+                match (gone, self.process.current_state()) {
                     (Ok(Ok(())), _) | (_, Ok(State::Dead)) => Err(self.ended()),
                     _ => Err(error),
                 }
             }
             waited => waited,
+        }
+    }
+
+    /// Waits until the socket listens, or Firecracker has ended. From then on its end breaks the connection, and an
+    /// answer that it gave just before is not lost: a guest that ends at once was started all the same.
+    async fn connected(&self) -> Result<UnixStream, Error> {
+        let process = &self.process;
+        tokio::select! {
+            stream = self.arrival.connect(&self.run_dir, CONTROL) => {
+                stream.and_then(into_tokio).map_err(|source| Error::Control {
+                    act: "connect",
+                    source,
+                })
+            }
+            exited = process.wait_exit() => match exited {
+                Ok(()) => Err(self.ended()),
+                Err(source) => Err(Error::Process { act: "watch", pid: process.pid, source }),
+            },
         }
     }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -35,6 +36,8 @@ struct Server {
     behaviour: Behaviour,
     check: Check,
     started: Mutex<bool>,
+    /// Whether the guest has ended, and so does Firecracker once it has answered.
+    ended: AtomicBool,
 }
 
 /// Runs with the arguments that Firecracker would get, until it is ended. Its directory has the behaviour, and gets a
@@ -68,6 +71,7 @@ pub(crate) fn run(arguments: &[String], dir: &Path, check: Check) -> ! {
         behaviour,
         check,
         started: Mutex::new(false),
+        ended: AtomicBool::new(false),
     };
     let server = &server;
     std::thread::scope(|scope| {
@@ -100,7 +104,11 @@ impl Server {
             answer.push_str("\r\n");
             answer.push_str(&text);
             let mut writer = stream;
-            if writer.write_all(answer.as_bytes()).is_err() {
+            let written = writer.write_all(answer.as_bytes());
+            if self.ended.load(Ordering::SeqCst) {
+                std::process::exit(0);
+            }
+            if written.is_err() {
                 return;
             }
         }
@@ -146,7 +154,7 @@ impl Server {
                     Some("panics") => {
                         print("[    0.100000] Kernel panic - not syncing: No working init found.");
                         print("[    0.100001] Rebooting in 1 seconds..");
-                        std::thread::spawn(|| std::process::exit(0));
+                        self.ended.store(true, Ordering::SeqCst);
                     }
                     Some("halts") => print("[    1.000000] reboot: System halted"),
                     _ => {}
@@ -154,7 +162,7 @@ impl Server {
             }
             Some("SendCtrlAltDel") => {
                 print("[    9.000000] reboot: Restarting system");
-                std::thread::spawn(|| std::process::exit(0));
+                self.ended.store(true, Ordering::SeqCst);
             }
             _ => {}
         }
