@@ -1,6 +1,7 @@
-//! Builds the pages for the browser (`ui/web/page`) with npm, when they are to be part of the program.
+//! Builds the pages for the browser (`ui/web/page`) with npm, when they are to be part of the program; before that it says
+//! which of the things that tests may use is at hand.
 //!
-//! All of it happens in a copy under `OUT_DIR`, so that nothing is written among the sources and several builds do not
+//! All of the building happens in a copy under `OUT_DIR`, so that nothing is written among the sources and several builds do not
 //! meet: `page/` is the copy with npm's packages, `pages/` what the program embeds. Packages are installed when the lock
 //! file has changed, from npm's cache where it has them.
 
@@ -26,8 +27,21 @@ const SOURCES: &[&str] = &[
 /// The console's themes, which are the pages', too.
 const THEMES: &str = "themes";
 
+/// What tests use when a variable names it, and are ignored without; each becomes a `cfg`.
+const AT_HAND: &[(&str, &str)] = &[
+    ("SISTEMO_TEST_FIRECRACKER", "real_firecracker"),
+    ("SISTEMO_TEST_FIRECRACKER_API", "firecracker_api"),
+];
+
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
+    for (variable, name) in AT_HAND {
+        println!("cargo::rerun-if-env-changed={variable}");
+        println!("cargo::rustc-check-cfg=cfg({name})");
+        if env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+            println!("cargo::rustc-cfg={name}");
+        }
+    }
     if env::var_os("CARGO_FEATURE_BROWSER").is_none() {
         return ExitCode::SUCCESS;
     }

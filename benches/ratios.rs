@@ -25,6 +25,8 @@ mod deploy;
 mod emulated;
 #[path = "ratios/enter.rs"]
 mod enter;
+#[path = "ratios/firecracker.rs"]
+mod firecracker;
 #[path = "ratios/grow.rs"]
 mod grow;
 #[path = "ratios/guest.rs"]
@@ -74,6 +76,7 @@ const ROWS: &[(&str, Measure)] = &[
     ("machine list", list::measure),
     ("deploy host work", deploy::measure),
     ("boot to ssh", boot::measure),
+    ("firecracker launch", firecracker::measure),
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
     ("cp large", cp::large),
@@ -95,6 +98,7 @@ const ROWS: &[(&str, Measure)] = &[
 ];
 
 fn main() -> ExitCode {
+    firecracker::stand_in();
     // cargo passes --bench along.
     let words: Vec<String> = std::env::args()
         .skip(1)

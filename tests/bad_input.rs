@@ -133,11 +133,6 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
                 3,
                 "there is no machine",
             ),
-            (
-                "machine deploy debian --vmm firecracker",
-                2,
-                "machines cannot run under firecracker yet",
-            ),
             ("machine deploy debian --vmm bochs", 2, "--vmm"),
             ("machine logs a --tail some", 2, "--tail"),
             ("machine exec a", 2, "required"),

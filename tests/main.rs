@@ -24,6 +24,7 @@ mod deploy_fails;
 mod disk_full;
 mod expose;
 mod faults;
+mod firecracker;
 mod forward;
 mod help;
 mod host;

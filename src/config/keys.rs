@@ -56,8 +56,23 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "vmm",
-        default: "qemu",
-        meaning: "hypervisor of new machines: qemu; firecracker cannot be used yet",
+        default: "auto",
+        meaning: "hypervisor of machines: auto (firecracker where KVM works, else qemu), qemu or firecracker",
+    },
+    Key {
+        name: "firecracker",
+        default: "",
+        meaning: "path of the program firecracker; by default the one that setup fetched, or in PATH",
+    },
+    Key {
+        name: "firecracker_mirror",
+        default: "",
+        meaning: "address that setup fetches Firecracker's release from instead of the project's own",
+    },
+    Key {
+        name: "huge_pages",
+        default: "none",
+        meaning: "memory of machines under Firecracker: none, transparent or 2M (hugetlbfs)",
     },
     Key {
         name: "kernel",

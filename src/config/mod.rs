@@ -16,7 +16,7 @@ use self::keys::KEYS;
 use self::values::Values;
 use crate::error::{self, Advice, Kind};
 use crate::value::{Address, ByteSize, Site, nearest, without_secrets};
-use crate::vmm::{Choice, Hypervisor, contain};
+use crate::vmm::{Choice, HugePages, HypervisorChoice, contain};
 
 /// Where settings for the whole host lie.
 pub const SYSTEM_FILE: &str = "/etc/sistemo/config.toml";
@@ -185,8 +185,14 @@ pub struct Config {
     pub accelerator: Choice,
     /// Whether hypervisors are contained.
     pub contain: contain::Choice,
-    /// What new machines run under.
-    pub vmm: Hypervisor,
+    /// What machines run under that were not deployed for another.
+    pub vmm: HypervisorChoice,
+    /// The program, if not where setup puts it or in `PATH`.
+    pub firecracker: Option<PathBuf>,
+    /// Where setup fetches it from, if not from the project's own releases.
+    pub firecracker_mirror: Option<String>,
+    /// Of machines under Firecracker.
+    pub huge_pages: HugePages,
     pub kernel: Option<PathBuf>,
     pub registry_url: Option<String>,
     pub registry_mirrors: Vec<String>,

@@ -30,6 +30,10 @@ pub const FATAL_PREFIX: &str = "sistemo-guest: cannot go on: ";
 pub const FAILED_PREFIX: &str = "sistemo-guest: the command failed: ";
 /// A line that it prints when the machine ends because its command has done its work.
 pub const DONE_LINE: &str = "sistemo-guest: the command is done";
+/// A line that it prints when it restarts a machine that is to be off, because that has no power switch: a hypervisor
+/// that does not reset machines (Firecracker) ends then.
+pub const SWITCHLESS_LINE: &str =
+    "sistemo-guest: the machine has no power switch; restarting ends it";
 
 /// The SSH subsystem that has the guest power off cleanly and give its command so many seconds to end by itself.
 pub fn power_off_within(seconds: u64) -> String {

@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::consoles::Consoles;
 use super::duty::Duty;
 use super::watched::{Happened, Watched};
-use super::{Error, Machines, Rooms};
+use super::{Error, Machines, Rooms, stop};
 use crate::error::Result;
 use crate::event::Progress;
 use crate::host::background::{background, log_at};
 use crate::network::NameServer;
 use crate::value::MachineId;
+use crate::vmm::Hypervisor;
 use crate::vmm::console::Bound;
 
 /// The name of the duty, and the word that has the program be the attendant.
@@ -88,7 +89,11 @@ impl Machines {
             said = refused;
             tokio::select! {
                 changed = changes.next() => changed?,
-                failed = consoles.tend(progress) => failed?,
+                halted = consoles.tend(progress) => {
+                    for id in halted? {
+                        rooms.switch_off(&id, progress).await;
+                    }
+                }
                 Some(happened) = watched.next() => match happened {
                     Happened::Ended(id) => self.ended(id, &mut watched, progress).await,
                     Happened::Rested(id) => self.start_again(id, &mut watched, progress, stop),
@@ -141,6 +146,24 @@ impl Machines {
 }
 
 impl Rooms {
+    /// Ends the hypervisor of a guest that has halted, where the hypervisor does not notice: Firecracker's machines have
+    /// no power switch (its FAQ.md), so that a guest which powers off stands still for good. Whoever watches sees it end.
+    async fn switch_off(&self, id: &MachineId, progress: &Progress) {
+        let row = match self.store.machine(id) {
+            Ok(row) => row,
+            Err(error) => return progress.note(error.to_string()),
+        };
+        let firecracker = Hypervisor::Firecracker.as_str();
+        let Some(row) = row.filter(|row| row.vmm.as_deref() == Some(firecracker)) else {
+            return;
+        };
+        if let Some(process) = stop::process(&row)
+            && let Err(error) = process.kill().await
+        {
+            progress.note(format!("cannot switch machine {} off: {error}", row.name));
+        }
+    }
+
     /// Whether there is anything to attend to: a machine that is up, or is about to be because its guest restarts.
     pub(super) fn want_attendant(&self) -> Result<bool> {
         Ok(self.store.any_machine_up()? || !self.restarting()?.is_empty())

@@ -3,26 +3,67 @@
 use super::journal::Operation;
 use super::{Error, Rooms, console};
 use crate::error::Result;
-use crate::guest::kernel::{Kernel, Kernels};
+use crate::guest::kernel::{Kernel, Kernels, Needs};
 use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
 use crate::store::machines::{MachineRow, ProcessRow};
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::{MachineId, Name};
 use crate::vmm::contain::{self, Owner};
-use crate::vmm::{self, LaunchSpec};
+use crate::vmm::{
+    self, Hypervisor, HypervisorChoice, KernelForm, LaunchSpec, Probe, Selection, Vmm,
+};
 
 /// Serial number of the disk that holds the kernel's modules.
 pub(super) const MODULES_SERIAL: &str = "modules";
 
 impl Rooms {
-    /// What every guest boots from must be there: the program that runs inside it, and a kernel. Looked at before
-    /// anything is fetched or made.
-    pub(super) fn check_boot_parts(&self) -> Result<()> {
+    /// What every guest boots from must be there: the program that runs inside it, a kernel, and a hypervisor that can
+    /// run the two. Looked at before anything is fetched or made.
+    pub(super) async fn check_boot_parts(&self, choice: HypervisorChoice, vcpus: u8) -> Result<()> {
         if !self.programs.guest.is_file() {
             return Err(Error::NoGuestProgram(self.programs.guest.clone()).into());
         }
-        self.kernel().map(drop)
+        let kernel = self.kernel()?;
+        let (selected, _) = self.select_hypervisor(choice, vcpus).await?;
+        check_kernel(&kernel, selected.hypervisor)
+    }
+
+    /// What a machine is to run under: what it was deployed for, else what the setting says.
+    pub(super) fn hypervisor_choice(&self, row: &MachineRow) -> HypervisorChoice {
+        let asked = row.spec.vmm.as_ref();
+        match asked.and_then(|word| word.parse().ok()) {
+            Some(hypervisor) => HypervisorChoice::Only(hypervisor),
+            None => self.config.vmm,
+        }
+    }
+
+    /// The hypervisor for a machine with `vcpus` virtual processors, and what is known of KVM here.
+    pub(super) async fn select_hypervisor(
+        &self,
+        choice: HypervisorChoice,
+        vcpus: u8,
+    ) -> Result<(Selection, Probe)> {
+        let probe = vmm::choose(self.config.accelerator, self.paths.data_dir());
+        let selected = vmm::select(
+            choice,
+            vcpus,
+            &probe,
+            self.paths.data_dir(),
+            self.config.firecracker.as_deref(),
+        )
+        .await?;
+        Ok((selected, probe))
+    }
+
+    /// The driver of the hypervisor that a machine runs under, or ran under last.
+    pub(super) fn driver_of(&self, row: &MachineRow) -> Result<Box<dyn Vmm>> {
+        let ran = row.vmm.as_ref().and_then(|word| word.parse().ok());
+        Ok(vmm::driver(
+            ran.unwrap_or(Hypervisor::Qemu),
+            self.paths.data_dir(),
+            self.config.firecracker.as_deref(),
+        )?)
     }
 
     /// The kernel that guests boot.
@@ -93,6 +134,15 @@ impl Rooms {
     }
 }
 
+/// Refuses a kernel that cannot run a machine under the hypervisor.
+fn check_kernel(kernel: &Kernel, hypervisor: Hypervisor) -> Result<()> {
+    let needs = match hypervisor {
+        Hypervisor::Qemu => Needs::Qemu,
+        Hypervisor::Firecracker => Needs::Firecracker,
+    };
+    Ok(kernel.check(needs)?)
+}
+
 /// The machine's disks in the order in which the guest sees them: root, data volumes, kernel modules.
 pub(super) fn disks(rooms: &Rooms, id: &MachineId, kernel: &Kernel) -> Result<Vec<vmm::Disk>> {
     let volumes = rooms.store.volumes_of(id)?;
@@ -145,32 +195,48 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let kernel = rooms.kernel()?;
-    let probe = vmm::choose(rooms.config.accelerator, rooms.paths.data_dir());
+    let choice = rooms.hypervisor_choice(&row);
+    let (selected, probe) = rooms.select_hypervisor(choice, row.spec.vcpus).await?;
+    check_kernel(&kernel, selected.hypervisor)?;
+    let vmm = selected.driver;
+    tracing::debug!(vmm = vmm.name(), why = %selected.reason, "the hypervisor is chosen");
     let accelerator = probe.accelerator;
     let plan = rooms.network_plan(&row).await?.map(|(_, machine)| machine);
     let spec = LaunchSpec {
         machine: row.id.to_string(),
-        kernel: kernel.bzimage(),
+        kernel: match vmm.kernel_form() {
+            KernelForm::BzImage => kernel.bzimage(),
+            KernelForm::Elf => kernel.elf(),
+        },
         initramfs: rooms.paths.initramfs(&row.id),
-        command_line: vmm::command_line::command_line(accelerator, probe.tsc_khz),
+        command_line: vmm::command_line::command_line(
+            selected.hypervisor,
+            accelerator,
+            probe.tsc_khz,
+        ),
         disks: disks(rooms, &row.id, &kernel)?,
         taps: plan
             .iter()
             .map(|p| vmm::Tap {
                 name: p.tap.clone(),
                 mac: p.mac.to_string(),
+                mtu: u16::try_from(p.mtu).ok().filter(|mtu| *mtu > 0),
             })
             .collect(),
         namespace: plan.as_ref().map(MachinePlan::namespace_path),
         vcpus: row.spec.vcpus,
         iops: row.spec.limits.iops,
         memory: row.spec.memory,
+        huge_pages: rooms.config.huge_pages,
         console: rooms.paths.console(&row.id),
         run_dir: rooms.paths.run(&row.id),
         accelerator,
         owner: rooms.owner(&row.id)?,
     };
-    let vmm = vmm::driver()?;
+    // Before there is a process: whoever finds one that was not written down knows how to speak to it.
+    rooms
+        .store
+        .set_vmm(&row.id, vmm.name(), accelerator.as_str())?;
     let born = |process: &vmm::Process| {
         let identity = ProcessRow {
             pid: process.pid,

@@ -73,6 +73,12 @@ pub(super) fn command_has_ended(path: &Path) -> bool {
     text.contains(words::DONE_LINE) || text.contains(words::FAILED_PREFIX)
 }
 
+/// Whether the guest program has said that a restart is to be the machine's end.
+pub(super) fn meant_to_power_off(path: &Path) -> bool {
+    let text = tail(path, usize::MAX).unwrap_or_default();
+    text.contains(words::SWITCHLESS_LINE)
+}
+
 /// Leaves out control characters but for the ends of lines, and terminal control sequences (ECMA-48 §5.4: `ESC [`,
 /// parameters, a final byte).
 fn plain(text: &str) -> String {

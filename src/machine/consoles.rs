@@ -23,7 +23,7 @@ use super::watch::{self, Watch};
 use super::{Error, Paths};
 use crate::event::Progress;
 use crate::value::MachineId;
-use crate::vmm::console::{Bound, Keeper};
+use crate::vmm::console::{self, Bound, Ending, Keeper};
 
 /// How long a log that was looked at is left alone.
 const REST: Duration = Duration::from_millis(250);
@@ -39,6 +39,8 @@ pub(super) struct Consoles {
     watched: HashMap<WatchDescriptor, MachineId>,
     kept: HashMap<MachineId, Kept>,
     cuts: JoinSet<(MachineId, Keeper, io::Result<()>)>,
+    /// Machines whose kernels have said that they are halted, and that nobody has been told of yet.
+    halted: Vec<MachineId>,
 }
 
 /// One of them.
@@ -68,6 +70,7 @@ impl Consoles {
             watched: HashMap::new(),
             kept: HashMap::new(),
             cuts: JoinSet::new(),
+            halted: Vec::new(),
         })
     }
 
@@ -112,9 +115,13 @@ impl Consoles {
         }
     }
 
-    /// Looks after them for as long as it is waited for. It may be left and taken up again at any time.
-    pub(super) async fn tend(&mut self, progress: &Progress) -> Result<(), Error> {
+    /// Looks after them for as long as it is waited for, or until guests have halted: comes back with those, each once.
+    /// It may be left and taken up again at any time.
+    pub(super) async fn tend(&mut self, progress: &Progress) -> Result<Vec<MachineId>, Error> {
         loop {
+            if !self.halted.is_empty() {
+                return Ok(std::mem::take(&mut self.halted));
+            }
             let rests = self.kept.values().filter_map(|kept| kept.rests_until);
             let next = rests.min();
             tokio::select! {
@@ -208,6 +215,14 @@ impl Consoles {
         };
         let looked =
             (keeper.note(silent)).and_then(|grown| Ok((grown, keeper.is_over(self.bound)?)));
+        if looked.as_ref().is_ok_and(|(grown, _)| *grown)
+            && matches!(
+                console::ending(&self.paths.console(id)),
+                Ok(Ending::PoweredOff)
+            )
+        {
+            self.halted.push(*id);
+        }
         match looked {
             Ok((grown, false)) => {
                 kept.keeper = Some(keeper);

@@ -14,7 +14,7 @@ use crate::guest::words::Restart;
 use crate::store::machines::{Limits, Spec};
 use crate::store::operations::OperationKind;
 use crate::value::{ByteSize, MachineId, Name, PortMapping, without_secrets};
-use crate::vmm::Hypervisor;
+use crate::vmm::{Hypervisor, HypervisorChoice};
 use crate::volume::Attachment;
 
 /// The least memory that a kernel with an init starts in.
@@ -37,7 +37,7 @@ pub struct Request {
     pub bandwidth_mbps: Option<u32>,
     /// Reads and writes per second; 0 for no limit.
     pub iops: Option<u32>,
-    /// What it runs under.
+    /// What it runs under, now and whenever it is started; when absent the setting says, at each start.
     pub vmm: Option<Hypervisor>,
     /// An existing root volume to boot.
     pub volume: Option<String>,
@@ -93,6 +93,7 @@ impl Machines {
             exposed: config.map_or_else(Vec::new, |config| config.exposed_ports.clone()),
             restart,
             limits: rooms.limits(request),
+            vmm: request.vmm.map(|vmm| vmm.to_string()),
         };
         let id = MachineId::new();
         let network = rooms.network_for(request.network.as_ref()).await?;
@@ -134,8 +135,9 @@ impl Machines {
     /// Refuses what can be refused before anything is fetched or made. Comes back with what it is to have.
     async fn check(&self, request: &Request) -> Result<(u8, ByteSize, ByteSize)> {
         let rooms = &*self.0;
-        request.vmm.unwrap_or(rooms.config.vmm).check()?;
         let resources = rooms.check_resources(request)?;
+        let asked = request.vmm.map_or(rooms.config.vmm, HypervisorChoice::Only);
+        rooms.select_hypervisor(asked, resources.0).await?;
         request.application.check()?;
         if let Some(name) = &request.name {
             rooms.check_free(name, request.volume.is_some())?;
@@ -163,7 +165,7 @@ impl Machines {
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         }
-        rooms.check_boot_parts()?;
+        rooms.check_boot_parts(asked, resources.0).await?;
         Ok(resources)
     }
 

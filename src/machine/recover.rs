@@ -187,6 +187,10 @@ impl Rooms {
         }
         match vmm::console::ending(&self.paths.console(&row.id)) {
             Ok(Ending::PoweredOff) => Sighting::PoweredOff,
+            // A machine without a power switch restarts instead of powering off, and says which it was.
+            Ok(Ending::Restarted) if console::meant_to_power_off(&self.paths.console(&row.id)) => {
+                Sighting::PoweredOff
+            }
             Ok(Ending::Restarted) => Sighting::Restarting,
             _ => Sighting::Crashed,
         }

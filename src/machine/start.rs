@@ -126,7 +126,9 @@ impl Machines {
         for port in rooms.store.ports_of(&row.id)? {
             rooms.refuse_busy_port(&port).await?;
         }
-        rooms.check_boot_parts()?;
+        rooms
+            .check_boot_parts(rooms.hypervisor_choice(row), row.spec.vcpus)
+            .await?;
         let host = crate::host::memory()?;
         if row.spec.memory > host.available {
             let (asked, free) = (row.spec.memory, host.available);

@@ -205,6 +205,7 @@ mod tests {
                 restart: Restart::No,
                 limits: Limits::default(),
                 exposed: Vec::new(),
+                vmm: None,
             },
             image: None,
             image_digest: None,

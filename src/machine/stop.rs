@@ -148,7 +148,7 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
             tokio::time::timeout(HEARING, rooms.ask_power_off(&row, grace)).await,
             Ok(Ok(()))
         ) {
-            if let Ok(vmm) = vmm::driver() {
+            if let Ok(vmm) = rooms.driver_of(&row) {
                 let _ = vmm.shutdown(&rooms.paths.run(&row.id)).await;
             }
             tokio::time::sleep(ASK_AGAIN).await;

@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Hypervisor;
+use super::MOST_FIRECRACKER_VCPUS;
+use super::firecracker::Version;
 use crate::error::{Advice, Kind};
 
 /// A failure of a hypervisor or on the way to it.
@@ -81,9 +82,45 @@ pub enum Error {
         program: PathBuf,
         log: HypervisorLog,
     },
-    /// The program cannot drive this hypervisor.
-    #[error("machines cannot run under {0} yet")]
-    NoDriver(Hypervisor),
+    /// Firecracker refused a call.
+    #[error("Firecracker refused {request} ({status}): {text}")]
+    Api {
+        /// Method and path.
+        request: String,
+        status: u16,
+        /// Its own words.
+        text: String,
+    },
+    /// A call to Firecracker has no answer.
+    #[error("Firecracker does not answer {request}")]
+    Broken {
+        request: String,
+        #[source]
+        source: io::Error,
+    },
+    /// The program is a release that the driver is not written for.
+    #[error("{} is Firecracker {version}, which is too old", program.display())]
+    TooOld { program: PathBuf, version: Version },
+    /// Firecracker without KVM.
+    #[error(
+        "machines cannot run under Firecracker here: it needs KVM, but machines run on tcg: {reason}"
+    )]
+    NeedsKvm { reason: String },
+    /// More virtual processors than Firecracker has.
+    #[error(
+        "Firecracker gives a machine at most {MOST_FIRECRACKER_VCPUS} virtual processors, and {asked} were asked for"
+    )]
+    Vcpus { asked: u8 },
+    /// A running hypervisor has the disk.
+    #[error("another machine is using the disk {}", path.display())]
+    DiskInUse { path: PathBuf },
+    /// A disk could not be opened.
+    #[error("cannot open the disk {}", path.display())]
+    Disk {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// What was asked for is beyond the hypervisor.
     #[error("{0}")]
     Unfit(String),
@@ -122,9 +159,11 @@ impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Contain(error) => error.kind(),
-            Error::AlreadyRunning { .. } => Kind::Refused,
+            Error::AlreadyRunning { .. } | Error::DiskInUse { .. } | Error::NeedsKvm { .. } => {
+                Kind::Refused
+            }
             Error::Ended { log, .. } if log.0.contains("lock") => Kind::Refused,
-            Error::NoDriver(_) | Error::Unfit(_) => Kind::Usage,
+            Error::Vcpus { .. } | Error::Unfit(_) => Kind::Usage,
             _ => Kind::Failed,
         }
     }
@@ -135,16 +174,23 @@ impl Advice for Error {
             Error::Missing { .. } => Some("sistemo setup installs it".into()),
             Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
             Error::Silent { .. } => Some("the host may be overloaded; try again".into()),
-            Error::NoDriver(_) => {
-                Some("--vmm qemu, or for all: sistemo config set vmm qemu".into())
+            Error::NeedsKvm { .. } => {
+                Some("--vmm qemu, or for all: sistemo config set vmm auto".into())
             }
+            Error::Vcpus { .. } => Some("ask for fewer with --vcpus, or say --vmm qemu".into()),
+            Error::TooOld { .. } => Some(format!(
+                "install {} or later: sistemo setup, or sistemo config set firecracker PATH",
+                Version::OLDEST
+            )),
+            Error::DiskInUse { .. } => advice_on("lock").map(Into::into),
+            Error::Api { text, .. } => advice_on(text).map(Into::into),
             Error::AlreadyRunning { .. } => Some("stop that machine first".into()),
             _ => None,
         }
     }
 }
 
-/// The way out of what QEMU complains about, by the words of its messages (7.2 to 10.1).
+/// The way out of what QEMU (7.2 to 10.1) and Firecracker complain about, by the words of their messages.
 fn advice_on(log: &str) -> Option<&'static str> {
     let known: [(&str, &str); 6] = [
         (

@@ -17,7 +17,10 @@ pub mod command_line;
 pub mod console;
 pub mod contain;
 mod error;
+pub mod firecracker;
+mod huge_pages;
 mod hypervisor;
+mod launch;
 pub mod process;
 pub mod qemu;
 mod run_dir;
@@ -32,7 +35,10 @@ use async_trait::async_trait;
 
 pub use self::accelerator::{Accelerator, Choice, Probe, choose, probe};
 pub use self::error::{Error, HypervisorLog};
-pub use self::hypervisor::Hypervisor;
+pub use self::huge_pages::HugePages;
+pub use self::hypervisor::{
+    Hypervisor, HypervisorChoice, MOST_FIRECRACKER_VCPUS, Selection, check_vcpus, driver, select,
+};
 pub use self::process::{Process, State, boot_id};
 pub use self::strays::find_strays;
 pub use self::usage::Usage;
@@ -62,6 +68,8 @@ pub struct LaunchSpec {
     pub iops: Option<u32>,
     /// The guest's memory; rounded up to whole MiB.
     pub memory: ByteSize,
+    /// What the guest's memory is made of. QEMU leaves that to the host's kernel, whatever this says.
+    pub huge_pages: HugePages,
     /// The file that takes what the guest prints. Each launch begins a new one and keeps the one before as
     /// [`console::previous`].
     pub console: PathBuf,
@@ -93,6 +101,9 @@ pub struct Tap {
     pub name: String,
     /// The guest's hardware address, `aa:bb:cc:dd:ee:ff`.
     pub mac: String,
+    /// The largest packet that goes through, in bytes, for hypervisors that tell the guest; its own configuration says
+    /// it as well.
+    pub mtu: Option<u16>,
 }
 
 /// The form of a kernel file.
@@ -130,13 +141,4 @@ pub trait Vmm: Send + Sync {
     /// the guest obeys is its own affair: wait with [`Process::wait_exit`], and [`Process::kill`] when it takes too
     /// long.
     async fn shutdown(&self, run_dir: &Path) -> Result<(), Error>;
-}
-
-/// The hypervisor that machines run under.
-///
-/// # Errors
-///
-/// [`Error::Missing`] when none is installed.
-pub fn driver() -> Result<Box<dyn Vmm>, Error> {
-    Ok(Box::new(qemu::Qemu::find()?))
 }

@@ -32,8 +32,10 @@ pub(super) struct Spawn<'a> {
     pub(super) arguments: Vec<OsString>,
     /// The network namespace to enter.
     pub(super) namespace: Option<&'a File>,
-    /// Standard output and standard error.
+    /// Standard error, and standard output unless the next says otherwise.
     pub(super) output: File,
+    /// Standard output of a program that writes there what its guest prints.
+    pub(super) console: Option<File>,
     /// Descriptors that the program keeps, under the numbers that they have here.
     pub(super) keep: Vec<OwnedFd>,
     /// What it gets of its host; without, what this program has. The program's path is one without links then.
@@ -97,7 +99,7 @@ fn start(spawn: &Spawn<'_>, last: Option<&Last>) -> io::Result<Child> {
         .env("LC_ALL", "C")
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(spawn.output.try_clone()?)
+        .stdout(spawn.console.as_ref().unwrap_or(&spawn.output).try_clone()?)
         .stderr(spawn.output.try_clone()?);
     // SAFETY: between fork and exec only async-signal-safe calls are made (signal-safety(7)): system calls, and reads
     // of memory allocated before the fork.

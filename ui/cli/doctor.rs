@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use sistemo::config::Config;
 use sistemo::host::doctor::{self, Subject};
+use sistemo::host::setup::Hypervisors;
 use sistemo::machine::Paths;
 
 use super::output::{self, Format};
@@ -48,8 +49,8 @@ pub(crate) fn subject(config: &Config) -> Subject {
         database: paths.database(),
         guest_program: programs().guest,
         key_file: paths.keys().join("id_ed25519"),
-        accelerator: config.accelerator,
         contain: config.contain,
+        hypervisors: Hypervisors::from(config),
         min_disk_free: config.min_disk_free,
     }
 }

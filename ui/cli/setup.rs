@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+use sistemo::error::Error as Cause;
 use sistemo::guest::keys;
-use sistemo::host::setup::{self, Action, Facts};
+use sistemo::host::setup::{self, Action, Facts, Hypervisors};
 use sistemo::machine::Paths;
 use sistemo::vmm;
 
@@ -46,7 +47,12 @@ pub(crate) async fn run(context: &Context, args: &Setup) -> Result<ExitCode, Fai
 pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, Failure> {
     let config = context.config()?;
     let key_file = Paths::new(&config.data_dir).keys().join("id_ed25519");
-    let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
+    let facts = Facts::gather(
+        &config.data_dir,
+        config.kernel.as_deref(),
+        &key_file,
+        &Hypervisors::from(&config),
+    );
     let plan = setup::plan(&facts);
     if plan.is_empty() {
         return Ok(plan);
@@ -94,10 +100,23 @@ pub(crate) async fn set_up(context: &Context, yes: bool) -> Result<Vec<Action>, 
     if outcome.is_ok() {
         // Found out once, so that the first deploy need not.
         let probe = vmm::choose(config.accelerator, &config.data_dir);
-        progress.note(format!(
-            "machines run on {}: {}",
-            probe.accelerator, probe.reason
-        ));
+        let selected = vmm::select(
+            config.vmm,
+            1,
+            &probe,
+            &config.data_dir,
+            config.firecracker.as_deref(),
+        )
+        .await;
+        match selected {
+            Ok(selected) => progress.note(format!(
+                "machines run under {} on {}: {}",
+                selected.hypervisor.title(),
+                probe.accelerator,
+                probe.reason
+            )),
+            Err(error) => progress.note(Cause::from(error).report()),
+        }
     }
     display.finish();
     outcome?;

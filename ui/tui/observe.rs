@@ -7,7 +7,7 @@ use std::time::Duration;
 use sistemo::engine::Engine;
 use sistemo::error::Result;
 use sistemo::event::Progress;
-use sistemo::host::setup::{self, Facts};
+use sistemo::host::setup::{self, Facts, Hypervisors};
 use sistemo::value::ByteSize;
 use sistemo::vmm;
 use tokio::sync::{mpsc, watch};
@@ -211,7 +211,12 @@ impl Watched {
         let found = tokio::task::spawn_blocking(move || {
             let config = engine.config();
             let key_file = engine.paths().keys().join("id_ed25519");
-            let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
+            let facts = Facts::gather(
+                &config.data_dir,
+                config.kernel.as_deref(),
+                &key_file,
+                &Hypervisors::from(config),
+            );
             let lacks: Vec<String> = setup::plan(&facts)
                 .into_iter()
                 .map(|action| action.says)

@@ -4,9 +4,8 @@
 //! (Documentation/arch/x86/boot.rst). All but gzip append the uncompressed length as four bytes (scripts/Makefile.lib,
 //! `size_append`).
 
-use std::io::{self, Read};
-
 use super::Error;
+use super::decompress::decompress;
 
 /// Setup header fields, as offsets from the beginning of the image.
 const SETUP_SECTS: usize = 0x1f1;
@@ -17,8 +16,6 @@ const PAYLOAD_OFFSET: usize = 0x248;
 const PAYLOAD_LENGTH: usize = 0x24c;
 /// Boot protocol 2.08, the first with a payload's place.
 const WITH_PAYLOAD: u16 = 0x0208;
-/// More than any kernel has, in bytes; keeps a broken length from taking all memory.
-const LARGEST: u64 = 1 << 30;
 
 /// The kernel's release, such as `6.1.0-56-cloud-amd64`, from a bzImage.
 pub(super) fn release(image: &[u8]) -> Option<String> {
@@ -67,48 +64,6 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
         .get(..number32(image, PAYLOAD_LENGTH)? as usize)
 }
 
-fn decompress(payload: &[u8]) -> Result<Vec<u8>, Error> {
-    let magic = payload.get(..6).ok_or(Error::NotAKernel)?;
-    let body = &payload[..payload.len() - 4];
-    let read = |reader: &mut dyn Read| {
-        let mut bytes = Vec::new();
-        reader.take(LARGEST).read_to_end(&mut bytes).map(|_| bytes)
-    };
-    let done = match magic {
-        [0x1f, 0x8b, ..] => read(&mut flate2::read::GzDecoder::new(payload)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            zstd::Decoder::new(body).and_then(|d| read(&mut d.single_frame()))
-        }
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => read(&mut lzma_rust2::XzReader::new(body, false)),
-        [0x02, 0x21, 0x4c, 0x18, ..] => lz4_legacy(&body[4..]),
-        _ => {
-            return Err(Error::UnknownCompression {
-                magic: magic.try_into().unwrap_or_default(),
-            });
-        }
-    };
-    done.map_err(Error::Decompress)
-}
-
-/// LZ4's legacy frame: blocks of at most 8 MiB, each behind its compressed length (doc/lz4_Frame_format.md, "Legacy
-/// frame"). The frame crate reads the current format only.
-fn lz4_legacy(mut blocks: &[u8]) -> io::Result<Vec<u8>> {
-    const BLOCK: usize = 8 << 20;
-    let broken = || io::Error::new(io::ErrorKind::InvalidData, "a broken LZ4 block");
-    let mut out = Vec::new();
-    while let Some((length, rest)) = blocks.split_first_chunk::<4>() {
-        let length = u32::from_le_bytes(*length) as usize;
-        let (block, rest) = rest.split_at_checked(length).ok_or_else(broken)?;
-        let begin = out.len();
-        out.resize(begin + BLOCK, 0);
-        let written =
-            lz4_flex::block::decompress_into(block, &mut out[begin..]).map_err(io::Error::other)?;
-        out.truncate(begin + written);
-        blocks = rest;
-    }
-    Ok(out)
-}
-
 fn number16(image: &[u8], offset: usize) -> Option<u16> {
     let bytes = image.get(offset..offset + 2)?;
     Some(u16::from_le_bytes(bytes.try_into().ok()?))
@@ -134,7 +89,7 @@ mod tests {
             .unwrap();
         let mut input = child.stdin.take().unwrap();
         let bytes = elf.to_vec();
-        let feed = std::thread::spawn(move || io::Write::write_all(&mut input, &bytes));
+        let feed = std::thread::spawn(move || std::io::Write::write_all(&mut input, &bytes));
         let mut payload = child.wait_with_output().unwrap().stdout;
         feed.join().unwrap().unwrap();
         if tool[0] != "gzip" {
@@ -164,7 +119,7 @@ mod tests {
     #[test]
     fn every_compression_that_distributions_use_is_undone() {
         let elf = sample();
-        let tools: [&[&str]; 4] = [
+        let tools: [&[&str]; 7] = [
             &["gzip", "-1"],
             &["zstd", "-q", "-3", "--stdout"],
             &[
@@ -176,12 +131,24 @@ mod tests {
                 "--stdout",
             ],
             &["lz4", "-l", "-q", "-1", "-"],
+            &["lz4", "-q", "-1", "-"],
+            &["bzip2", "-1"],
+            &["lzma", "-0", "--stdout"],
         ];
         for tool in tools {
             let image = image(tool, &elf);
             assert_eq!(release(&image).as_deref(), Some("6.1.0-x"));
             assert!(super::elf(&image).unwrap() == elf, "{tool:?}");
         }
+    }
+
+    #[test]
+    fn lzo_is_refused_by_name() {
+        let mut lzo = image(&["cat"], &sample()[..10_000]);
+        lzo[1040..1049].copy_from_slice(b"\x89LZO\x00\r\n\x1a\n");
+        let error = elf(&lzo).unwrap_err();
+        assert!(matches!(error, Error::Lzo), "{error}");
+        assert!(error.to_string().contains("LZO"), "{error}");
     }
 
     #[test]

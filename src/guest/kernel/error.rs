@@ -35,6 +35,9 @@ pub enum Error {
     /// The kernel is compressed in a way that is not known.
     #[error("the kernel is compressed in an unknown way (it begins with {magic:02x?})")]
     UnknownCompression { magic: [u8; 6] },
+    /// The kernel is compressed with LZO, which this program does not undo.
+    #[error("the kernel is compressed with LZO, which cannot be undone here")]
+    Lzo,
     /// Kernel or module could not be decompressed.
     #[error("cannot decompress the kernel or a module of it")]
     Decompress(#[source] io::Error),
@@ -44,6 +47,14 @@ pub enum Error {
     /// The kernel cannot run a machine.
     #[error("the kernel has no {name}, built in or as a module")]
     ModuleMissing { name: &'static str },
+    /// The kernel was built without something that every machine needs.
+    #[error("the kernel was built without {option}, which {what}")]
+    OptionMissing {
+        /// As in the kernel's configuration.
+        option: &'static str,
+        /// What it is for.
+        what: &'static str,
+    },
     /// A program failed.
     #[error("{tool} failed: {text}")]
     Tool { tool: &'static str, text: String },
@@ -69,9 +80,13 @@ impl Advice for Error {
                 "name a kernel file, package or unpacked tree: sistemo config set kernel PATH"
                     .into(),
             ),
-            Error::NotAKernel | Error::UnknownCompression { .. } | Error::ModuleMissing { .. } => {
-                Some("use another kernel: sistemo config set kernel PATH".into())
-            }
+            Error::NotAKernel
+            | Error::UnknownCompression { .. }
+            | Error::Lzo
+            | Error::ModuleMissing { .. }
+            | Error::OptionMissing { .. } => Some(
+                "use another kernel: sistemo config set kernel PATH, then: sistemo setup".into(),
+            ),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@
 //!   RELEASE/
 //!     vmlinuz        as the distribution ships it (QEMU)
 //!     vmlinux        the ELF file inside it (Firecracker)
+//!     config         what it was built with; missing when that cannot be known
 //!     boot/          modules that the initramfs needs, uncompressed, and `order`
 //!     modules.img    all modules, with depmod's indexes, as a read-only ext4 image; missing when there are none
 //!     initramfs-…    see `initramfs`
@@ -15,6 +16,8 @@
 //! there is whole.
 
 mod bzimage;
+mod config;
+mod decompress;
 mod error;
 mod fetch;
 mod modules;
@@ -29,6 +32,7 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 pub(crate) mod test_kernel;
 
+pub use self::config::Needs;
 pub use self::error::Error;
 pub use self::fetch::{commands, fetch};
 use self::parts::{Parts, assemble};
@@ -52,6 +56,20 @@ impl Kernel {
     /// The ELF file inside it.
     pub fn elf(&self) -> PathBuf {
         self.dir.join("vmlinux")
+    }
+
+    /// Refuses it when it was built without what a machine needs. One of which that is not known is let through.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OptionMissing`] with the option's name.
+    pub fn check(&self, needs: Needs) -> Result<(), Error> {
+        let path = self.dir.join(config::FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => config::check(&text, needs),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(Error::Read { path, source }),
+        }
     }
 
     /// All its modules as an ext4 image whose top directory is the content of `/lib/modules/RELEASE`; `None` when the

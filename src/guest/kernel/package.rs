@@ -1,6 +1,6 @@
 //! Takes a kernel and its modules out of a distribution's package, without installing it.
 //!
-//! Only what lies under `boot/vmlinuz*` and `lib/modules/` is written, to a directory of ours; scripts are not run, and
+//! Only what lies under `boot/vmlinuz*`, `boot/config-*` and `lib/modules/` is written, to a directory of ours; scripts are not run, and
 //! a path that leads elsewhere is passed over.
 
 use std::fs::{self, File};
@@ -131,7 +131,7 @@ fn wanted(path: &Path) -> Option<PathBuf> {
         parts.remove(0);
     }
     let good = match parts[..] {
-        ["boot", file] => file.starts_with("vmlinuz"),
+        ["boot", file] => file.starts_with("vmlinuz") || file.starts_with("config-"),
         ["lib", "modules", _, ..] => true,
         _ => false,
     };
@@ -179,11 +179,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_kernels_and_modules_are_taken() {
+    fn only_kernels_modules_and_configurations_are_taken() {
         let take = |path: &str| wanted(Path::new(path)).map(|p| p.display().to_string());
         assert_eq!(
             take("./boot/vmlinuz-6.1").as_deref(),
             Some("boot/vmlinuz-6.1")
+        );
+        assert_eq!(
+            take("./boot/config-6.1").as_deref(),
+            Some("boot/config-6.1")
         );
         assert_eq!(
             take("/usr/lib/modules/6.1/kernel/a.ko").as_deref(),

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Error, bzimage, modules, modules_image};
+use super::{Error, Needs, bzimage, config, modules, modules_image};
 
 /// Where a kernel's parts lie before they are installed.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Parts {
     image: PathBuf,
     /// The content of `/lib/modules/RELEASE`.
     modules: Option<PathBuf>,
+    /// What the kernel was built with.
+    config: Option<PathBuf>,
 }
 
 impl Parts {
@@ -38,10 +40,16 @@ impl Parts {
             .into_iter()
             .find(|path| path.is_file());
             if let Some(image) = image {
+                let config = [
+                    tree.join(format!("boot/config-{release}")),
+                    entry.path().join("config"),
+                    tree.join(format!("boot/config-{flavour}")),
+                ];
                 found.push(Parts {
-                    release,
                     image,
                     modules: Some(entry.path()),
+                    config: config.into_iter().find(|path| path.is_file()),
+                    release,
                 });
             }
         }
@@ -61,10 +69,15 @@ impl Parts {
             None => return Err(Error::NotAKernel),
         };
         let modules = PathBuf::from("/lib/modules").join(&release);
+        let config = [
+            PathBuf::from(format!("/boot/config-{release}")),
+            modules.join("config"),
+        ];
         Ok(Parts {
             release,
             image: image.into(),
             modules: modules.is_dir().then_some(modules),
+            config: config.into_iter().find(|path| path.is_file()),
         })
     }
 }
@@ -82,7 +95,24 @@ pub(super) fn assemble(parts: &Parts, scratch: &Path, ready: &Path) -> Result<()
         source,
     })?;
     let elf = ready.join("vmlinux");
-    fs::write(&elf, bzimage::elf(&image)?).map_err(write(&elf))?;
+    let inside = bzimage::elf(&image)?;
+    fs::write(&elf, &inside).map_err(write(&elf))?;
+    let config = match &parts.config {
+        Some(path) => Some(fs::read(path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?),
+        None => config::built_in(&inside),
+    };
+    if let Some(config) = config {
+        let text = String::from_utf8_lossy(&config);
+        // One that runs machines under either is taken; which of them, each start looks at.
+        config::check(&text, Needs::Qemu)
+            .or_else(|error| config::check(&text, Needs::Firecracker).map_err(|_| error))?;
+        let path = ready.join(config::FILE);
+        fs::write(&path, text.as_bytes()).map_err(write(&path))?;
+    }
+    drop(inside);
     let vmlinuz = ready.join("vmlinuz");
     fs::write(&vmlinuz, &image).map_err(write(&vmlinuz))?;
     let mut order = String::new();

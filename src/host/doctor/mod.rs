@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::setup::Hypervisors;
 use crate::value::ByteSize;
 use crate::vmm::{Accelerator, Choice, contain, probe};
 
@@ -58,6 +59,14 @@ impl Check {
         }
     }
 
+    /// Adds a remark unless there is something to mend.
+    fn or_remark(self, remark: String) -> Self {
+        match self.ok {
+            true => self.with_remark(remark),
+            false => self,
+        }
+    }
+
     fn with_remark(mut self, remark: impl Into<String>) -> Self {
         self.hint = Some(remark.into());
         self
@@ -75,10 +84,10 @@ pub struct Subject {
     pub guest_program: PathBuf,
     /// The private key by which machines are entered.
     pub key_file: PathBuf,
-    /// The `accelerator` setting.
-    pub accelerator: Choice,
     /// The `contain` setting.
     pub contain: contain::Choice,
+    /// What the settings say of hypervisors.
+    pub hypervisors: Hypervisors,
     /// The `min_disk_free` setting.
     pub min_disk_free: ByteSize,
 }
@@ -90,7 +99,7 @@ pub async fn examine(subject: &Subject) -> Vec<Check> {
         let subject = subject.clone();
         tokio::task::spawn_blocking(move || local(&subject))
     };
-    checks.push(software::hypervisor().await);
+    checks.push(software::hypervisor(subject).await);
     checks.extend(off_thread.await.unwrap_or_default());
     checks
 }
@@ -119,7 +128,7 @@ fn accelerator(subject: &Subject) -> Check {
     let found = probe(&subject.data_dir);
     let slow = "machines run in software emulation, several times slower than with KVM; \
         KVM needs a processor with VT-x or AMD-V switched on, or a host that passes it on";
-    match (subject.accelerator, found.accelerator) {
+    match (subject.hypervisors.accelerator, found.accelerator) {
         (Choice::Kvm, Accelerator::Tcg) => Check::bad(
             NAME,
             format!("the setting is kvm, but {}", found.reason),

@@ -3,17 +3,78 @@
 use std::fs;
 use std::path::Path;
 
-use super::Check;
+use super::{Check, Subject};
+use crate::error::Advice;
 use crate::guest::kernel::Kernels;
 use crate::host::packages::{PackageManager, Tool};
-use crate::vmm::Vmm;
+use crate::vmm::firecracker::{Firecracker, Version};
 use crate::vmm::qemu::Qemu;
+use crate::vmm::{self, Accelerator, Hypervisor, HypervisorChoice, Vmm};
 
 /// QEMU's `microvm` machine has a power button and ACPI since 5.2, and all that the driver asks for since 6.0.
 const OLDEST_QEMU: (u32, u32) = (6, 0);
 
-pub(super) async fn hypervisor() -> Check {
-    const NAME: &str = "hypervisor";
+const NAME: &str = "hypervisor";
+
+/// What machines run under.
+pub(super) async fn hypervisor(subject: &Subject) -> Check {
+    let settings = &subject.hypervisors;
+    let data_dir = subject.data_dir.clone();
+    let accelerator = settings.accelerator;
+    let probed = tokio::task::spawn_blocking(move || vmm::choose(accelerator, &data_dir)).await;
+    let Ok(probe) = probed else {
+        return qemu().await;
+    };
+    let program = settings.program.as_deref();
+    let selected = vmm::select(settings.choice, 1, &probe, &subject.data_dir, program).await;
+    let wanted = settings.choice.only() == Some(Hypervisor::Firecracker);
+    match selected {
+        Ok(selected) if selected.hypervisor == Hypervisor::Firecracker => {
+            firecracker(&subject.data_dir, program).await
+        }
+        // Only under "auto": the reason is why it is not Firecracker.
+        Ok(selected)
+            if settings.choice == HypervisorChoice::Auto
+                && probe.accelerator == Accelerator::Kvm =>
+        {
+            let why = format!(
+                "Firecracker would be used: {}; sistemo setup brings it",
+                selected.reason
+            );
+            qemu().await.or_remark(why)
+        }
+        Err(error) if wanted => {
+            let hint = error.hint().unwrap_or_else(|| "sistemo setup".into());
+            Check::bad(NAME, error.to_string(), hint)
+        }
+        _ => qemu().await,
+    }
+}
+
+async fn firecracker(data_dir: &Path, program: Option<&Path>) -> Check {
+    let found = match Firecracker::find(data_dir, program) {
+        Ok(driver) => driver.release().await.map(|version| (driver, version)),
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok((driver, version)) => {
+            let check = Check::good(
+                NAME,
+                format!("Firecracker {version} ({})", driver.program().display()),
+            );
+            match version > Version::KNOWN {
+                true => check.with_remark(format!(
+                    "this program knows Firecracker up to {}; newer ones are tried",
+                    Version::KNOWN
+                )),
+                false => check,
+            }
+        }
+        Err(error) => Check::bad(NAME, error.to_string(), "sistemo setup"),
+    }
+}
+
+async fn qemu() -> Check {
     let qemu = match Qemu::find() {
         Ok(qemu) => qemu,
         Err(error) => return Check::bad(NAME, error.to_string(), "sistemo setup"),

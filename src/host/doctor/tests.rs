@@ -22,8 +22,8 @@ fn subject(dir: &Path) -> Subject {
         data_dir,
         guest_program,
         key_file,
-        accelerator: Choice::Auto,
         contain: contain::Choice::Auto,
+        hypervisors: Hypervisors::default(),
         min_disk_free: ByteSize::mib(1),
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+use super::firecracker::{self, Release};
 use super::{Act, Action, KernelSource};
 use crate::error::{Advice, Kind};
 use crate::event::Progress;
@@ -31,6 +32,9 @@ pub enum Error {
     /// The package manager failed.
     #[error(transparent)]
     Packages(#[from] command::Error),
+    /// Firecracker could not be had.
+    #[error("cannot install Firecracker")]
+    Firecracker(#[from] firecracker::Error),
     /// No kernel could be had.
     #[error("cannot get a kernel ready")]
     Kernel(#[from] kernel::Error),
@@ -67,6 +71,7 @@ impl Advice for Error {
             }
             Error::Packages(error) => error.hint(),
             Error::Kernel(error) => error.hint(),
+            Error::Firecracker(error) => error.hint(),
             Error::ByHand { missing } => Some(format!(
                 "install {missing} by hand, then run sistemo setup again"
             )),
@@ -112,6 +117,10 @@ pub async fn carry_out(
             Act::Install { manager, packages } => {
                 let install = install(*manager, packages, &log, cancel);
                 to_its_end(cancel, progress, install).await
+            }
+            Act::Firecracker { release, required } => {
+                let install = get_firecracker(release, *required, data_dir, progress);
+                unless(cancel, install).await
             }
             Act::Kernel(source) => {
                 unless(cancel, get_kernel(source, data_dir, &log, progress)).await
@@ -221,6 +230,25 @@ async fn install(
             program: tool.program(),
         }),
         None => Ok(()),
+    }
+}
+
+/// Installs Firecracker; machines do without, unless it is required.
+async fn get_firecracker(
+    release: &Release,
+    required: bool,
+    data_dir: &Path,
+    progress: &Progress,
+) -> Result<(), Error> {
+    match release.install(data_dir, progress).await {
+        Err(error) if !required => {
+            progress.note(format!(
+                "{}; machines run under QEMU",
+                crate::error::Error::from(error).report()
+            ));
+            Ok(())
+        }
+        installed => Ok(installed?),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::KernelSource;
+use super::{Firecracker, Hypervisors, KernelSource};
 use crate::guest::kernel::{self, Kernels};
 use crate::host::packages::{PackageManager, Tool};
 
@@ -28,6 +28,8 @@ pub struct Facts {
     pub data_dir_exists: bool,
     /// Whether this user can make or fill it.
     pub data_dir_writable: bool,
+    /// Firecracker.
+    pub firecracker: Firecracker,
     /// What the kernel that new machines boot was installed from, when there is one.
     pub kernel_origin: Option<String>,
     /// The `kernel` setting.
@@ -41,8 +43,13 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Looks at this host. Reads only.
-    pub fn gather(data_dir: &Path, kernel_setting: Option<&Path>, key_file: &Path) -> Self {
+    /// Looks at this host. Reads only, but for the probe's answer, which is remembered.
+    pub fn gather(
+        data_dir: &Path,
+        kernel_setting: Option<&Path>,
+        key_file: &Path,
+        hypervisors: &Hypervisors,
+    ) -> Self {
         let manager = PackageManager::detect();
         let kernel = Kernels::new(data_dir).current();
         Facts {
@@ -56,6 +63,7 @@ impl Facts {
             data_dir: data_dir.into(),
             data_dir_exists: data_dir.is_dir(),
             data_dir_writable: writable(data_dir),
+            firecracker: hypervisors.firecracker(data_dir),
             kernel_origin: kernel.map(|kernel| kernel.origin()),
             kernel_setting: kernel_setting.map(Into::into),
             host_kernel: kernel::host_image().is_ok(),

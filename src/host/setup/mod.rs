@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Facts::gather ─► plan (pure) ─► actions, in order ─► carry_out
-//!                                 data directory → package lists → packages → kernel → key pair
+//!                                 data directory → package lists → packages → Firecracker → kernel → key pair
 //! ```
 //!
 //! What is there is not made again, so that a second run has nothing to do. One setup runs at a time in a data
@@ -10,6 +10,8 @@
 
 mod carry_out;
 mod facts;
+pub mod firecracker;
+mod hypervisors;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +19,8 @@ use std::path::PathBuf;
 
 pub use self::carry_out::{Error, KeyMaker, carry_out};
 pub use self::facts::Facts;
+use self::firecracker::Release;
+pub use self::hypervisors::{Firecracker, Hypervisors};
 use super::command::CommandLine;
 use super::packages::{PackageManager, Tool};
 use crate::guest::kernel;
@@ -46,6 +50,8 @@ pub enum Act {
         manager: PackageManager,
         packages: Vec<&'static str>,
     },
+    /// Installs Firecracker in the data directory. Without it machines run under QEMU, unless it is `required`.
+    Firecracker { release: Release, required: bool },
     /// Gets a kernel ready.
     Kernel(KernelSource),
     /// Makes the key pair by which machines are entered.
@@ -78,6 +84,7 @@ pub fn plan(facts: &Facts) -> Vec<Action> {
         });
     }
     actions.extend(packages(facts));
+    actions.extend(firecracker_action(facts));
     actions.extend(kernel_action(facts));
     if !facts.has_keys {
         let path = facts.key_file.display().to_string();
@@ -143,6 +150,22 @@ fn packages(facts: &Facts) -> Vec<Action> {
         });
     }
     actions
+}
+
+fn firecracker_action(facts: &Facts) -> Option<Action> {
+    let Firecracker::Lacking { release, required } = &facts.firecracker else {
+        return None;
+    };
+    let place = facts.data_dir.join("bin").display().to_string();
+    Some(Action {
+        says: format!("install Firecracker {} in {place}", firecracker::VERSION),
+        commands: vec![CommandLine::new(["curl", "-fLO", &release.url])],
+        needs_root: !facts.data_dir_writable,
+        act: Act::Firecracker {
+            release: release.clone(),
+            required: *required,
+        },
+    })
 }
 
 fn kernel_action(facts: &Facts) -> Option<Action> {

@@ -8,7 +8,8 @@ use super::facts::lists_old;
 use super::*;
 use crate::error::Advice;
 use crate::event::{Event, Progress};
-use crate::guest::kernel::Kernels;
+use crate::guest::kernel::{Kernels, Needs};
+use crate::vmm::Choice;
 
 fn bare() -> Facts {
     Facts {
@@ -19,6 +20,7 @@ fn bare() -> Facts {
         data_dir: "/var/lib/sistemo".into(),
         data_dir_exists: false,
         data_dir_writable: true,
+        firecracker: Firecracker::NotWanted,
         kernel_origin: None,
         kernel_setting: None,
         host_kernel: true,
@@ -127,7 +129,11 @@ fn no_keys(_: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 async fn setup_fills_an_empty_data_directory_and_then_has_nothing_to_do() {
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let (data, keys) = (dir.path().join("data"), dir.path().join("data/ssh/id"));
-    let facts = Facts::gather(&data, None, &keys);
+    let qemu = Hypervisors {
+        choice: "qemu".parse().unwrap(),
+        ..Hypervisors::default()
+    };
+    let facts = Facts::gather(&data, None, &keys, &qemu);
     let actions = plan(&facts);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let progress = {
@@ -159,6 +165,11 @@ async fn setup_fills_an_empty_data_directory_and_then_has_nothing_to_do() {
     assert_eq!(*heard.lock().unwrap(), steps);
     let kernel = Kernels::new(&data).current().unwrap();
     assert!(kernel.elf().exists() && kernel.modules_image().is_some());
+    // The distribution's kernel runs under both, and says so.
+    assert!(kernel.dir().join("config").exists());
+    for needs in [Needs::Qemu, Needs::Firecracker] {
+        kernel.check(needs).unwrap();
+    }
     assert!(Kernels::new(&data).leftovers().is_empty());
     assert!(
         std::fs::read_to_string(data.join("logs/setup.log"))
@@ -167,7 +178,7 @@ async fn setup_fills_an_empty_data_directory_and_then_has_nothing_to_do() {
     );
 
     let begun = Instant::now();
-    assert_eq!(plan(&Facts::gather(&data, None, &keys)), []);
+    assert_eq!(plan(&Facts::gather(&data, None, &keys, &qemu)), []);
     assert!(begun.elapsed().as_millis() < 200, "{:?}", begun.elapsed());
 }
 
@@ -206,4 +217,88 @@ async fn the_first_failure_stops_setup_and_says_what_to_do() {
     assert!(matches!(kernel, Error::Kernel(_)), "{kernel}");
     let keys = run(Act::DataDirectory).await;
     assert!(matches!(keys, Error::Keys { .. }), "{keys}");
+}
+
+/// A host whose KVM works and that has no Firecracker; the release comes from nowhere.
+fn without_firecracker(required: bool) -> Facts {
+    let release = firecracker::Release::of_host(Some("http://127.0.0.1:1")).unwrap();
+    Facts {
+        firecracker: Firecracker::Lacking { release, required },
+        ..complete()
+    }
+}
+
+#[test]
+fn a_host_with_kvm_gets_firecracker() {
+    let actions = plan(&without_firecracker(false));
+    insta::assert_snapshot!(written(&actions));
+    let there = Facts {
+        firecracker: Firecracker::There,
+        ..complete()
+    };
+    assert_eq!(plan(&there), []);
+}
+
+#[tokio::test]
+async fn without_firecracker_machines_run_under_qemu_unless_it_is_required() {
+    let dir = tempfile::tempdir().unwrap();
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let noted = notes.clone();
+    let progress = Progress::new(move |event| {
+        if let Event::Note { text } = event {
+            noted.lock().unwrap().push(text);
+        }
+    });
+    let cancel = CancellationToken::new();
+    let keys = dir.path().join("key");
+    let set_up = async |required| {
+        let actions = plan(&without_firecracker(required));
+        carry_out(&actions, dir.path(), &keys, &|_| Ok(()), &progress, &cancel).await
+    };
+    set_up(false).await.unwrap();
+    let said = notes.lock().unwrap().join("\n");
+    assert!(
+        said.contains("cannot fetch http://127.0.0.1:1/v1.17.0/"),
+        "{said}"
+    );
+    assert!(said.ends_with("machines run under QEMU"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let error = set_up(true).await.unwrap_err();
+    assert!(
+        error.to_string().contains("cannot install Firecracker"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("firecracker_mirror"));
+}
+
+#[test]
+fn what_is_set_otherwise_is_not_fetched() {
+    let dir = tempfile::tempdir().unwrap();
+    let wanted = |hypervisors: Hypervisors| hypervisors.firecracker(dir.path());
+    let qemu = Hypervisors {
+        choice: "qemu".parse().unwrap(),
+        accelerator: Choice::Kvm,
+        ..Hypervisors::default()
+    };
+    assert_eq!(wanted(qemu), Firecracker::NotWanted);
+    let own = Hypervisors {
+        accelerator: Choice::Kvm,
+        program: Some("/opt/firecracker".into()),
+        ..Hypervisors::default()
+    };
+    assert_eq!(wanted(own), Firecracker::NotWanted);
+    let emulated = Hypervisors {
+        accelerator: Choice::Tcg,
+        ..Hypervisors::default()
+    };
+    assert_eq!(wanted(emulated), Firecracker::NotWanted);
+    let asked = Hypervisors {
+        choice: "firecracker".parse().unwrap(),
+        accelerator: Choice::Kvm,
+        ..Hypervisors::default()
+    };
+    assert!(matches!(
+        wanted(asked),
+        Firecracker::There | Firecracker::Lacking { required: true, .. }
+    ));
 }

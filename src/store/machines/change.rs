@@ -140,6 +140,15 @@ impl Store {
         Ok(())
     }
 
+    /// Says what a machine is about to be started with.
+    pub fn set_vmm(&self, id: &MachineId, vmm: &str, accelerator: &str) -> Result<(), Error> {
+        self.lock().execute(
+            "UPDATE machines SET vmm = ?2, accelerator = ?3 WHERE id = ?1",
+            params![id.to_string(), vmm, accelerator],
+        )?;
+        Ok(())
+    }
+
     /// Says with what and when a machine was started.
     pub fn set_started(
         &self,

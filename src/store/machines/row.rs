@@ -81,6 +81,9 @@ pub struct Spec {
     pub restart: Restart,
     #[serde(default)]
     pub limits: Limits,
+    /// The hypervisor that it was deployed for; without one the setting says, at each start.
+    #[serde(default)]
+    pub vmm: Option<String>,
 }
 
 /// How much of the host a machine may take; without a limit as much as there is.

@@ -228,6 +228,7 @@ impl Line {
 mod tests {
     use super::*;
     use crate::value::ByteSize;
+    use crate::vmm::HugePages;
 
     fn spec(accelerator: Accelerator) -> LaunchSpec {
         let disk = |path: &str, serial: &str, read_only| Disk {
@@ -247,11 +248,13 @@ mod tests {
             taps: vec![Tap {
                 name: "tap0".into(),
                 mac: "02:00:0a:c8:00:02".into(),
+                mtu: Some(1450),
             }],
             namespace: None,
             vcpus: 2,
             iops: None,
             memory: ByteSize::mib(512),
+            huge_pages: HugePages::None,
             console: "/data/a,b/console.log".into(),
             run_dir: "/run/sistemo/a".into(),
             accelerator,

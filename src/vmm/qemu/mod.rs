@@ -14,7 +14,6 @@ mod qmp;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -24,11 +23,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::net::UnixStream;
 
 use self::qmp::{Qmp, within};
 use super::contain::Enclosure;
 use super::error::{Error, HypervisorLog};
+use super::launch::{absolute, end, into_tokio, namespace};
 use super::process::{Process, State};
 use super::run_dir::RunDir;
 use super::spawn::{Spawn, spawn};
@@ -108,13 +107,7 @@ impl Qemu {
             path: spec.run_dir.clone(),
             source,
         };
-        let namespace = match &spec.namespace {
-            Some(path) => Some(File::open(path).map_err(|source| Error::Namespace {
-                path: path.clone(),
-                source,
-            })?),
-            None => None,
-        };
+        let namespace = namespace(spec)?;
         let lock = run_dir.lock()?;
         let console = |source| Error::RunDir {
             act: "begin the console log",
@@ -133,6 +126,7 @@ impl Qemu {
             arguments,
             namespace: namespace.as_ref(),
             output,
+            console: None,
             keep: vec![listener, lock.into()],
             enclosure,
         })
@@ -253,44 +247,9 @@ async fn come_up(
     }
 }
 
-/// QEMU runs in another directory than this program, so every path is made absolute.
-fn absolute(spec: &LaunchSpec) -> Result<LaunchSpec, Error> {
-    let mut spec = spec.clone();
-    let own = [
-        &mut spec.kernel,
-        &mut spec.initramfs,
-        &mut spec.console,
-        &mut spec.run_dir,
-    ];
-    for path in own
-        .into_iter()
-        .chain(spec.disks.iter_mut().map(|disk| &mut disk.path))
-    {
-        *path = std::path::absolute(&*path).map_err(|source| Error::RunDir {
-            act: "find the way to",
-            path: path.clone(),
-            source,
-        })?;
-    }
-    Ok(spec)
-}
-
 fn ended(run_dir: &RunDir) -> Error {
     Error::Ended {
         name: "QEMU",
         log: run_dir.printed(),
     }
-}
-
-async fn end(process: &Process) -> Result<(), Error> {
-    process.kill().await.map_err(|source| Error::Process {
-        act: "end",
-        pid: process.pid,
-        source,
-    })
-}
-
-fn into_tokio(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
-    stream.set_nonblocking(true)?;
-    UnixStream::from_std(stream)
 }

@@ -58,7 +58,7 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=MOST_IOPS as i64))]
     iops: Option<u32>,
 
-    /// Hypervisor that it runs under; firecracker cannot be used yet [default: qemu]
+    /// Hypervisor that it runs under [default: firecracker where KVM works, else qemu]
     #[arg(long, value_enum, value_name = "VMM")]
     vmm: Option<Vmm>,
 

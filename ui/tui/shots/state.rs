@@ -197,6 +197,7 @@ impl State {
                 exposed: Vec::new(),
                 restart: Restart::OnFailure,
                 limits: Limits::default(),
+                vmm: None,
             };
             let row = MachineRow {
                 id,

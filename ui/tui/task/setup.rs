@@ -2,7 +2,7 @@
 
 use sistemo::engine::Engine;
 use sistemo::event::Progress;
-use sistemo::host::setup::{self, Facts};
+use sistemo::host::setup::{self, Facts, Hypervisors};
 use sistemo::vmm;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,12 @@ pub(super) async fn set_up(
     let plan = {
         let (config, key_file) = (config.clone(), key_file.clone());
         beside(move || {
-            let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
+            let facts = Facts::gather(
+                &config.data_dir,
+                config.kernel.as_deref(),
+                &key_file,
+                &Hypervisors::from(&config),
+            );
             setup::plan(&facts)
         })
         .await?
@@ -47,12 +52,22 @@ pub(super) async fn set_up(
     .await?;
     progress.step("looking at what machines run on");
     // Found out once, so that the first deploy need not.
-    let probe = beside(move || vmm::choose(config.accelerator, &config.data_dir)).await?;
+    let probe = {
+        let config = config.clone();
+        beside(move || vmm::choose(config.accelerator, &config.data_dir)).await?
+    };
+    let program = config.firecracker.as_deref();
+    let selected = vmm::select(config.vmm, 1, &probe, &config.data_dir, program).await;
     Ok(Done {
-        hint: Some(format!(
-            "machines run on {}: {}",
-            probe.accelerator, probe.reason
-        )),
+        hint: Some(match selected {
+            Ok(selected) => format!(
+                "machines run under {} on {}: {}",
+                selected.hypervisor.title(),
+                probe.accelerator,
+                probe.reason
+            ),
+            Err(error) => sistemo::error::Error::from(error).report(),
+        }),
         ..Done::says("this computer is set up")
     })
 }

@@ -212,6 +212,7 @@ mod tests {
                 exposed: Vec::new(),
                 restart: Restart::No,
                 limits: Limits::default(),
+                vmm: None,
             },
             image: None,
             image_digest: None,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sistemo::guest::words::FATAL_PREFIX;
+use sistemo::guest::words::{FATAL_PREFIX, SWITCHLESS_LINE};
 
 pub use self::ask::ask_to_power_off;
 pub use self::init::{init_listens, running_init};
@@ -51,6 +51,9 @@ pub fn end(ending: Ending) {
     } else {
         RebootMode::RB_AUTOBOOT
     };
+    if ending == Ending::PowerOff && !off {
+        console::say(SWITCHLESS_LINE);
+    }
     let Err(error) = reboot(mode);
     console::say(&format!("sistemo-guest: cannot end the machine: {error}"));
 }

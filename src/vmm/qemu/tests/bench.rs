@@ -21,7 +21,7 @@ use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::console::Ending;
 use crate::vmm::contain::Owner;
-use crate::vmm::{Disk, command_line, tsc};
+use crate::vmm::{Disk, HugePages, Hypervisor, command_line, tsc};
 
 const INIT: &str = r#"#!/busybox sh
 PATH=/bin
@@ -136,7 +136,7 @@ impl Bench {
 /// A machine that does `what`, with all its files in `dir`.
 pub(super) fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
     let accelerator = Accelerator::Tcg;
-    let line = command_line::command_line(accelerator, tsc::measure());
+    let line = command_line::command_line(Hypervisor::Qemu, accelerator, tsc::measure());
     let machine = Uuid::new_v4().to_string();
     let owner = Owner::new(Owner::preferred(&machine));
     LaunchSpec {
@@ -150,6 +150,7 @@ pub(super) fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
         vcpus: 2,
         iops: None,
         memory: ByteSize::mib(256),
+        huge_pages: HugePages::None,
         console: dir.join("console, with a comma.log"),
         run_dir: dir.join("run"),
         accelerator,

@@ -29,6 +29,7 @@ async fn a_machine_boots_with_its_disks_link_and_clock() {
     bench.spec.taps = vec![Tap {
         name: "tap7".into(),
         mac: "02:00:00:00:00:07".into(),
+        mtu: None,
     }];
     let process = bench.launch().await.unwrap();
     let log = bench.prints("init: stays").await;
@@ -259,6 +260,7 @@ async fn a_launch_that_fails_says_why_and_leaves_nothing() {
     let tap = Tap {
         name: "a name that is too long for a link".into(),
         mac: "02:00:00:00:00:07".into(),
+        mtu: None,
     };
     let tap = refused(|spec| spec.taps = vec![tap]).await;
     assert!(matches!(tap, Error::Contain(_)), "{tap}");
@@ -290,6 +292,7 @@ async fn a_process_that_is_not_executed_yet_is_found_by_its_lock() {
         arguments: vec!["1000".into()],
         namespace: None,
         output: run_dir.output().unwrap(),
+        console: None,
         keep: vec![lock.into()],
         enclosure: None,
     })

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
 use sistemo::config::Config;
-use sistemo::host::setup::{self, Action, Facts};
+use sistemo::host::setup::{self, Action, Facts, Hypervisors};
 use sistemo::machine::Paths;
 
 use crate::cli::setup::make_keys;
@@ -28,7 +28,12 @@ pub(super) struct Lack {
 
 fn lacking(config: &Config) -> Vec<Action> {
     let key_file = Paths::new(&config.data_dir).keys().join("id_ed25519");
-    let facts = Facts::gather(&config.data_dir, config.kernel.as_deref(), &key_file);
+    let facts = Facts::gather(
+        &config.data_dir,
+        config.kernel.as_deref(),
+        &key_file,
+        &Hypervisors::from(config),
+    );
     setup::plan(&facts)
 }
 

@@ -42,8 +42,8 @@ pub(super) struct Deploy {
     /// Reads and writes per second; 0 for no limit.
     #[schema(maximum = 10_000_000)]
     iops: Option<u32>,
-    /// `qemu` or `firecracker`; the latter cannot be used yet.
-    #[schema(example = "qemu", pattern = "^qemu$")]
+    /// `qemu` or `firecracker`, which needs KVM; by default what the setting `vmm` says.
+    #[schema(example = "qemu", pattern = "^(qemu|firecracker)$")]
     vmm: Option<String>,
     /// When it is started again after it ended by itself; by default an application when it failed, an OS never.
     restart: Option<Policy>,

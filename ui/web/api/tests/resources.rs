@@ -218,7 +218,7 @@ async fn what_makes_no_sense_is_refused_before_anything_is_begun() {
         (
             "/api/v1/machines",
             json!({"image": "debian", "vmm": "firecracker"}),
-            400,
+            409,
         ),
         ("/api/v1/machines", json!({"volume": "nothing"}), 404),
         (

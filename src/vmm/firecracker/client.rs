@@ -1,0 +1,103 @@
+//! A client of Firecracker's API: HTTP/1.1 on a Unix socket, one request after the other on one connection.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use super::body::Fault;
+use super::plan::Call;
+use crate::vmm::error::Error;
+
+/// The longest answer that is read, in bytes; errors are a line or two.
+const LONGEST: usize = 64 << 10;
+/// How long an answer may take. Making the machine is quick; a host that swaps may need longer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A connection.
+pub(super) struct Client {
+    sender: SendRequest<String>,
+}
+
+impl Client {
+    /// Over a connected socket.
+    pub(super) async fn new(stream: UnixStream) -> Result<Self, Error> {
+        let (sender, connection) =
+            handshake(TokioIo::new(stream))
+                .await
+                .map_err(|error| Error::Control {
+                    act: "speak",
+                    source: io::Error::other(error),
+                })?;
+        // It ends with the sender, or with Firecracker; what went wrong is the answer to the request then.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(Client { sender })
+    }
+
+    /// Carries out a call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Api`] when it is refused, with the call and Firecracker's own words; [`Error::Broken`] when there is no
+    /// answer to it.
+    pub(super) async fn call(&mut self, call: &Call) -> Result<(), Error> {
+        let answered = tokio::time::timeout(ANSWER, self.send(call)).await;
+        let (status, body) = answered
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(|source| Error::Broken {
+                request: call.to_string(),
+                source,
+            })?;
+        if (200..300).contains(&status) {
+            return Ok(());
+        }
+        let text = match serde_json::from_slice::<Fault>(&body) {
+            Ok(fault) => fault.fault_message,
+            Err(_) => String::from_utf8_lossy(&body).into_owned(),
+        };
+        Err(Error::Api {
+            request: call.to_string(),
+            status,
+            text: text.trim().into(),
+        })
+    }
+
+    async fn send(&mut self, call: &Call) -> io::Result<(u16, Vec<u8>)> {
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(&call.path)
+            .header(HOST, "localhost")
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/json")
+            .body(call.body.to_string())
+            .map_err(io::Error::other)?;
+        self.sender.ready().await.map_err(io::Error::other)?;
+        let answer = (self.sender.send_request(request).await).map_err(io::Error::other)?;
+        let status = answer.status().as_u16();
+        Ok((status, read(answer.into_body()).await?))
+    }
+}
+
+/// All of a body that is not too long.
+async fn read(mut body: Incoming) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let data: Bytes = match frame.map_err(io::Error::other)?.into_data() {
+            Ok(data) => data,
+            Err(_) => continue,
+        };
+        if all.len() + data.len() > LONGEST {
+            return Err(io::Error::other("the answer is too long"));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all)
+}

@@ -1,0 +1,130 @@
+//! Firecracker's version, and what each version can do.
+//!
+//! Facts are from Firecracker's CHANGELOG.md by release; where the pull request is known it is named. The API's
+//! description (`src/firecracker/swagger/firecracker.yaml`) says nothing of versions.
+
+use std::fmt;
+
+/// A version as `firecracker --version` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    pub major: u16,
+    pub minor: u16,
+    pub patch: u16,
+}
+
+impl Version {
+    /// The oldest release that the driver is written for.
+    pub const OLDEST: Version = Version::new(1, 10, 0);
+    /// The newest release whose API's description the driver has been held to. Newer ones are tried: within a major
+    /// version the API only grows (docs/RELEASE_POLICY.md, "API support").
+    pub const KNOWN: Version = Version::new(1, 17, 0);
+
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Version {
+            major,
+            minor,
+            patch,
+        }
+    }
+
+    /// The version in what `firecracker --version` prints: its first line is `Firecracker v1.17.0`, or
+    /// `Firecracker v1.17.0-dev…` for one that was built between releases.
+    pub fn printed(text: &str) -> Option<Version> {
+        let words = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Firecracker v"))?;
+        let number = words.split_whitespace().next()?;
+        let number = number.split(['-', '+']).next()?;
+        let mut parts = number.split('.').map(|part| part.parse().ok());
+        let version = Version::new(
+            parts.next()??,
+            parts.next()??,
+            parts.next().unwrap_or(Some(0))?,
+        );
+        Some(version)
+    }
+
+    /// What it can do.
+    pub fn features(self) -> Features {
+        let from = |minor| self >= Version::new(1, minor, 0);
+        Features {
+            // 1.14.0: "Added support for balloon free page reporting and hinting" (#5491).
+            free_page_reporting: from(14),
+            // 1.16.0: `mtu` in a network interface's configuration (#5828).
+            mtu: from(16),
+            // 1.14.0 has `PUT /serial` (#5350); its `rate_limiter` is of 1.16.0.
+            serial_rate_limit: from(16),
+            // The description of 1.17 has it, those of earlier releases are not known to.
+            transparent_huge_pages: from(17),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// What not every supported version can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// The balloon gives pages back to the host that the guest has freed.
+    pub free_page_reporting: bool,
+    /// The guest is told how large packets may be.
+    pub mtu: bool,
+    /// What the guest writes to its serial port can be limited.
+    pub serial_rate_limit: bool,
+    /// Guest memory may ask for transparent huge pages.
+    pub transparent_huge_pages: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_what_is_printed() {
+        let printed = |text: &str| Version::printed(text);
+        assert_eq!(
+            printed(
+                "Firecracker v1.10.1\n\n2026-01-01T00:00:00 [main] Firecracker exiting successfully."
+            ),
+            Some(Version::new(1, 10, 1))
+        );
+        assert_eq!(
+            printed("Firecracker v1.17.0-dev-1a2b3c\n"),
+            Some(Version::new(1, 17, 0))
+        );
+        assert_eq!(printed("Firecracker v2.0"), Some(Version::new(2, 0, 0)));
+        for not in [
+            "",
+            "QEMU emulator version 7.2",
+            "Firecracker vX",
+            "Firecracker v1",
+        ] {
+            assert_eq!(printed(not), None, "{not}");
+        }
+        assert!(Version::new(1, 9, 9) < Version::OLDEST);
+        assert_eq!(Version::new(1, 17, 3).to_string(), "1.17.3");
+    }
+
+    #[test]
+    fn features_come_and_stay() {
+        let features = |minor| Version::new(1, minor, 0).features();
+        let of = |all: Features| {
+            [
+                all.free_page_reporting,
+                all.mtu,
+                all.serial_rate_limit,
+                all.transparent_huge_pages,
+            ]
+        };
+        assert_eq!(of(features(10)), [false; 4]);
+        assert_eq!(of(features(14)), [true, false, false, false]);
+        assert_eq!(of(features(16)), [true, true, true, false]);
+        assert_eq!(of(features(17)), [true; 4]);
+        assert_eq!(of(Version::new(2, 0, 0).features()), [true; 4]);
+    }
+}
