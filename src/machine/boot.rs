@@ -7,6 +7,8 @@ use crate::guest::kernel::{Kernel, Kernels};
 use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
 use crate::store::machines::{MachineRow, ProcessRow};
+use crate::store::operations::OperationKind;
+use crate::store::snapshots::SnapshotRow;
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::{MachineId, Name};
 use crate::vmm::{self, LaunchSpec};
@@ -101,6 +103,26 @@ pub(super) fn disks(rooms: &Rooms, id: &MachineId, kernel: &Kernel) -> Result<Ve
     Ok(disks)
 }
 
+/// The machine's disks in the order that the guest of a snapshot knows them by, with the modules that it has.
+fn disks_as_before(operation: &Operation<'_>, snapshot: &SnapshotRow) -> Result<Vec<vmm::Disk>> {
+    let mut disks = Vec::new();
+    for id in &operation.detail.disks {
+        if let Some(volume) = operation.rooms.store.volume(id)? {
+            disks.push(vmm::Disk {
+                read_only: false,
+                serial: serial(&volume),
+                path: volume.path,
+            });
+        }
+    }
+    disks.extend(snapshot.taken.modules.clone().map(|path| vmm::Disk {
+        path,
+        read_only: true,
+        serial: MODULES_SERIAL.into(),
+    }));
+    Ok(disks)
+}
+
 /// A disk's serial number; virtio-blk has room for 20 bytes (VIRTIO 1.2 §5.2.6).
 pub(super) fn serial(volume: &VolumeRow) -> String {
     match volume.role {
@@ -131,6 +153,10 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let kernel = rooms.kernel()?;
+    let restored = match operation.kind {
+        OperationKind::Fork | OperationKind::Restore => Some(operation.snapshot()?),
+        _ => None,
+    };
     let probe = vmm::choose(rooms.config.accelerator, rooms.paths.data_dir());
     let accelerator = probe.accelerator;
     let plan = rooms.network_plan(&row).await?.map(|(_, machine)| machine);
@@ -139,7 +165,11 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
         kernel: kernel.bzimage(),
         initramfs: rooms.paths.initramfs(&row.id),
         command_line: vmm::command_line::command_line(accelerator, probe.tsc_khz),
-        disks: disks(rooms, &row.id, &kernel)?,
+        disks: match &restored {
+            Some(snapshot) => disks_as_before(operation, snapshot)?,
+            None => disks(rooms, &row.id, &kernel)?,
+        },
+        restore: restored.map(|snapshot| rooms.paths.snapshot(&snapshot.id)),
         taps: plan
             .iter()
             .map(|p| vmm::Tap {

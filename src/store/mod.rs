@@ -16,6 +16,7 @@ pub mod networks;
 mod open;
 pub mod operations;
 pub mod ports;
+pub mod snapshots;
 mod version;
 pub mod volumes;
 

@@ -18,6 +18,7 @@ pub mod console;
 mod error;
 mod hypervisor;
 pub mod process;
+mod processor;
 pub mod qemu;
 mod run_dir;
 mod spawn;
@@ -33,6 +34,7 @@ pub use self::accelerator::{Accelerator, Choice, Probe, choose, probe};
 pub use self::error::{Error, HypervisorLog};
 pub use self::hypervisor::Hypervisor;
 pub use self::process::{Process, State, boot_id};
+pub use self::processor::processor;
 pub use self::strays::find_strays;
 pub use self::usage::Usage;
 use crate::value::ByteSize;
@@ -69,6 +71,10 @@ pub struct LaunchSpec {
     pub run_dir: PathBuf,
     /// What executes the guest's instructions.
     pub accelerator: Accelerator,
+    /// The folder of a saved state ([`Vmm::save`]) that the machine goes on from instead of booting. All else must be
+    /// as it was when it was saved, but for names, files and hardware addresses; the kernel, its initramfs and its
+    /// command line are not looked at.
+    pub restore: Option<PathBuf>,
 }
 
 /// A raw disk image or block device.
@@ -126,6 +132,18 @@ pub trait Vmm: Send + Sync {
     /// the guest obeys is its own affair: wait with [`Process::wait_exit`], and [`Process::kill`] when it takes too
     /// long.
     async fn shutdown(&self, run_dir: &Path) -> Result<(), Error>;
+
+    /// Holds the processors of the machine that runs in `run_dir` still, and returns once they are and what the guest
+    /// has written is in the files of its disks. One that is paused already stays so.
+    async fn pause(&self, run_dir: &Path) -> Result<(), Error>;
+
+    /// Lets a paused machine go on, giving up whatever a caller that was killed had begun to do with it. One that runs
+    /// goes on.
+    async fn resume(&self, run_dir: &Path) -> Result<(), Error>;
+
+    /// Writes the memory and devices of a paused machine to files in `folder`, which is there and empty, and returns once
+    /// they are written. The machine stays paused, also when it fails.
+    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error>;
 }
 
 /// The hypervisor that machines run under.

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod qmp;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -126,7 +127,7 @@ impl Qemu {
             },
         })?;
         let up = match born(&process) {
-            Ok(()) => come_up(&process, stream, &run_dir).await,
+            Ok(()) => come_up(&process, stream, &run_dir, spec.restore.as_deref()).await,
             Err(source) => Err(Error::Identity(source)),
         };
         match up {
@@ -185,16 +186,33 @@ impl Vmm for Qemu {
 
     async fn shutdown(&self, run_dir: &Path) -> Result<(), Error> {
         let act = "press the power button";
-        let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
-            .and_then(into_tokio)
-            .map_err(|source| Error::Control { act, source })?;
+        let mut qmp = talk(run_dir, act).await?;
         within(ANSWER, act, async {
-            let mut qmp = Qmp::greet(stream).await?;
             qmp.execute("system_powerdown", act).await?;
             Ok(())
         })
         .await
     }
+
+    async fn pause(&self, run_dir: &Path) -> Result<(), Error> {
+        state::pause(&mut talk(run_dir, state::PAUSE).await?).await
+    }
+
+    async fn resume(&self, run_dir: &Path) -> Result<(), Error> {
+        state::resume(&mut talk(run_dir, state::RESUME).await?).await
+    }
+
+    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error> {
+        state::save(&mut talk(run_dir, state::SAVE).await?, folder).await
+    }
+}
+
+/// A connection to the QEMU that runs in `run_dir`. It talks to one at a time.
+async fn talk(run_dir: &Path, act: &'static str) -> Result<Qmp, Error> {
+    let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
+        .and_then(into_tokio)
+        .map_err(|source| Error::Control { act, source })?;
+    within(ANSWER, act, Qmp::greet(stream)).await
 }
 
 /// Waits until QEMU has made its machine and runs it, or has ended.
@@ -202,11 +220,15 @@ async fn come_up(
     process: &Process,
     stream: std::os::unix::net::UnixStream,
     run_dir: &RunDir,
+    restore: Option<&Path>,
 ) -> Result<(), Error> {
     let act = "start the machine";
     let stream = into_tokio(stream).map_err(|source| Error::Control { act, source })?;
     let talk = async {
         let mut qmp = Qmp::greet(stream).await?;
+        if let Some(folder) = restore {
+            state::load(&mut qmp, folder).await?;
+        }
         let status = qmp.execute("query-status", act).await?;
         match status["running"].as_bool() {
             Some(true) => Ok(()),
@@ -216,15 +238,19 @@ async fn come_up(
             }),
         }
     };
+    let limit = match restore {
+        Some(_) => state::MOVING,
+        None => COMING_UP,
+    };
     let waited = tokio::select! {
         talked = talk => talked,
         exited = process.wait_exit() => match exited {
             Ok(()) => Err(ended(run_dir)),
             Err(source) => Err(Error::Process { act: "watch", pid: process.pid, source }),
         },
-        () = tokio::time::sleep(COMING_UP) => Err(Error::Silent {
+        () = tokio::time::sleep(limit) => Err(Error::Silent {
             name: "QEMU",
-            limit: COMING_UP,
+            limit,
             log: run_dir.printed(),
         }),
     };
@@ -253,6 +279,7 @@ fn absolute(spec: &LaunchSpec) -> Result<LaunchSpec, Error> {
     for path in own
         .into_iter()
         .chain(spec.disks.iter_mut().map(|disk| &mut disk.path))
+        .chain(&mut spec.restore)
     {
         *path = std::path::absolute(&*path).map_err(|source| Error::RunDir {
             act: "find the way to",

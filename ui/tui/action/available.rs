@@ -154,12 +154,17 @@ pub(crate) fn of_machine(action: Action, machine: &Machine, model: &Model) -> Re
         (Start, _) => is(),
         (
             Stop | ForceStop,
-            Status::Running | Status::Failed | Status::Starting | Status::Stopping,
+            Status::Running
+            | Status::Paused
+            | Status::Failed
+            | Status::Starting
+            | Status::Stopping,
         ) => Ok(()),
         (Stop | ForceStop, _) => is(),
-        (Restart, Status::Running | Status::Failed) => Ok(()),
+        (Restart, Status::Running | Status::Paused | Status::Failed) => Ok(()),
         (Restart, _) => is(),
         (Shell | ShellBeside, Status::Running | Status::Starting) => Ok(()),
+        (Shell | ShellBeside, Status::Paused) => Err(format!("{name} is paused: resume it first")),
         (Shell | ShellBeside, _) => Err(format!("{name} is {status}: start it first")),
         (Delete, Status::Deleting) => is(),
         (Unexpose, _) if machine.ports.is_empty() => Err(format!("no port leads into {name}")),
