@@ -144,6 +144,8 @@ pub enum Error {
         /// What could not be taken back.
         left: Vec<String>,
     },
+    #[error("there is no snapshot {0:?}")]
+    UnknownSnapshot(String),
     #[error("machine {machine} has no snapshot {snapshot:?}")]
     NoSnapshot { machine: Name, snapshot: String },
     #[error("machine {machine} has a snapshot {snapshot} already")]
@@ -182,6 +184,7 @@ impl Advice for Error {
             Error::Unknown(_)
             | Error::NotExposed { .. }
             | Error::NoPreviousLog(_)
+            | Error::UnknownSnapshot(_)
             | Error::NoSnapshot { .. } => Kind::NotFound,
             Error::Ambiguous(_)
             | Error::NothingToBoot
@@ -316,6 +319,7 @@ impl Advice for Error {
             Error::MemoryShort { .. } => {
                 "ask for less with --memory, or stop a machine: sistemo machine list".into()
             }
+            Error::UnknownSnapshot(_) => "see what there is: sistemo machine snapshot list".into(),
             Error::NoSnapshot { machine, .. } => {
                 format!("see which it has: sistemo machine snapshot list {machine}")
             }

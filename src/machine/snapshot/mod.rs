@@ -87,6 +87,26 @@ impl Machines {
         Ok(view::view(&row, &machine))
     }
 
+    /// The snapshot with that identifier.
+    pub fn snapshot_by_id(&self, id: &str) -> Result<Snapshot> {
+        let rooms = &*self.0;
+        let found = id
+            .parse()
+            .ok()
+            .map(|id| rooms.store.snapshot(&id))
+            .transpose()?
+            .flatten()
+            .filter(|row| row.doing.is_none() && !row.passing);
+        let machine = match found.as_ref().and_then(|row| row.machine) {
+            Some(id) => rooms.store.machine(&id)?,
+            None => None,
+        };
+        match (found, machine) {
+            (Some(row), Some(machine)) => Ok(view::view(&row, &machine)),
+            _ => Err(Error::UnknownSnapshot(id.into()).into()),
+        }
+    }
+
     /// Deletes a snapshot. Machines that were made of it do not need it.
     pub async fn delete_snapshot(
         &self,

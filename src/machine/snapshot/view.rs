@@ -13,6 +13,7 @@ pub struct Snapshot {
     pub name: String,
     /// The machine that it is of.
     pub machine: String,
+    pub machine_id: String,
     /// Whether it has the machine's memory: machines made of it go on, and do not boot.
     pub memory: bool,
     pub vcpus: u8,
@@ -45,6 +46,7 @@ pub(super) fn view(row: &SnapshotRow, machine: &MachineRow) -> Snapshot {
         id: row.id.to_string(),
         name: row.name.to_string(),
         machine: machine.name.to_string(),
+        machine_id: machine.id.to_string(),
         memory: memory.is_some(),
         vcpus: taken.spec.vcpus,
         memory_bytes: taken.spec.memory.as_u64(),

@@ -80,7 +80,7 @@ pub(crate) struct Deploy {
             "env", "env_file", "entrypoint", "user", "workdir", "command",
         ]
     )]
-    from_snapshot: Option<Origin>,
+    pub(crate) from_snapshot: Option<Origin>,
 
     /// With --from-snapshot: leave its memory out, and boot
     #[arg(long, requires = "from_snapshot")]
@@ -114,7 +114,7 @@ pub(crate) struct Deploy {
 
 /// A snapshot of a machine.
 #[derive(Clone)]
-struct Origin {
+pub(crate) struct Origin {
     machine: String,
     snapshot: String,
 }

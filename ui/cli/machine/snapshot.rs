@@ -226,11 +226,7 @@ fn describe(snapshot: &View) -> String {
             format!("{} ({}, {size}) at {place}", disk.name, disk.role)
         })
         .collect();
-    let hypervisor = [
-        &snapshot.vmm,
-        &snapshot.vmm_version,
-        &snapshot.accelerator,
-    ];
+    let hypervisor = [&snapshot.vmm, &snapshot.vmm_version, &snapshot.accelerator];
     let hypervisor: Vec<_> = hypervisor.into_iter().flatten().cloned().collect();
     let memory = ByteSize::bytes(snapshot.memory_bytes);
     details(&[

@@ -72,15 +72,18 @@ async fn a_save_that_was_given_up_is_cancelled_by_the_next_who_resumes() {
     bench.launch().await.unwrap();
     bench.prints("init: count 3").await;
     qemu.pause(&run_dir).await.unwrap();
-    // A pipe that nobody reads takes no state: its saver hangs until it is killed.
-    let (reader, writer) = nix::unistd::pipe().unwrap();
+    // One that takes hours, and whose saver is killed.
+    let file = fs::File::create(bench.dir.path().join("state")).unwrap();
     let mut qmp = talk(&run_dir, "begin").await.unwrap();
-    qmp.give("state", &writer, "begin").await.unwrap();
+    let slow = serde_json::json!({ "max-bandwidth": 4096 });
+    qmp.execute_with("migrate-set-parameters", slow, "begin")
+        .await
+        .unwrap();
+    qmp.give("state", &file, "begin").await.unwrap();
     let to = serde_json::json!({ "uri": "fd:state" });
     qmp.execute_with("migrate", to, "begin").await.unwrap();
-    drop((qmp, writer));
+    drop((qmp, file));
     qemu.resume(&run_dir).await.unwrap();
-    drop(reader);
     let log = fs::read_to_string(&bench.spec.console).unwrap();
     let reached = *counts(&log).last().unwrap();
     bench.prints(&format!("init: count {}", reached + 3)).await;
