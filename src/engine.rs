@@ -60,6 +60,7 @@ impl Engine {
             paths.data_dir().to_path_buf(),
             paths.images(),
             paths.volumes(),
+            paths.snapshots(),
             paths.kernels(),
             paths.keys(),
             paths.locks(),

@@ -126,6 +126,120 @@ fn a_start() {
 }
 
 #[test]
+fn a_pause_and_a_resume() {
+    let given = &["machine deploy tiny --name a"];
+    play(&Scene {
+        given,
+        before: &["machine resume a"],
+        line: "machine pause a",
+        boundaries: &[("pause-guest", ACTS)],
+        fails: Some("pause-guest"),
+    });
+    play(&Scene {
+        given,
+        before: &["machine pause a"],
+        line: "machine resume a",
+        boundaries: &[("resume-guest", ACTS)],
+        fails: Some("resume-guest"),
+    });
+}
+
+#[test]
+fn a_snapshot() {
+    let given = &["machine deploy tiny --name a"];
+    play(&Scene {
+        given,
+        before: &["machine snapshot delete a s -y"],
+        line: "machine snapshot create a s",
+        boundaries: &[
+            ("pause-guest", ACTS),
+            ("take-snapshot", ACTS),
+            ("resume-guest", ACTS),
+            ("keep-snapshot", ACTS),
+        ],
+        fails: Some("keep-snapshot"),
+    });
+    play(&Scene {
+        given,
+        before: &["machine snapshot create a s"],
+        line: "machine snapshot delete a s -y",
+        boundaries: &[("snapshot-delete", ACTS)],
+        fails: None,
+    });
+}
+
+#[test]
+fn a_restore() {
+    play(&Scene {
+        given: &[
+            "volume create 8M --name data",
+            "machine deploy tiny --name a --attach data --expose 8080:80",
+            "machine snapshot create a s",
+        ],
+        before: &["machine start a --no-wait"],
+        line: "machine snapshot restore a s -y",
+        boundaries: &[
+            ("stage-disks", ACTS),
+            ("kill", ACTS),
+            ("detach-network", ACTS),
+            ("swap-disks", ACTS),
+            ("meet-guest", ACTS),
+            ("launch", ACTS),
+            ("renew-guest", ACTS),
+            ("attach-network", ACTS),
+            ("drop-old-disks", ACTS),
+        ],
+        fails: Some("await-guest"),
+    });
+}
+
+#[test]
+fn a_fork() {
+    play(&Scene {
+        given: &[
+            "volume create 8M --name data",
+            "machine deploy tiny --name a --attach data",
+        ],
+        before: &["machine delete b -y"],
+        line: "machine fork a b --expose 8080:80 --no-wait",
+        boundaries: &[
+            ("take-snapshot", ACTS),
+            ("reserve", &["after"]),
+            ("clone-root", ACTS),
+            ("write-initramfs", ACTS),
+            ("meet-guest", ACTS),
+            ("launch", ACTS),
+            ("renew-guest", ACTS),
+            ("attach-network", ACTS),
+            ("snapshot-delete", ACTS),
+        ],
+        fails: None,
+    });
+}
+
+#[test]
+fn a_deploy_of_a_snapshot() {
+    play(&Scene {
+        given: &[
+            "machine deploy tiny --name a",
+            "machine snapshot create a s",
+            "machine stop a --force",
+        ],
+        before: &["machine delete b -y"],
+        line: "machine deploy --from-snapshot a/s --name b --no-wait",
+        boundaries: &[
+            ("reserve", &["after"]),
+            ("clone-root", ACTS),
+            ("meet-guest", ACTS),
+            ("launch", ACTS),
+            ("renew-guest", ACTS),
+            ("attach-network", ACTS),
+        ],
+        fails: Some("attach-network"),
+    });
+}
+
+#[test]
 fn a_stop_and_a_restart() {
     for line in ["machine stop a --force", "machine restart a --force"] {
         play(&Scene {
@@ -151,6 +265,7 @@ fn a_delete() {
         boundaries: &[
             ("kill", ACTS),
             ("detach-network", ACTS),
+            ("remove-snapshots", ACTS),
             ("remove-volumes", ACTS),
             ("remove-files", ACTS),
         ],

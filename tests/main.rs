@@ -39,6 +39,7 @@ mod prune;
 mod rename;
 mod serve;
 mod service;
+mod snapshots;
 mod stats;
 mod store;
 mod storm;

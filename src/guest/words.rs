@@ -22,6 +22,12 @@ pub const SSH_PORT: u16 = 7722;
 pub const READY_SUBSYSTEM: &str = "sistemo-ready";
 /// The SSH subsystem that has the guest power off cleanly; it ends with status 0 once that has begun.
 pub const POWER_OFF_SUBSYSTEM: &str = "sistemo-poweroff";
+/// The SSH subsystem that gives a guest that goes on from a snapshot its identity. It reads a [`Renewal`] as JSON up to the
+/// end of its input and ends with status 0 once the guest has taken it, but for its address, its host key and whom it lets
+/// in: these change when that connection has ended, which ends all others. Then [`READY_LINE`] comes again.
+pub const RENEW_SUBSYSTEM: &str = "sistemo-renew";
+/// The SSH subsystem that sets the guest's clock ([`clock_at`]).
+pub const CLOCK_SUBSYSTEM: &str = "sistemo-clock";
 /// A line that the guest program prints on the console once its SSH server listens.
 pub const READY_LINE: &str = "sistemo-guest: ready";
 /// What begins the last line that the guest program prints on the console when it cannot go on.
@@ -38,6 +44,23 @@ pub const SWITCHLESS_LINE: &str =
 /// The SSH subsystem that has the guest power off cleanly and give its command so many seconds to end by itself.
 pub fn power_off_within(seconds: u64) -> String {
     format!("{POWER_OFF_SUBSYSTEM}:{seconds}")
+}
+
+/// The SSH subsystem that sets the guest's clock to so many nanoseconds since 1970, UTC; it ends with status 0 when it has.
+pub fn clock_at(nanoseconds: u64) -> String {
+    format!("{CLOCK_SUBSYSTEM}:{nanoseconds}")
+}
+
+/// What a guest is told that goes on from a snapshot: who it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// As a guest that boots is told. Of disks it has what it had.
+    pub config: Config,
+    /// The time, in nanoseconds since 1970, UTC.
+    pub time_ns: u64,
+    /// Bytes of the host's randomness, as hexadecimal digits: whoever goes on from one snapshot would else draw the same
+    /// numbers.
+    pub seed: String,
 }
 
 /// All that a guest needs to know of itself.

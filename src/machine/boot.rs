@@ -1,12 +1,15 @@
 //! The steps from a disk to a running hypervisor: parts, network, launch. Deploy and start share them.
 
 use super::journal::Operation;
+use super::snapshot::saved_by;
 use super::{Error, Rooms, console};
 use crate::error::Result;
 use crate::guest::kernel::{Kernel, Kernels, Needs};
 use crate::network::{self, MachinePlan, NetworkPlan};
 use crate::store;
 use crate::store::machines::{MachineRow, ProcessRow};
+use crate::store::operations::OperationKind;
+use crate::store::snapshots::SnapshotRow;
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::{MachineId, Name};
 use crate::vmm::contain::{self, Owner};
@@ -18,15 +21,20 @@ use crate::vmm::{
 pub(super) const MODULES_SERIAL: &str = "modules";
 
 impl Rooms {
-    /// What every guest boots from must be there: the program that runs inside it, a kernel, and a hypervisor that can
-    /// run the two. Looked at before anything is fetched or made.
+    /// What every guest boots from must be there: the program that runs inside it, a kernel, and a hypervisor that can run
+    /// it. Looked at before anything is fetched or made.
     pub(super) async fn check_boot_parts(&self, choice: HypervisorChoice, vcpus: u8) -> Result<()> {
+        let kernel = self.check_parts()?;
+        let (selected, _) = self.select_hypervisor(choice, vcpus).await?;
+        check_kernel(&kernel, selected.hypervisor)
+    }
+
+    /// The same without the hypervisor, for a guest whose state says which.
+    pub(super) fn check_parts(&self) -> Result<Kernel> {
         if !self.programs.guest.is_file() {
             return Err(Error::NoGuestProgram(self.programs.guest.clone()).into());
         }
-        let kernel = self.kernel()?;
-        let (selected, _) = self.select_hypervisor(choice, vcpus).await?;
-        check_kernel(&kernel, selected.hypervisor)
+        self.kernel()
     }
 
     /// What a machine is to run under: what it was deployed for, else what the setting says.
@@ -59,11 +67,13 @@ impl Rooms {
     /// The driver of the hypervisor that a machine runs under, or ran under last.
     pub(super) fn driver_of(&self, row: &MachineRow) -> Result<Box<dyn Vmm>> {
         let ran = row.vmm.as_ref().and_then(|word| word.parse().ok());
-        Ok(vmm::driver(
-            ran.unwrap_or(Hypervisor::Qemu),
-            self.paths.data_dir(),
-            self.config.firecracker.as_deref(),
-        )?)
+        self.driver(ran.unwrap_or(Hypervisor::Qemu))
+    }
+
+    /// The driver of a hypervisor that is installed here.
+    pub(super) fn driver(&self, hypervisor: Hypervisor) -> Result<Box<dyn Vmm>> {
+        let program = self.config.firecracker.as_deref();
+        Ok(vmm::driver(hypervisor, self.paths.data_dir(), program)?)
     }
 
     /// The kernel that guests boot.
@@ -165,6 +175,26 @@ pub(super) fn disks(rooms: &Rooms, id: &MachineId, kernel: &Kernel) -> Result<Ve
     Ok(disks)
 }
 
+/// The machine's disks in the order that the guest of a snapshot knows them by, with the modules that it has.
+fn disks_as_before(operation: &Operation<'_>, snapshot: &SnapshotRow) -> Result<Vec<vmm::Disk>> {
+    let mut disks = Vec::new();
+    for id in &operation.detail.disks {
+        if let Some(volume) = operation.rooms.store.volume(id)? {
+            disks.push(vmm::Disk {
+                read_only: false,
+                serial: serial(&volume),
+                path: volume.path,
+            });
+        }
+    }
+    disks.extend(snapshot.taken.modules.clone().map(|path| vmm::Disk {
+        path,
+        read_only: true,
+        serial: MODULES_SERIAL.into(),
+    }));
+    Ok(disks)
+}
+
 /// A disk's serial number; virtio-blk has room for 20 bytes (VIRTIO 1.2 §5.2.6).
 pub(super) fn serial(volume: &VolumeRow) -> String {
     match volume.role {
@@ -195,7 +225,15 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let row = rooms.row(&operation.machine)?;
     let kernel = rooms.kernel()?;
-    let choice = rooms.hypervisor_choice(&row);
+    let restored = match operation.kind {
+        OperationKind::Fork | OperationKind::Restore => Some(operation.snapshot()?),
+        _ => None,
+    };
+    // What was saved is loaded by what saved it.
+    let choice = match restored.as_ref().and_then(saved_by) {
+        Some(hypervisor) => HypervisorChoice::Only(hypervisor),
+        None => rooms.hypervisor_choice(&row),
+    };
     let (selected, probe) = rooms.select_hypervisor(choice, row.spec.vcpus).await?;
     check_kernel(&kernel, selected.hypervisor)?;
     let vmm = selected.driver;
@@ -214,7 +252,11 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
             accelerator,
             probe.tsc_khz,
         ),
-        disks: disks(rooms, &row.id, &kernel)?,
+        disks: match &restored {
+            Some(snapshot) => disks_as_before(operation, snapshot)?,
+            None => disks(rooms, &row.id, &kernel)?,
+        },
+        restore: restored.map(|snapshot| rooms.paths.snapshot(&snapshot.id)),
         taps: plan
             .iter()
             .map(|p| vmm::Tap {

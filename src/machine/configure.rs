@@ -33,7 +33,12 @@ pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn guest_config(rooms: &Rooms, row: &MachineRow, kernel: &Kernel) -> Result<words::Config> {
+/// What the guest is told of itself.
+pub(super) async fn guest_config(
+    rooms: &Rooms,
+    row: &MachineRow,
+    kernel: &Kernel,
+) -> Result<words::Config> {
     let disks = disks(rooms, &row.id, kernel)?;
     let disk = |serial: &str| disks.iter().position(|disk| disk.serial == serial);
     let place = |index: usize| words::Disk {

@@ -1,4 +1,4 @@
-//! Delete: nothing of the machine is left, but for data volumes, and the root volume when it is to be kept.
+//! Delete: nothing of the machine is left, its snapshots included, but for data volumes, and the root volume when it is to be kept.
 
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,15 @@ pub(super) fn remove_volumes(operation: &Operation<'_>) -> Result<()> {
         } else {
             store.release_volume(&row.id)?;
         }
+    }
+    Ok(())
+}
+
+/// Removes the machine's snapshots, whole or not. One that was made for a fork is that one's.
+pub(super) fn remove_snapshots(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    for row in rooms.store.snapshots_to_delete(&operation.machine)? {
+        rooms.remove_snapshot(&row)?;
     }
     Ok(())
 }

@@ -52,6 +52,7 @@ impl Machines {
             Status::Stopped | Status::Failed => {
                 format!("start it: sistemo machine start {}", row.name)
             }
+            Status::Paused => format!("let it go on: sistemo machine resume {}", row.name),
             _ => "try again in a moment".to_string(),
         };
         Err(Error::State {
@@ -111,9 +112,22 @@ impl Rooms {
     }
 
     async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
-        let client = self
-            .connect(row, "root", |target| target, Duration::from_secs(2))
-            .await?;
+        let client = self.connect_as_root(row).await?;
+        self.ask_over(&client, row, subsystem).await
+    }
+
+    /// A connection for Sistemo's own words.
+    pub(super) async fn connect_as_root(&self, row: &MachineRow) -> Result<Client, Error> {
+        self.connect(row, "root", |target| target, Duration::from_secs(2))
+            .await
+    }
+
+    pub(super) async fn ask_over(
+        &self,
+        client: &Client,
+        row: &MachineRow,
+        subsystem: &str,
+    ) -> Result<(), Error> {
         let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
             name: row.name.clone(),
             source,

@@ -144,6 +144,26 @@ pub enum Error {
         /// What could not be taken back.
         left: Vec<String>,
     },
+    #[error("there is no snapshot {0:?}")]
+    UnknownSnapshot(String),
+    #[error("machine {machine} has no snapshot {snapshot:?}")]
+    NoSnapshot { machine: Name, snapshot: String },
+    #[error("machine {machine} has a snapshot {snapshot} already")]
+    SnapshotExists { machine: Name, snapshot: Name },
+    #[error("the snapshot that machine {0} is made of is gone")]
+    SnapshotGone(Name),
+    #[error("machine {0} does not answer, and a snapshot of it could not be told who it is")]
+    SnapshotSilent(Name),
+    #[error("snapshot {snapshot} of machine {machine} no longer fits: {why}")]
+    SnapshotUnfit {
+        machine: Name,
+        snapshot: Name,
+        why: String,
+        /// Whether its disks can be used without its memory.
+        disks_fit: bool,
+    },
+    #[error("the guest of machine {name} does not take its identity: {said}")]
+    NotRenewed { name: Name, said: String },
     #[error("cancelled")]
     Cancelled,
     #[error("the step {0} was made to fail")]
@@ -161,9 +181,11 @@ fn because(why: &Option<String>) -> String {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unknown(_) | Error::NotExposed { .. } | Error::NoPreviousLog(_) => {
-                Kind::NotFound
-            }
+            Error::Unknown(_)
+            | Error::NotExposed { .. }
+            | Error::NoPreviousLog(_)
+            | Error::UnknownSnapshot(_)
+            | Error::NoSnapshot { .. } => Kind::NotFound,
             Error::Ambiguous(_)
             | Error::NothingToBoot
             | Error::TwoToBoot
@@ -196,6 +218,10 @@ impl Advice for Error {
             | Error::MountTaken { .. }
             | Error::TooManyVolumes(_)
             | Error::MemoryShort { .. }
+            | Error::SnapshotExists { .. }
+            | Error::SnapshotGone(_)
+            | Error::SnapshotSilent(_)
+            | Error::SnapshotUnfit { .. }
             | Error::State { .. } => Kind::Refused,
             Error::Step { cause, .. } => cause.kind(),
             Error::Cancelled => Kind::Cancelled,
@@ -205,6 +231,7 @@ impl Advice for Error {
             | Error::Silent(_)
             | Error::Died(_)
             | Error::CommandFailed(_)
+            | Error::NotRenewed { .. }
             | Error::Connect { .. }
             | Error::Fault(_)
             | Error::Store(_) => Kind::Failed,
@@ -291,6 +318,19 @@ impl Advice for Error {
             Error::Storage { .. } => "for example: --storage 10G".into(),
             Error::MemoryShort { .. } => {
                 "ask for less with --memory, or stop a machine: sistemo machine list".into()
+            }
+            Error::UnknownSnapshot(_) => "see what there is: sistemo machine snapshot list".into(),
+            Error::NoSnapshot { machine, .. } => {
+                format!("see which it has: sistemo machine snapshot list {machine}")
+            }
+            Error::SnapshotExists { machine, snapshot } => format!(
+                "choose another name, or: sistemo machine snapshot delete {machine} {snapshot}"
+            ),
+            Error::SnapshotSilent(name) => format!(
+                "try again when it has started, or take its disks alone: sistemo machine stop {name}"
+            ),
+            Error::SnapshotUnfit { disks_fit: true, .. } => {
+                "its disks can be used without its memory: --disks-only".into()
             }
             Error::State { way_out, .. } => way_out.clone(),
             Error::NoGuestProgram(_) => {

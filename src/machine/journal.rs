@@ -1,6 +1,6 @@
 //! Runs an operation step by step, writing down each step before it acts.
 //!
-//! A step that fails turns a deploy or a start back: the steps that may have acted are undone, newest first, without
+//! A step that fails turns most operations back: the steps that may have acted are undone, newest first, without
 //! stopping at one that cannot be. A stop or a delete only ever goes forwards: what failed is tried again by the next
 //! command that wants the machine, or by recovery.
 
@@ -13,6 +13,7 @@ use crate::error::{Error as Cause, Kind, Result};
 use crate::event::Progress;
 use crate::store::machines::Status;
 use crate::store::operations::{OperationKind, OperationRow};
+use crate::store::snapshots::SnapshotRow;
 use crate::value::{MachineId, Name};
 
 /// One operation on one machine, whose lock the caller holds.
@@ -38,6 +39,13 @@ pub(super) struct Detail {
     pub(super) grace_seconds: u64,
     /// delete: whether the root volume stays.
     pub(super) preserve_storage: bool,
+    /// What the machine was when the operation began, and why if it had failed; for those that give it back so.
+    pub(super) was: Option<Status>,
+    pub(super) failure: Option<String>,
+    /// The snapshot that is made, or that the machine is made of.
+    pub(super) snapshot: Option<MachineId>,
+    /// Volumes of the machine in the order of the disks in the snapshot.
+    pub(super) disks: Vec<String>,
 }
 
 impl Detail {
@@ -55,9 +63,11 @@ impl Operation<'_> {
     /// Runs the operation from its first step.
     pub(super) async fn run(&self) -> Result<()> {
         let status = match self.kind {
-            OperationKind::Deploy => Status::Creating,
-            OperationKind::Start => Status::Starting,
-            OperationKind::Stop => Status::Stopping,
+            OperationKind::Deploy | OperationKind::Fork => Status::Creating,
+            OperationKind::Start | OperationKind::Restore => Status::Starting,
+            OperationKind::Stop | OperationKind::RestoreDisks => Status::Stopping,
+            // Until it has ended nothing is different.
+            OperationKind::Pause | OperationKind::Resume | OperationKind::Snapshot => self.was(),
             OperationKind::Delete => Status::Deleting,
         };
         self.rooms
@@ -73,7 +83,7 @@ impl Operation<'_> {
             // What cannot be written down or is made to fail is a step that failed, like any other.
             let acted = async {
                 self.write(index, false)?;
-                self.heed_cancel()?;
+                self.heed_cancel(*step)?;
                 fault(step.as_str(), "before")?;
                 self.progress.step(step.says());
                 act(*step, self).await?;
@@ -85,18 +95,55 @@ impl Operation<'_> {
             }
         }
         let ends = match self.kind {
-            OperationKind::Deploy | OperationKind::Start => Status::Running,
-            OperationKind::Stop => Status::Stopped,
+            OperationKind::Deploy
+            | OperationKind::Start
+            | OperationKind::Resume
+            | OperationKind::Restore
+            | OperationKind::Fork => Status::Running,
+            OperationKind::Stop | OperationKind::RestoreDisks => Status::Stopped,
+            OperationKind::Pause => Status::Paused,
+            OperationKind::Snapshot => return self.end_as_before(),
             OperationKind::Delete => return Ok(()), // the row went with the last step
         };
         self.rooms.store.end_operation(&self.machine, ends, None)?;
         Ok(())
     }
 
-    /// A deploy or a start can be given up before any step, also one that does not ask by itself.
-    fn heed_cancel(&self) -> Result<()> {
-        let can_turn = matches!(self.kind, OperationKind::Deploy | OperationKind::Start);
-        if can_turn && self.cancel.is_cancelled() {
+    /// What the machine was when this began.
+    fn was(&self) -> Status {
+        self.detail.was.unwrap_or(Status::Running)
+    }
+
+    /// Ends with the machine as it was when this began.
+    fn end_as_before(&self) -> Result<()> {
+        let failure = self.detail.failure.as_deref();
+        let store = &self.rooms.store;
+        store.end_operation(&self.machine, self.was(), failure)?;
+        Ok(())
+    }
+
+    /// The snapshot that this is about.
+    pub(super) fn snapshot(&self) -> Result<SnapshotRow> {
+        let found = match &self.detail.snapshot {
+            Some(id) => self.rooms.store.snapshot(id)?,
+            None => None,
+        };
+        Ok(found.ok_or_else(|| Error::SnapshotGone(self.name.clone()))?)
+    }
+
+    /// Whether a step that fails at `step` leads back to the beginning.
+    fn can_turn(&self, step: Step) -> bool {
+        match self.kind {
+            OperationKind::Stop | OperationKind::Delete => false,
+            // The other disks are going.
+            OperationKind::Restore | OperationKind::RestoreDisks => step != Step::DropOldDisks,
+            _ => true,
+        }
+    }
+
+    /// What can be taken back can be given up before any step, also one that does not ask by itself.
+    fn heed_cancel(&self, step: Step) -> Result<()> {
+        if self.can_turn(step) && self.cancel.is_cancelled() {
             return Err(Error::Cancelled.into());
         }
         Ok(())
@@ -107,15 +154,15 @@ impl Operation<'_> {
         let log = super::console::tail(&self.rooms.paths.console(&self.machine), 12)
             .filter(|_| cause.kind() != Kind::Cancelled && step.guest_runs());
         let left = match self.kind {
-            OperationKind::Deploy | OperationKind::Start => {
+            _ if self.can_turn(step) => {
                 if cause.kind() == Kind::Cancelled {
                     self.progress.note("cancelled, taking it back");
                 }
                 self.take_back(index, Some(&cause)).await
             }
             // Until the guest has powered off, nothing has happened to it.
-            OperationKind::Stop if step == Step::PowerOff => self.still_running(),
-            OperationKind::Stop | OperationKind::Delete => Vec::new(),
+            OperationKind::Stop if step == Step::PowerOff => self.still_running().await,
+            _ => Vec::new(),
         };
         Error::Step {
             operation: self.kind.as_str(),
@@ -152,8 +199,22 @@ impl Operation<'_> {
 
     fn forget(&self, cause: Option<&Cause>) -> Result<()> {
         let store = &self.rooms.store;
-        if self.kind == OperationKind::Deploy {
-            super::reserve::forget(self.rooms, &self.machine)?;
+        let unchanged = match self.kind {
+            OperationKind::Deploy | OperationKind::Fork => {
+                return super::reserve::forget(self.rooms, &self.machine);
+            }
+            OperationKind::Pause | OperationKind::Resume | OperationKind::Snapshot => true,
+            // Given up before its hypervisor was ended, or while there was none.
+            OperationKind::Restore | OperationKind::RestoreDisks => {
+                let row = self.rooms.row(&self.machine)?;
+                let up = super::stop::process(&row)
+                    .is_some_and(|process| super::stop::is_alive(&process));
+                up || !self.was().is_up()
+            }
+            _ => false,
+        };
+        if unchanged {
+            self.end_as_before()?;
         } else {
             let reason = match cause {
                 Some(cause) if cause.kind() == Kind::Cancelled => None,
@@ -171,7 +232,14 @@ impl Operation<'_> {
     }
 
     /// Takes back a stop that has not happened.
-    pub(super) fn still_running(&self) -> Vec<String> {
+    pub(super) async fn still_running(&self) -> Vec<String> {
+        // One that was paused had to go on to hear of it.
+        if self.detail.was == Some(Status::Paused)
+            && let Ok(row) = self.rooms.row(&self.machine)
+            && let Ok(vmm) = self.rooms.driver_of(&row)
+        {
+            let _ = vmm.resume(&self.rooms.paths.run(&self.machine)).await;
+        }
         let ended = self
             .rooms
             .store

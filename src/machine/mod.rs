@@ -1,7 +1,7 @@
 //! A machine's life: what it is, and one file per thing that is done to it.
 //!
 //! ```text
-//!              deploy                    power-off, host restart
+//!           deploy, fork                 power-off, host restart
 //!   (nothing) ───────► creating      ┌──────────────────────────────┐
 //!                         │          │                              ▼
 //!                         └──────► running ──► stopping ────────► stopped ◄──┐
@@ -13,6 +13,9 @@
 //!                                    (start again, or delete)       ▼
 //!                                                               deleting ──► (nothing)
 //! ```
+//!
+//! One that runs can be held still (`paused`) and goes on from there, and from any state but those under way it can go back
+//! to where a [`snapshot`] has it. `stop` and `delete` take one that is paused as if it ran.
 //!
 //! Everything that changes a machine is an operation: a list of [`steps`], each of which can be done and taken back,
 //! any number of times. [`journal`] writes the operation and its next step to the store before the step acts, under the
@@ -44,12 +47,14 @@ mod lock;
 mod log_reader;
 mod networks;
 mod paths;
+mod pause;
 mod ready;
 mod recover;
 mod rename;
 mod reserve;
 mod root_disk;
 mod settle;
+mod snapshot;
 mod stand_in;
 mod start;
 mod stats;
@@ -76,6 +81,7 @@ pub use error::Error;
 pub use log_reader::LogReader;
 pub use networks::Network;
 pub use paths::Paths;
+pub use snapshot::{ForkRequest, Snapshot};
 pub use stats::{Reading, Stats};
 pub use supervise::{Orders, Sign, Supervisor};
 pub use view::{Machine, Port};

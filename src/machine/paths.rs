@@ -34,6 +34,16 @@ impl Paths {
         self.0.join("volumes")
     }
 
+    /// Snapshots of machines, a folder for each.
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshots")
+    }
+
+    /// A snapshot's files.
+    pub fn snapshot(&self, id: &MachineId) -> PathBuf {
+        self.snapshots().join(id.to_string())
+    }
+
     /// Guest kernels with their modules and shared initramfs.
     pub fn kernels(&self) -> PathBuf {
         self.0.join("kernels")

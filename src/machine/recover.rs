@@ -1,7 +1,7 @@
 //! Bringing the record and the world together again, after a killed command, a dead hypervisor or a host restart.
 //!
 //! Every command begins here. What is found is handled by the operations themselves: an unfinished deploy or start is
-//! taken back, an unfinished stop or delete is finished. Whoever holds a machine's lock is alive and is left alone.
+//! taken back, and so is what has to do with snapshots; an unfinished stop or delete is finished. Whoever holds a machine's lock is alive and is left alone.
 
 use std::time::Duration;
 
@@ -42,7 +42,9 @@ pub(super) enum Sighting {
 /// seen it too, and what they find is what is to be told.
 fn patience(status: Status) -> Duration {
     match status {
-        Status::Running | Status::Stopped | Status::Failed => Duration::from_secs(2),
+        Status::Running | Status::Paused | Status::Stopped | Status::Failed => {
+            Duration::from_secs(2)
+        }
         _ => Duration::ZERO,
     }
 }
@@ -66,6 +68,7 @@ impl Machines {
                 Err(error) => left.push(format!("volume {}: {error}", found.name)),
             }
         }
+        left.extend(rooms.tend_snapshots(progress)?);
         left.extend(self.settle_marked(progress).await?);
         if let Err(error) = rooms.images.tidy_build(progress).await {
             left.push(format!("an image build: {error}"));
@@ -147,7 +150,7 @@ impl Rooms {
         };
         let step = steps_of(found.kind).get(found.step).copied();
         let left = match found.kind {
-            OperationKind::Deploy | OperationKind::Start => {
+            OperationKind::Deploy | OperationKind::Start | OperationKind::Fork => {
                 // When the host lost power, a step may have acted whose line was lost. Undoing one that never acted is
                 // harmless.
                 let last = steps_of(found.kind).len() - 1;
@@ -157,9 +160,20 @@ impl Rooms {
                 if step == Some(Step::PowerOff)
                     && process(&row).is_some_and(|process| is_alive(&process)) =>
             {
-                operation.still_running()
+                operation.still_running().await
             }
-            OperationKind::Stop | OperationKind::Delete => {
+            // What the steps behind it would undo may be the machine as it was; and after a loss of power there is nothing
+            // that runs.
+            OperationKind::Pause
+            | OperationKind::Resume
+            | OperationKind::Snapshot
+            | OperationKind::Restore
+            | OperationKind::RestoreDisks
+                if step != Some(Step::DropOldDisks) =>
+            {
+                operation.take_back(found.step, None).await
+            }
+            _ => {
                 let finished = operation.run_from(found.step).await;
                 finished
                     .err()
@@ -233,7 +247,7 @@ impl Rooms {
             return Ok(None);
         };
         let sighting = self.sight(&row);
-        if row.status != Status::Running || sighting == Sighting::Alive {
+        if !row.status.is_up() || sighting == Sighting::Alive {
             return Ok(None);
         }
         self.note_end(&row, sighting, progress)?;

@@ -8,6 +8,7 @@ use crate::image::{Image, ImageConfig};
 use crate::store::machines::{MachineRow, Spec, Status};
 use crate::store::networks::Network;
 use crate::store::operations::{OperationKind, OperationRow};
+use crate::store::snapshots::SnapshotRow;
 use crate::store::volumes::{Role, VolumeRow};
 use crate::value::{BadValue, ByteSize, MachineId, Name, without_secrets};
 use crate::{network, store, volume};
@@ -17,6 +18,8 @@ pub(super) enum Source {
     Image(Box<Image>),
     /// A root volume, and what the image that it was cloned from says of its application.
     Volume(VolumeRow, Option<Box<ImageConfig>>),
+    /// A machine as it was.
+    Snapshot(Box<SnapshotRow>),
 }
 
 impl Source {
@@ -25,12 +28,15 @@ impl Source {
         match self {
             Source::Image(image) => image.config.as_ref(),
             Source::Volume(_, config) => config.as_deref(),
+            // What it runs was decided when the machine was deployed.
+            Source::Snapshot(_) => None,
         }
     }
 
     fn default_name(&self) -> String {
         match self {
             Source::Image(image) => image.default_machine_name(),
+            Source::Snapshot(row) => row.taken.machine.to_string(),
             Source::Volume(row, _) => {
                 let name = row.name.as_str();
                 name.strip_suffix("-root").unwrap_or(name).to_string()
@@ -160,7 +166,7 @@ impl Rooms {
     }
 
     /// Adds the row under the name asked for, or under the first free default name.
-    fn add_named(
+    pub(super) fn add_named(
         &self,
         row: &mut MachineRow,
         begins: &OperationRow,
@@ -195,6 +201,8 @@ impl Rooms {
             Source::Volume(volume, _) => {
                 self.claim(volume, &row.id, "/")?;
             }
+            // Its disks are written down where the fork is made.
+            Source::Snapshot(_) => {}
             Source::Image(image) => {
                 let volume_id = MachineId::new().to_string();
                 let name = root_name(&row.name)?;
@@ -237,7 +245,7 @@ pub(super) fn root_name(name: &Name) -> Result<Name, Error> {
 }
 
 /// A name with more behind it, shortened when it leaves no room for that.
-fn with_suffix(name: &Name, suffix: &str) -> Result<Name, BadValue> {
+pub(super) fn with_suffix(name: &Name, suffix: &str) -> Result<Name, BadValue> {
     let text = name.as_str();
     let stem = &text[..text.len().min(Name::MAX - suffix.len())];
     format!("{}{suffix}", stem.trim_end_matches('-')).parse()

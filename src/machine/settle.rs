@@ -9,7 +9,7 @@ use super::{Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
 use crate::network;
-use crate::store::machines::{MachineRow, Status};
+use crate::store::machines::MachineRow;
 use crate::store::networks;
 use crate::value::{MachineId, Name};
 
@@ -55,7 +55,7 @@ impl Rooms {
 
     /// Has the firewall follow the machine's rows, whatever it has. The caller holds the machine's lock.
     pub(super) async fn settle_ports(&self, row: &MachineRow) -> Result<()> {
-        if row.status != Status::Running {
+        if !row.status.is_up() {
             return Ok(());
         }
         if let Some(place) = self.place(row)? {

@@ -25,6 +25,10 @@ impl Machines {
     ) -> Result<Machine> {
         let rooms = &*self.0;
         let (row, lock) = rooms.take(name, "start", progress, cancel).await?;
+        if row.status == Status::Paused {
+            let way_out = format!("let it go on: sistemo machine resume {}", row.name);
+            stop::refuse_unless(&row, &[], &way_out)?;
+        }
         if row.status == Status::Running {
             progress.note(format!("machine {} is running already", row.name));
         } else {
@@ -45,7 +49,7 @@ impl Machines {
     ) -> Result<Machine> {
         let rooms = &*self.0;
         let (row, lock) = rooms.take(name, "restart", progress, cancel).await?;
-        if row.status == Status::Running {
+        if row.status.is_up() {
             self.stop_locked(&row, grace, progress, cancel).await?;
         }
         let row = rooms.row(&row.id)?;

@@ -39,6 +39,7 @@ impl Machines {
                 &row,
                 &[
                     Status::Running,
+                    Status::Paused,
                     Status::Failed,
                     Status::Starting,
                     Status::Stopping,
@@ -66,6 +67,7 @@ impl Machines {
             kind: OperationKind::Stop,
             detail: Detail {
                 grace_seconds: grace.as_secs(),
+                was: Some(row.status),
                 ..Detail::default()
             },
             progress,
@@ -140,6 +142,12 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     };
     if grace.is_zero() {
         return Ok(());
+    }
+    if operation.detail.was == Some(Status::Paused) {
+        // One that is held still hears nothing.
+        (rooms.driver_of(&row)?)
+            .resume(&rooms.paths.run(&row.id))
+            .await?;
     }
     let asked = async {
         // A guest that cannot be asked over SSH may still heed its power button. One that is only just starting hears

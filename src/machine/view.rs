@@ -180,7 +180,7 @@ fn view<'a>(
 ) -> Machine {
     let runs = matches!(
         row.status,
-        Status::Creating | Status::Starting | Status::Running | Status::Stopping
+        Status::Creating | Status::Starting | Status::Running | Status::Paused | Status::Stopping
     );
     let command = row.spec.command.as_ref();
     let program = command.filter(|command| !command.argv.is_empty());

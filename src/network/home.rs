@@ -114,18 +114,7 @@ impl Home {
     ///
     /// As `connect(2)`, and [`io::ErrorKind::TimedOut`] after `timeout`.
     pub async fn connect(&self, address: SocketAddrV4, timeout: Duration) -> io::Result<TcpStream> {
-        let socket = self.socket().await?;
-        socket.set_nodelay(true)?;
-        match tokio::time::timeout(timeout, socket.connect(address.into())).await {
-            Ok(connected) => connected,
-            Err(_) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!(
-                    "{address} did not answer within {} s",
-                    timeout.as_secs_f32()
-                ),
-            )),
-        }
+        connect_by(self.socket().await?, address, timeout).await
     }
 
     /// A socket belongs for good to the namespace of the thread that made it.
@@ -136,5 +125,24 @@ impl Home {
         // The inner result is the socket's; the outer one says whether the home could be entered.
         let made = self.namespace.blocking(|| Ok(TcpSocket::new_v4())).await;
         made.map_err(io::Error::other)?
+    }
+}
+
+/// Connects a socket of whichever namespace to `address`.
+pub(super) async fn connect_by(
+    socket: TcpSocket,
+    address: SocketAddrV4,
+    timeout: Duration,
+) -> io::Result<TcpStream> {
+    socket.set_nodelay(true)?;
+    match tokio::time::timeout(timeout, socket.connect(address.into())).await {
+        Ok(connected) => connected,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!(
+                "{address} did not answer within {} s",
+                timeout.as_secs_f32()
+            ),
+        )),
     }
 }

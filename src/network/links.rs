@@ -199,6 +199,26 @@ impl Links {
             .map_err(|error| failed("give an address to", &link.name, error))
     }
 
+    /// Takes every IPv4 address from the link.
+    pub async fn remove_addresses(&self, link: &Link) -> Result<(), Error> {
+        let messages: Result<Vec<_>, _> = self
+            .0
+            .address()
+            .get()
+            .set_link_index_filter(link.index)
+            .execute()
+            .try_collect()
+            .await;
+        let act = "take the addresses from";
+        for message in messages.map_err(|error| failed(act, &link.name, error))? {
+            if message.header.family == AddressFamily::Inet {
+                let removed = self.0.address().del(message).execute().await;
+                removed.map_err(|error| failed(act, &link.name, error))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every IPv4 address with its prefix, by the index of its link.
     pub async fn addresses(&self) -> Result<Vec<(u32, Ipv4Net)>, Error> {
         let messages: Result<Vec<_>, _> = self.0.address().get().execute().try_collect().await;

@@ -33,6 +33,7 @@ mod error;
 mod home;
 mod links;
 mod mac;
+mod meet;
 mod names;
 mod namespace;
 mod nft;

@@ -17,6 +17,7 @@ mod open;
 pub mod operations;
 mod owners;
 pub mod ports;
+pub mod snapshots;
 mod version;
 pub mod volumes;
 

@@ -16,15 +16,31 @@ pub enum OperationKind {
     Start,
     Stop,
     Delete,
+    Pause,
+    Resume,
+    /// A snapshot is made of the machine.
+    Snapshot,
+    /// The machine becomes what it was at a snapshot, memory included.
+    Restore,
+    /// Its disks become what they were; it is stopped then.
+    RestoreDisks,
+    /// The machine comes about from the snapshot of another.
+    Fork,
 }
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [OperationKind; 4] = [
+    pub const ALL: [OperationKind; 10] = [
         OperationKind::Deploy,
         OperationKind::Start,
         OperationKind::Stop,
         OperationKind::Delete,
+        OperationKind::Pause,
+        OperationKind::Resume,
+        OperationKind::Snapshot,
+        OperationKind::Restore,
+        OperationKind::RestoreDisks,
+        OperationKind::Fork,
     ];
 
     /// The word for it, as stored and as history shows it.
@@ -34,6 +50,12 @@ impl OperationKind {
             OperationKind::Start => "start",
             OperationKind::Stop => "stop",
             OperationKind::Delete => "delete",
+            OperationKind::Pause => "pause",
+            OperationKind::Resume => "resume",
+            OperationKind::Snapshot => "snapshot",
+            OperationKind::Restore => "restore",
+            OperationKind::RestoreDisks => "restore-disks",
+            OperationKind::Fork => "fork",
         }
     }
 }

@@ -22,6 +22,7 @@ mod huge_pages;
 mod hypervisor;
 mod launch;
 pub mod process;
+mod processor;
 pub mod qemu;
 mod run_dir;
 mod spawn;
@@ -40,6 +41,7 @@ pub use self::hypervisor::{
     Hypervisor, HypervisorChoice, MOST_FIRECRACKER_VCPUS, Selection, check_vcpus, driver, select,
 };
 pub use self::process::{Process, State, boot_id};
+pub use self::processor::processor;
 pub use self::strays::find_strays;
 pub use self::usage::Usage;
 use crate::value::ByteSize;
@@ -81,6 +83,10 @@ pub struct LaunchSpec {
     /// The user of the host's that the hypervisor is contained as ([`contain`]). Without one it may do what this program
     /// may.
     pub owner: Option<contain::Owner>,
+    /// The folder of a saved state ([`Vmm::save`]) that the machine goes on from instead of booting. All else must be
+    /// as it was when it was saved, but for names, files and hardware addresses; the kernel, its initramfs and its
+    /// command line are not looked at.
+    pub restore: Option<PathBuf>,
 }
 
 /// A raw disk image or block device.
@@ -141,4 +147,22 @@ pub trait Vmm: Send + Sync {
     /// the guest obeys is its own affair: wait with [`Process::wait_exit`], and [`Process::kill`] when it takes too
     /// long.
     async fn shutdown(&self, run_dir: &Path) -> Result<(), Error>;
+
+    /// Holds the processors of the machine that runs in `run_dir` still, and returns once they are and what the guest
+    /// has written is in the files of its disks ([`Vmm::is_settled_by_pause`]). One that is paused already stays so.
+    async fn pause(&self, run_dir: &Path) -> Result<(), Error>;
+
+    /// Whether nothing is written to a machine's disks any more once it is paused. Else a copy of them may only be begun
+    /// once [`Vmm::save`] is done.
+    fn is_settled_by_pause(&self) -> bool {
+        true
+    }
+
+    /// Lets a paused machine go on, giving up whatever a caller that was killed had begun to do with it. One that runs
+    /// goes on.
+    async fn resume(&self, run_dir: &Path) -> Result<(), Error>;
+
+    /// Writes the memory and devices of a paused machine to files in `folder`, which is there and empty, and returns once
+    /// they are written. The machine stays paused, also when it fails.
+    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error>;
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,6 @@ use super::error::{Error, HypervisorLog};
 
 const ALIVE: &str = "alive";
 const PRINTED: &str = "hypervisor.log";
-/// The longest path of a socket, in bytes (unix(7)).
-const LONGEST_SOCKET: usize = 107;
 /// How much of the end of the hypervisor's output an error shows, in bytes.
 const SHOWN: u64 = 1000;
 
@@ -88,18 +86,6 @@ impl RunDir {
     /// Connects to the socket called `name`.
     pub(super) fn connect(&self, name: &str) -> io::Result<UnixStream> {
         UnixStream::connect(self.short(name))
-    }
-
-    /// A path to `name` for a program that is given the directory under the descriptor that it has here, if that takes
-    /// one: the plain path is easier to recognise, but may be too long for a socket.
-    pub(super) fn for_child(&self, name: &str) -> io::Result<(PathBuf, Option<OwnedFd>)> {
-        let plain = self.path.join(name);
-        if plain.as_os_str().len() <= LONGEST_SOCKET {
-            return Ok((plain, None));
-        }
-        let handle = OwnedFd::from(self.handle.try_clone()?);
-        let path = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd())).join(name);
-        Ok((path, Some(handle)))
     }
 
     /// The path of `name`.

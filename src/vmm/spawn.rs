@@ -1,7 +1,7 @@
 //! Starts a hypervisor so that it stands on its own.
 //!
 //! It becomes a session leader without a terminal, in the network namespace it is given, with nothing of the starter's:
-//! no descriptors but those passed on purpose, no environment, no working directory, no core dumps (they would hold the
+//! no descriptors but those passed on purpose, no environment, no core dumps (they would hold the
 //! guest's memory), no way to more privileges. When memory runs out the kernel ends a machine before it ends the host's
 //! own services. What it gets of its host beyond that is the affair of `contain`.
 
@@ -29,6 +29,8 @@ const OOM_SCORE: &[u8] = b"100";
 /// A program and what it is given.
 pub(super) struct Spawn<'a> {
     pub(super) program: &'a Path,
+    /// Where it works, as it sees it.
+    pub(super) directory: &'a Path,
     pub(super) arguments: Vec<OsString>,
     /// The network namespace to enter.
     pub(super) namespace: Option<&'a File>,
@@ -97,9 +99,15 @@ fn start(spawn: &Spawn<'_>, last: Option<&Last>) -> io::Result<Child> {
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
-        .current_dir("/")
+        .current_dir(spawn.directory)
         .stdin(Stdio::null())
-        .stdout(spawn.console.as_ref().unwrap_or(&spawn.output).try_clone()?)
+        .stdout(
+            spawn
+                .console
+                .as_ref()
+                .unwrap_or(&spawn.output)
+                .try_clone()?,
+        )
         .stderr(spawn.output.try_clone()?);
     // SAFETY: between fork and exec only async-signal-safe calls are made (signal-safety(7)): system calls, and reads
     // of memory allocated before the fork.

@@ -56,7 +56,7 @@ pub fn damaged_disks(lab: &Lab) -> Vec<String> {
     let disks = left::rows_of(
         &store,
         "SELECT volumes.path FROM volumes LEFT JOIN machines ON machines.id = machine_id \
-         WHERE coalesce(status, '') <> 'running'",
+         WHERE coalesce(status, '') NOT IN ('running', 'paused')",
     );
     let mut wrong = Vec::new();
     for disk in disks {
@@ -86,10 +86,10 @@ fn machines(books: &mut Books, store: &Connection) {
         let [id, name, status, pid, ip, mac, bridge] = &row[..] else {
             unreachable!()
         };
-        if !["running", "stopped", "failed"].contains(&status.as_str()) {
+        if !["running", "paused", "stopped", "failed"].contains(&status.as_str()) {
             books.find(format!("machine {name} that is {status}"));
         }
-        if status != "running" {
+        if !["running", "paused"].contains(&status.as_str()) {
             if !pid.is_empty() {
                 books.find(format!("pid {pid} written down for {name}"));
             }
@@ -125,6 +125,10 @@ fn unfinished(books: &mut Books, store: &Connection) {
             "volume",
             "SELECT name, doing FROM volumes WHERE doing IS NOT NULL",
         ),
+        (
+            "snapshot",
+            "SELECT name, doing FROM snapshots WHERE doing IS NOT NULL OR passing OR machine_id IS NULL",
+        ),
         ("ports of", "SELECT name FROM machines WHERE unsettled"),
         ("network", "SELECT name FROM networks WHERE unsettled"),
         (
@@ -153,7 +157,7 @@ fn networks(books: &mut Books, store: &Connection, lab: &Lab) {
     let bridges = lab.inside("ip -o link show type bridge");
     let used = left::rows_of(
         store,
-        "SELECT DISTINCT network FROM machines WHERE status = 'running'",
+        "SELECT DISTINCT network FROM machines WHERE status IN ('running', 'paused')",
     );
     for row in left::rows_of(store, "SELECT name, subnet, bridge FROM networks") {
         let (name, bridge) = (&row[0], &row[2]);
@@ -256,7 +260,13 @@ fn files(books: &mut Books, store: &Connection, lab: &Lab) {
     for row in left::rows_of(store, "SELECT path FROM volumes") {
         books.want(format!("file {}", row[0]));
     }
-    for folder in ["machines", "volumes"] {
+    for row in left::rows_of(store, "SELECT id FROM snapshots") {
+        books.want(format!(
+            "file {}",
+            data.join("snapshots").join(&row[0]).display()
+        ));
+    }
+    for folder in ["machines", "volumes", "snapshots"] {
         for entry in std::fs::read_dir(data.join(folder)).unwrap().flatten() {
             books.find(format!("file {}", entry.path().display()));
         }

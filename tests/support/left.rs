@@ -11,7 +11,7 @@ use super::lab::Lab;
 /// Everything that a machine consists of and that should be gone when there is none.
 pub fn of_machines(lab: &Lab) -> Vec<String> {
     let mut found = running(lab);
-    for folder in ["machines", "volumes", "locks"] {
+    for folder in ["machines", "volumes", "snapshots", "locks"] {
         found.extend(files(&lab.data_dir().join(folder)));
         // Duties are nobody's machine.
         let duties = [
@@ -22,7 +22,14 @@ pub fn of_machines(lab: &Lab) -> Vec<String> {
         ];
         found.retain(|file| !duties.iter().any(|duty| file.ends_with(duty)));
     }
-    for table in ["machines", "volumes", "addresses", "operations", "ports"] {
+    for table in [
+        "machines",
+        "volumes",
+        "snapshots",
+        "addresses",
+        "operations",
+        "ports",
+    ] {
         let count = rows(lab, table);
         if count > 0 {
             found.push(format!("{count} rows in {table}"));

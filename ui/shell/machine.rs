@@ -58,7 +58,8 @@ impl From<&sistemo::machine::Machine> for Machine {
     fn from(machine: &sistemo::machine::Machine) -> Self {
         let state = match machine.status {
             Status::Creating | Status::Starting => MachineState::Starting,
-            Status::Running => MachineState::Running,
+            // A shell in one that is paused waits, and goes on with it.
+            Status::Running | Status::Paused => MachineState::Running,
             Status::Stopping => MachineState::Stopping,
             Status::Stopped => MachineState::Stopped,
             Status::Failed => MachineState::Failed(machine.failure.clone()),

@@ -122,7 +122,7 @@ pub(crate) fn world() -> World {
 pub(crate) fn machine(name: &str, status: Status) -> Machine {
     let runs = matches!(
         status,
-        Status::Running | Status::Starting | Status::Stopping
+        Status::Running | Status::Paused | Status::Starting | Status::Stopping
     );
     let mut root = volume(&format!("{name}-root"), 2, 340 << 20, Some((name, "/")));
     root.role = "root".into();

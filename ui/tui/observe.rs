@@ -106,6 +106,7 @@ pub(crate) fn read(engine: &Engine) -> Result<Box<World>> {
         volumes: machines.volumes()?,
         images: engine.images().list()?,
         networks: machines.networks()?,
+        snapshots: machines.snapshots(None)?,
         history: machines.history(None, HISTORY)?,
     }))
 }

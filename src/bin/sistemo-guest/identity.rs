@@ -60,12 +60,17 @@ pub fn write(config: &Config, for_init: bool) -> Vec<IdentityError> {
 /// Replaces a file's text in one step. A link is replaced, not followed: the one of `/etc/resolv.conf` leads to a
 /// daemon's file under `/run`, which is not there yet.
 pub fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
+    put_bytes(path, text.as_bytes())
+}
+
+/// The same with what is no text.
+pub fn put_bytes(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let failed = |source| IdentityError::Write {
         path: path.to_owned(),
         source,
     };
     let is_file = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
-    if is_file && std::fs::read(path).is_ok_and(|now| now == text.as_bytes()) {
+    if is_file && std::fs::read(path).is_ok_and(|now| now == bytes) {
         return Ok(());
     }
     if let Some(folder) = path.parent() {
@@ -77,7 +82,7 @@ pub fn put(path: &Path, text: &str) -> Result<(), IdentityError> {
     // Left over from a start that was cut short; a link would be followed.
     let _ = std::fs::remove_file(&new);
     let mut file = File::create_new(&new).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
     if is_file && let Ok(meta) = path.metadata() {
         // As it was, where someone chose other permissions.
         let _ = std::fs::set_permissions(&new, meta.permissions());

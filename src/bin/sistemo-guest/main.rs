@@ -14,6 +14,7 @@
 
 mod accounts;
 mod boot;
+mod clock;
 mod command;
 mod console;
 mod disks;
@@ -29,7 +30,9 @@ mod namespace;
 mod netlink;
 mod network;
 mod power;
+mod renew;
 mod resolve;
+mod seed;
 mod sftp;
 mod ssh;
 mod supervise;

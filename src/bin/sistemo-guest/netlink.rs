@@ -1,4 +1,4 @@
-//! As much of rtnetlink(7) as bringing one interface up takes: link, address, route.
+//! As much of rtnetlink(7) as bringing one interface up takes: links, addresses, routes.
 //!
 //! By hand, because this program has a budget of 3 MiB: `rtnetlink` with the message types behind it adds a fifth of
 //! that to say three things. Formats: netlink(7), rtnetlink(7), `linux/rtnetlink.h`.
@@ -51,6 +51,23 @@ impl Netlink {
             attribute(&mut body, libc::IFLA_MTU, &mtu.to_ne_bytes());
         }
         self.ask(libc::RTM_NEWLINK, 0, &body)
+    }
+
+    /// Gives an interface another hardware address.
+    pub fn set_hardware(&mut self, index: u32, mac: [u8; 6]) -> io::Result<()> {
+        let mut body = vec![0; 4];
+        body.extend(index.to_ne_bytes());
+        body.extend([0; 8]);
+        attribute(&mut body, libc::IFLA_ADDRESS, &mac);
+        self.ask(libc::RTM_NEWLINK, 0, &body)
+    }
+
+    /// Takes an address from an interface, and with its last the routes that go by it.
+    pub fn remove_address(&mut self, index: u32, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        let mut body = vec![INET, prefix, 0, 0];
+        body.extend(index.to_ne_bytes());
+        attribute(&mut body, libc::IFA_LOCAL, &address.octets());
+        self.ask(libc::RTM_DELADDR, 0, &body)
     }
 
     /// Gives an interface an address, with the broadcast address that goes with it.

@@ -17,6 +17,8 @@ pub enum NetworkError {
     Uevents(#[source] io::Error),
     #[error("cannot speak netlink")]
     Open(#[source] io::Error),
+    #[error("{0:?} is no hardware address")]
+    Hardware(String),
     #[error("cannot {act} {name}")]
     Set {
         act: &'static str,
@@ -61,6 +63,46 @@ pub fn up(network: &Network, uevents: &Uevents) -> Result<(), NetworkError> {
         .map_err(failed("route through"))
 }
 
+/// Turns the interface from what it was told to be into what it is to be from now on. What it has already is left alone.
+pub fn change(was: &Network, now: &Network) -> Result<(), NetworkError> {
+    let interfaces = Path::new(INTERFACES);
+    let (name, index) = find(interfaces, &was.mac)
+        .or_else(|| find(interfaces, &now.mac))
+        .ok_or_else(|| NetworkError::NoInterface(was.mac.clone()))?;
+    let mut netlink = Netlink::open().map_err(NetworkError::Open)?;
+    let failed = |act| {
+        let name = name.clone();
+        move |source| NetworkError::Set { act, name, source }
+    };
+    if was.mac != now.mac {
+        let mac = hardware(&now.mac).ok_or_else(|| NetworkError::Hardware(now.mac.clone()))?;
+        let set = netlink.set_hardware(index, mac);
+        set.map_err(failed("give a hardware address to"))?;
+    }
+    if (was.address, was.prefix) != (now.address, now.prefix) {
+        match netlink.remove_address(index, was.address, was.prefix) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            removed => removed.map_err(failed("take the address from"))?,
+        }
+    }
+    netlink
+        .add_address(index, now.address, now.prefix)
+        .map_err(failed("give an address to"))?;
+    netlink
+        .set_up(index, Some(now.mtu))
+        .map_err(failed("set up"))?;
+    netlink
+        .add_default_route(index, now.gateway)
+        .map_err(failed("route through"))
+}
+
+/// The six bytes of `aa:bb:cc:dd:ee:ff`.
+fn hardware(text: &str) -> Option<[u8; 6]> {
+    let bytes = text.split(':').map(|part| u8::from_str_radix(part, 16));
+    let bytes: Vec<u8> = bytes.collect::<Result<_, _>>().ok()?;
+    bytes.try_into().ok()
+}
+
 /// Name and index of the interface with this hardware address.
 fn find(interfaces: &Path, mac: &str) -> Option<(String, u32)> {
     std::fs::read_dir(interfaces)
@@ -79,6 +121,19 @@ fn find(interfaces: &Path, mac: &str) -> Option<(String, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hardware_address_has_six_bytes() {
+        assert_eq!(hardware("06:00:0a:c8:00:02"), Some([6, 0, 10, 200, 0, 2]));
+        for wrong in [
+            "",
+            "06:00:0a:c8:00",
+            "06:00:0a:c8:00:02:03",
+            "06:00:0a:c8:00:xx",
+        ] {
+            assert_eq!(hardware(wrong), None);
+        }
+    }
 
     #[test]
     fn an_interface_is_found_by_its_hardware_address() {

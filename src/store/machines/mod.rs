@@ -30,7 +30,7 @@ impl Store {
     pub fn machines_to_watch(&self) -> Result<Vec<MachineRow>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM machines WHERE (status = 'running' OR pid IS NOT NULL) \
+            "SELECT {COLUMNS} FROM machines WHERE (status IN ('running', 'paused') OR pid IS NOT NULL) \
              AND id NOT IN (SELECT machine_id FROM operations) ORDER BY name"
         ))?;
         let rows = query.query_map([], from_row)?;
@@ -50,7 +50,7 @@ impl Store {
         let connection = self.lock();
         let mut query = connection.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM machines \
-             WHERE status IN ('creating', 'starting', 'running', 'stopping'))",
+             WHERE status IN ('creating', 'starting', 'running', 'paused', 'stopping'))",
         )?;
         Ok(query.query_row([], |row| row.get(0))?)
     }
@@ -59,7 +59,7 @@ impl Store {
     pub fn running_processes(&self) -> Result<Vec<(MachineId, ProcessRow)>, Error> {
         let connection = self.lock();
         let mut query = connection.prepare_cached(
-            "SELECT id, pid, pid_started, boot_id FROM machines WHERE status = 'running' \
+            "SELECT id, pid, pid_started, boot_id FROM machines WHERE status IN ('running', 'paused') \
              AND pid IS NOT NULL AND id NOT IN (SELECT machine_id FROM operations)",
         )?;
         let rows = query.query_map([], |row| {
@@ -79,7 +79,7 @@ impl Store {
         let connection = self.lock();
         let mut query = connection.prepare_cached(
             "SELECT id, pid_started FROM machines \
-             WHERE status IN ('creating', 'starting', 'running', 'stopping')",
+             WHERE status IN ('creating', 'starting', 'running', 'paused', 'stopping')",
         )?;
         let rows = query.query_map([], |row| {
             let mut fields = Fields::of(row);

@@ -19,6 +19,8 @@ pub enum Status {
     Stopped,
     Starting,
     Running,
+    /// It is there, and its processors are held still.
+    Paused,
     Stopping,
     Failed,
     Deleting,
@@ -26,11 +28,12 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Status; 7] = [
+    pub const ALL: [Status; 8] = [
         Status::Creating,
         Status::Stopped,
         Status::Starting,
         Status::Running,
+        Status::Paused,
         Status::Stopping,
         Status::Failed,
         Status::Deleting,
@@ -43,6 +46,7 @@ impl Status {
             Status::Stopped => "stopped",
             Status::Starting => "starting",
             Status::Running => "running",
+            Status::Paused => "paused",
             Status::Stopping => "stopping",
             Status::Failed => "failed",
             Status::Deleting => "deleting",
@@ -57,6 +61,13 @@ impl FromStr for Status {
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or_else(|| format!("unknown status {text:?}"))
+    }
+}
+
+impl Status {
+    /// Whether a hypervisor has the machine, and nothing is being done to it.
+    pub fn is_up(self) -> bool {
+        matches!(self, Status::Running | Status::Paused)
     }
 }
 

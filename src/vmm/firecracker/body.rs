@@ -121,6 +121,47 @@ pub(super) enum ActionType {
     SendCtrlAltDel,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Vm {
+    pub(super) state: VmState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) enum VmState {
+    Paused,
+    Resumed,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct SnapshotCreate {
+    pub(super) snapshot_type: SnapshotType,
+    pub(super) snapshot_path: String,
+    pub(super) mem_file_path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) enum SnapshotType {
+    Full,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct SnapshotLoad {
+    pub(super) snapshot_path: String,
+    pub(super) mem_backend: MemoryBackend,
+    pub(super) resume_vm: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct MemoryBackend {
+    pub(super) backend_type: BackendType,
+    pub(super) backend_path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) enum BackendType {
+    File,
+}
+
 /// What is in the body of an answer that refuses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Fault {

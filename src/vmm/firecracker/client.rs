@@ -4,10 +4,10 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
+use hyper::Request;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
@@ -49,7 +49,12 @@ impl Client {
     /// [`Error::Api`] when it is refused, with the call and Firecracker's own words; [`Error::Broken`] when there is no
     /// answer to it.
     pub(super) async fn call(&mut self, call: &Call) -> Result<(), Error> {
-        let answered = tokio::time::timeout(ANSWER, self.send(call)).await;
+        self.call_within(call, ANSWER).await
+    }
+
+    /// As [`Client::call`], for what takes longer.
+    pub(super) async fn call_within(&mut self, call: &Call, limit: Duration) -> Result<(), Error> {
+        let answered = tokio::time::timeout(limit, self.send(call)).await;
         let (status, body) = answered
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|source| Error::Broken {
@@ -72,7 +77,7 @@ impl Client {
 
     async fn send(&mut self, call: &Call) -> io::Result<(u16, Vec<u8>)> {
         let request = Request::builder()
-            .method(Method::PUT)
+            .method(call.method)
             .uri(&call.path)
             .header(HOST, "localhost")
             .header(ACCEPT, "application/json")

@@ -23,6 +23,7 @@ mod disk_locks;
 mod find;
 mod io_engine;
 mod plan;
+mod state;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -167,9 +168,21 @@ impl Firecracker {
                 program: self.program.display().to_string(),
             });
         };
-        let more = own.iter().map(|path| (path.to_path_buf(), Access::Writable));
+        let loaded = spec.restore.iter().flat_map(|folder| state::files(folder));
+        let more = (own
+            .iter()
+            .map(|path| (path.to_path_buf(), Access::Writable)))
+        .chain(loaded.map(|path| (path, Access::Shared)));
         let enclosure = Enclosure::of(spec, owner, &program, &[], more.collect())?;
         Ok((program, Some(enclosure)))
+    }
+
+    /// To the machine that runs in `run_dir`.
+    async fn client(&self, run_dir: &Path, act: &'static str) -> Result<Client, Error> {
+        let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
+            .and_then(into_tokio)
+            .map_err(|source| Error::Control { act, source })?;
+        Client::new(stream).await
     }
 
     /// Everything up to the process, and what is to be called then.
@@ -207,22 +220,20 @@ impl Firecracker {
         nix::unistd::mkfifo(&metrics, Mode::S_IRUSR | Mode::S_IWUSR)
             .map_err(|errno| fail("make a pipe in")(errno.into()))?;
         remove(&run_dir.file(CONTROL)).map_err(fail("tidy"))?;
-        let (socket, handle) =
-            (run_dir.for_child(CONTROL)).map_err(fail("find a place for a socket in"))?;
         let own = [spec.run_dir.as_path(), &log, &metrics];
         let (program, enclosure) = self.enclosure(spec, &own)?;
-        if enclosure.is_some() && handle.is_some() {
-            // There is no /proc inside by which a descriptor could be named.
-            let source = io::Error::from(io::ErrorKind::InvalidFilename);
-            return Err(fail("find a place for a socket in")(source));
-        }
         let arrival = Arrival::watch(&spec.run_dir).map_err(fail("watch"))?;
         let mut keep: Vec<OwnedFd> = disks;
         keep.push(lock.into());
-        keep.extend(handle);
+        for (index, disk) in spec.disks.iter().enumerate() {
+            let link = run_dir.file(&plan::link(index));
+            remove(&link).map_err(fail("tidy"))?;
+            std::os::unix::fs::symlink(&disk.path, link).map_err(fail("link a disk in"))?;
+        }
         let process = spawn(Spawn {
             program: &program,
-            arguments: arguments(&spec.machine, &socket, &log),
+            directory: &spec.run_dir,
+            arguments: arguments(&spec.machine, &log),
             namespace: namespace.as_ref(),
             output,
             console: Some(console),
@@ -284,19 +295,32 @@ impl Vmm for Firecracker {
         }
     }
 
+    async fn pause(&self, run_dir: &Path) -> Result<(), Error> {
+        state::pause(&mut self.client(run_dir, "pause the machine").await?).await
+    }
+
+    async fn resume(&self, run_dir: &Path) -> Result<(), Error> {
+        state::resume(&mut self.client(run_dir, "let the machine go on").await?).await
+    }
+
+    /// What its disks were given is written once the state is.
+    fn is_settled_by_pause(&self) -> bool {
+        false
+    }
+
+    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error> {
+        let mut client = self.client(run_dir, "save the machine's state").await?;
+        state::save(&mut client, run_dir, folder).await
+    }
+
     /// Firecracker has no power button: it presses Ctrl, Alt and Delete, to which an init answers by a restart, and a
     /// restart is Firecracker's end. The guest's kernel needs `SERIO_I8042` and `KEYBOARD_ATKBD` for it, in itself or as
     /// modules that have been loaded.
     async fn shutdown(&self, run_dir: &Path) -> Result<(), Error> {
         let act = "press Ctrl, Alt and Delete";
-        let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
-            .and_then(into_tokio)
-            .map_err(|source| Error::Control { act, source })?;
         let press = async {
-            Client::new(stream)
-                .await?
-                .call(&Call::ctrl_alt_del()?)
-                .await
+            let mut client = self.client(run_dir, act).await?;
+            client.call(&Call::ctrl_alt_del()?).await
         };
         tokio::time::timeout(ANSWER, press)
             .await
@@ -377,12 +401,12 @@ impl Begun {
     }
 }
 
-/// The command line. Everything else is said over the socket.
-fn arguments(machine: &str, socket: &Path, log: &Path) -> Vec<OsString> {
+/// The command line. Everything else is said over the socket, whose path may not be long, and so is a name in the working directory.
+fn arguments(machine: &str, log: &Path) -> Vec<OsString> {
     let id = strays::marker(machine);
     let words: [(&str, OsString); 4] = [
         ("--id", id.into()),
-        ("--api-sock", socket.into()),
+        ("--api-sock", CONTROL.into()),
         // What it says before it can be told anything; at this level it also says when it listens.
         ("--log-path", log.into()),
         ("--level", "Info".into()),

@@ -4,15 +4,17 @@
 //! for the host, comes early, so that what cannot be had is said before anything else is made.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::body::{
-    Action, ActionType, Balloon, BootSource, CacheType, Drive, Entropy, HugePages, IoEngine,
-    LogLevel, Logger, MachineConfig, Metrics, NetworkInterface, RateLimiter, Serial, TokenBucket,
+    Action, ActionType, BackendType, Balloon, BootSource, CacheType, Drive, Entropy, HugePages,
+    IoEngine, LogLevel, Logger, MachineConfig, MemoryBackend, Metrics, NetworkInterface,
+    RateLimiter, Serial, SnapshotCreate, SnapshotLoad, SnapshotType, TokenBucket, Vm, VmState,
 };
+use super::state;
 use super::version::{Features, Version};
 use crate::vmm::error::Error;
 use crate::vmm::{self, Disk, LaunchSpec, MOST_FIRECRACKER_VCPUS};
@@ -29,21 +31,54 @@ const SERIAL_BURST: u64 = 4 << 20;
 /// A second, in milliseconds.
 const SECOND: u64 = 1000;
 
-/// A call: `PUT` of a body to a path.
+/// A call: a body for a path.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Call {
+    /// `PUT`, or `PATCH` for what changes a part.
+    pub(super) method: &'static str,
     pub(super) path: String,
     pub(super) body: Value,
 }
 
 impl Call {
     fn new(path: impl Into<String>, body: impl Serialize) -> Result<Call, Error> {
-        let path = path.into();
+        Call::of("PUT", path.into(), body)
+    }
+
+    fn of(method: &'static str, path: String, body: impl Serialize) -> Result<Call, Error> {
         let body = serde_json::to_value(body).map_err(|error| Error::Broken {
-            request: format!("PUT {path}"),
+            request: format!("{method} {path}"),
             source: error.into(),
         })?;
-        Ok(Call { path, body })
+        Ok(Call { method, path, body })
+    }
+
+    /// Holds the guest's processors still, or lets them go on.
+    pub(super) fn vm(state: VmState) -> Result<Call, Error> {
+        Call::of("PATCH", "/vm".into(), Vm { state })
+    }
+
+    /// Writes the state of a paused machine to files of these names: devices and processors, memory.
+    pub(super) fn save([state, memory]: [&str; 2]) -> Result<Call, Error> {
+        let body = SnapshotCreate {
+            snapshot_type: SnapshotType::Full,
+            snapshot_path: state.into(),
+            mem_file_path: memory.into(),
+        };
+        Call::new("/snapshot/create", body)
+    }
+
+    /// Loads a state from these files, and lets it go on.
+    fn load([state, memory]: [PathBuf; 2]) -> Result<Call, Error> {
+        let body = SnapshotLoad {
+            snapshot_path: text(&state)?,
+            mem_backend: MemoryBackend {
+                backend_type: BackendType::File,
+                backend_path: text(&memory)?,
+            },
+            resume_vm: true,
+        };
+        Call::new("/snapshot/load", body)
     }
 
     /// Starts the guest.
@@ -63,7 +98,7 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PUT {}", self.path)
+        write!(f, "{} {}", self.method, self.path)
     }
 }
 
@@ -95,7 +130,7 @@ pub(super) fn check(spec: &LaunchSpec, version: Version) -> Result<(), Error> {
     Ok(())
 }
 
-/// The calls for `spec`, the start last.
+/// The calls for `spec`; with the last of them the guest runs.
 pub(super) fn calls(
     spec: &LaunchSpec,
     circumstances: &Circumstances<'_>,
@@ -117,6 +152,13 @@ pub(super) fn calls(
                 metrics_path: text(circumstances.metrics)?,
             },
         )?,
+    ];
+    if let Some(folder) = &spec.restore {
+        // All else is in the state, and nothing else may be said before.
+        calls.push(Call::load(state::files(folder))?);
+        return Ok(calls);
+    }
+    calls.extend([
         Call::new("/machine-config", machine_config(spec)?)?,
         Call::new(
             "/boot-source",
@@ -126,11 +168,11 @@ pub(super) fn calls(
                 boot_args: spec.command_line.clone(),
             },
         )?,
-    ];
+    ]);
     let writable = spec.disks.iter().filter(|disk| !disk.read_only).count();
     let ops = spec.iops.map(|most| share(most, writable));
     for (index, disk) in spec.disks.iter().enumerate() {
-        let drive = drive(index, disk, ops.clone(), circumstances.io_engine)?;
+        let drive = drive(index, disk, ops.clone(), circumstances.io_engine);
         calls.push(Call::new(format!("/drives/{}", drive.drive_id), drive)?);
     }
     for (index, tap) in spec.taps.iter().enumerate() {
@@ -178,22 +220,23 @@ fn machine_config(spec: &LaunchSpec) -> Result<MachineConfig, Error> {
 }
 
 /// A disk. It cannot be given a serial number (Firecracker makes one of the file's device and inode), so the guest finds
-/// it by its place. The guest's initramfs mounts its root, so that none is the root device here.
-fn drive(
-    index: usize,
-    disk: &Disk,
-    ops: Option<TokenBucket>,
-    io_engine: IoEngine,
-) -> Result<Drive, Error> {
-    Ok(Drive {
-        drive_id: format!("disk{index}"),
-        path_on_host: text(&disk.path)?,
+/// it by its place. The guest's initramfs mounts its root, so that none is the root device here. Its path is a link in
+/// the working directory (`state` says why).
+fn drive(index: usize, disk: &Disk, ops: Option<TokenBucket>, io_engine: IoEngine) -> Drive {
+    Drive {
+        drive_id: link(index),
+        path_on_host: link(index),
         is_root_device: false,
         is_read_only: disk.read_only,
         cache_type: CacheType::Writeback,
         io_engine,
         rate_limiter: ops.map(|ops| RateLimiter { ops }),
-    })
+    }
+}
+
+/// The name of a disk, and of the link in the working directory that leads to it.
+pub(super) fn link(index: usize) -> String {
+    format!("disk{index}")
 }
 
 /// Firecracker limits each drive by itself and knows no limit of all. So the disks that the guest can write share the

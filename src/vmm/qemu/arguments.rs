@@ -68,9 +68,18 @@ pub(super) fn arguments(
     }
     line.option("-smp", spec.vcpus.to_string());
     line.option("-m", format!("{}M", spec.memory.mib_up()));
-    line.option("-kernel", &spec.kernel);
-    line.option("-initrd", &spec.initramfs);
-    line.option("-append", &spec.command_line);
+    match &spec.restore {
+        // Paused until all of it is there.
+        Some(_) => {
+            line.option("-incoming", "defer");
+            line.flag("-S");
+        }
+        None => {
+            line.option("-kernel", &spec.kernel);
+            line.option("-initrd", &spec.initramfs);
+            line.option("-append", &spec.command_line);
+        }
+    }
     line.option(
         "-chardev",
         keyed("file,id=console,append=on,path=", &spec.console),
@@ -259,6 +268,7 @@ mod tests {
             run_dir: "/run/sistemo/a".into(),
             accelerator,
             owner: None,
+            restore: None,
         }
     }
 
@@ -288,6 +298,23 @@ mod tests {
             .map(|(a, _)| a)
             .collect();
         assert_eq!(differ, ["-accel kvm", "-cpu host"]);
+    }
+
+    #[test]
+    fn a_state_is_loaded_instead_of_a_kernel() {
+        let mut restored = spec(Accelerator::Tcg);
+        let booted = lines(&restored);
+        restored.restore = Some("/data/snapshots/a".into());
+        let restored = lines(&restored);
+        let only = |a: &str, b: &str| -> Vec<String> {
+            let other: Vec<_> = b.lines().collect();
+            let lines = a.lines().filter(|line| !other.contains(line));
+            lines
+                .map(|line| line.split(' ').next().unwrap().into())
+                .collect()
+        };
+        assert_eq!(only(&restored, &booted), ["-incoming", "-S"]);
+        assert_eq!(only(&booted, &restored), ["-kernel", "-initrd", "-append"]);
     }
 
     #[test]

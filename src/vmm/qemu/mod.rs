@@ -11,10 +11,10 @@
 
 mod arguments;
 mod qmp;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -123,6 +123,7 @@ impl Qemu {
         let (program, enclosure) = self.enclosure(spec)?;
         let process = spawn(Spawn {
             program: &program,
+            directory: Path::new("/"),
             arguments,
             namespace: namespace.as_ref(),
             output,
@@ -132,7 +133,7 @@ impl Qemu {
         })
         .map_err(|source| Error::not_started(&self.program, source))?;
         let up = match born(&process) {
-            Ok(()) => come_up(&process, stream, &run_dir).await,
+            Ok(()) => come_up(&process, stream, &run_dir, spec.restore.as_deref()).await,
             Err(source) => Err(Error::Identity(source)),
         };
         match up {
@@ -191,16 +192,33 @@ impl Vmm for Qemu {
 
     async fn shutdown(&self, run_dir: &Path) -> Result<(), Error> {
         let act = "press the power button";
-        let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
-            .and_then(into_tokio)
-            .map_err(|source| Error::Control { act, source })?;
+        let mut qmp = talk(run_dir, act).await?;
         within(ANSWER, act, async {
-            let mut qmp = Qmp::greet(stream).await?;
             qmp.execute("system_powerdown", act).await?;
             Ok(())
         })
         .await
     }
+
+    async fn pause(&self, run_dir: &Path) -> Result<(), Error> {
+        state::pause(&mut talk(run_dir, state::PAUSE).await?).await
+    }
+
+    async fn resume(&self, run_dir: &Path) -> Result<(), Error> {
+        state::resume(&mut talk(run_dir, state::RESUME).await?).await
+    }
+
+    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error> {
+        state::save(&mut talk(run_dir, state::SAVE).await?, folder).await
+    }
+}
+
+/// A connection to the QEMU that runs in `run_dir`. It talks to one at a time.
+async fn talk(run_dir: &Path, act: &'static str) -> Result<Qmp, Error> {
+    let stream = (RunDir::open(run_dir).and_then(|run_dir| run_dir.connect(CONTROL)))
+        .and_then(into_tokio)
+        .map_err(|source| Error::Control { act, source })?;
+    within(ANSWER, act, Qmp::greet(stream)).await
 }
 
 /// Waits until QEMU has made its machine and runs it, or has ended.
@@ -208,11 +226,15 @@ async fn come_up(
     process: &Process,
     stream: std::os::unix::net::UnixStream,
     run_dir: &RunDir,
+    restore: Option<&Path>,
 ) -> Result<(), Error> {
     let act = "start the machine";
     let stream = into_tokio(stream).map_err(|source| Error::Control { act, source })?;
     let talk = async {
         let mut qmp = Qmp::greet(stream).await?;
+        if let Some(folder) = restore {
+            state::load(&mut qmp, folder).await?;
+        }
         let status = qmp.execute("query-status", act).await?;
         match status["running"].as_bool() {
             Some(true) => Ok(()),
@@ -222,15 +244,19 @@ async fn come_up(
             }),
         }
     };
+    let limit = match restore {
+        Some(_) => state::MOVING,
+        None => COMING_UP,
+    };
     let waited = tokio::select! {
         talked = talk => talked,
         exited = process.wait_exit() => match exited {
             Ok(()) => Err(ended(run_dir)),
             Err(source) => Err(Error::Process { act: "watch", pid: process.pid, source }),
         },
-        () = tokio::time::sleep(COMING_UP) => Err(Error::Silent {
+        () = tokio::time::sleep(limit) => Err(Error::Silent {
             name: "QEMU",
-            limit: COMING_UP,
+            limit,
             log: run_dir.printed(),
         }),
     };

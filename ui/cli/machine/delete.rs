@@ -13,7 +13,7 @@ use crate::cli::{Context, complete};
 
 /// Delete machines and their root disks
 ///
-/// Data volumes are never deleted with a machine.
+/// Data volumes are never deleted with a machine; its snapshots are.
 #[derive(clap::Args)]
 pub(crate) struct Delete {
     /// Names or identifiers
@@ -40,7 +40,17 @@ pub(crate) async fn run(context: &Context, args: &Delete) -> Result<ExitCode, Fa
             "with its disk"
         };
         if !args.yes {
-            let question = format!("Delete machine {} ({what})?", machine.name);
+            let names: Vec<_> = machines
+                .snapshots(Some(&machine.id))?
+                .into_iter()
+                .map(|snapshot| snapshot.name)
+                .collect();
+            let snapshots = match names.len() {
+                0 => String::new(),
+                1 => format!(", and its snapshot {} goes", names[0]),
+                _ => format!(", and its snapshots {} go", names.join(", ")),
+            };
+            let question = format!("Delete machine {} ({what}{snapshots})?", machine.name);
             let what = format!("machine {}", machine.name);
             terminal::agree(&question, &what, &context.cancel).await?;
         }

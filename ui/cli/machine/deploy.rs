@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sistemo::config::{MOST_BANDWIDTH, MOST_IOPS};
 use sistemo::guest::words::Restart;
-use sistemo::machine::{Machine, Request};
+use sistemo::machine::{ForkRequest, Machine, Request};
 use sistemo::store::machines::Status;
 use sistemo::value::{ByteSize, Name, PortMapping};
 use sistemo::vmm::Hypervisor;
@@ -28,10 +28,15 @@ use super::application;
     sistemo machine deploy debian --attach data,photos:/srv/photos\n  \
     sistemo machine deploy nginx --expose 8080:80 --env TZ=Europe/Berlin\n  \
     sistemo machine deploy alpine --entrypoint /bin/sh -- -c 'while :; do date; sleep 60; done'\n  \
-    sistemo machine deploy --volume web-root")]
+    sistemo machine deploy --volume web-root\n  \
+    sistemo machine deploy --from-snapshot web/snap0 --name web-try")]
 pub(crate) struct Deploy {
     /// What to boot
-    #[arg(required_unless_present = "volume", conflicts_with = "volume", add = complete::images())]
+    #[arg(
+        required_unless_present_any = ["volume", "from_snapshot"],
+        conflicts_with_all = ["volume", "from_snapshot"],
+        add = complete::images()
+    )]
     image: Option<String>,
 
     /// Name of the machine [default: from the image, with -2, -3 ... when taken]
@@ -66,6 +71,21 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "VOLUME", add = complete::volumes())]
     volume: Option<String>,
 
+    /// Go on from a snapshot of a machine, as another; it has what the machine had
+    #[arg(
+        long,
+        value_name = "MACHINE/SNAPSHOT",
+        conflicts_with_all = [
+            "volume", "vcpus", "memory", "storage", "bandwidth", "iops", "vmm", "restart", "attach",
+            "env", "env_file", "entrypoint", "user", "workdir", "command",
+        ]
+    )]
+    pub(crate) from_snapshot: Option<Origin>,
+
+    /// With --from-snapshot: leave its memory out, and boot
+    #[arg(long, requires = "from_snapshot")]
+    disks_only: bool,
+
     /// Start it again when it ends by itself [default: on-failure for application images, else no]
     ///
     /// An application is started again by the guest; a machine whose hypervisor ends, by the daemon (sistemo up).
@@ -90,6 +110,29 @@ pub(crate) struct Deploy {
 
     #[command(flatten)]
     application: application::Options,
+}
+
+/// A snapshot of a machine.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    machine: String,
+    snapshot: String,
+}
+
+impl std::str::FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((machine, snapshot)) if !machine.is_empty() && !snapshot.is_empty() => {
+                Ok(Origin {
+                    machine: machine.into(),
+                    snapshot: snapshot.into(),
+                })
+            }
+            _ => Err("it wants MACHINE/SNAPSHOT, such as web/snap0".into()),
+        }
+    }
 }
 
 /// What a machine runs under.
@@ -150,8 +193,41 @@ impl Deploy {
 }
 
 pub(crate) async fn run(context: &Context, args: Deploy) -> Result<ExitCode, Failure> {
+    if let Some(origin) = args.from_snapshot.clone() {
+        return go_on(context, args, &origin).await;
+    }
     let request = args.request()?;
     let machine = deploy(context, &request).await?;
+    match context.format {
+        Format::Json => output::json(&machine),
+        Format::Table => output::say(&farewell(&machine, request.no_wait)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn go_on(context: &Context, args: Deploy, origin: &Origin) -> Result<ExitCode, Failure> {
+    let request = ForkRequest {
+        name: args.name,
+        expose: args.expose,
+        network: args.network,
+        disks_only: args.disks_only,
+        no_wait: args.no_wait,
+    };
+    let engine = context.engine().await?;
+    let display = Display::new(context.format);
+    let (machine, snapshot) = (&origin.machine, &origin.snapshot);
+    let deployed = engine
+        .machines()
+        .deploy_from_snapshot(
+            machine,
+            snapshot,
+            &request,
+            &display.progress(),
+            &context.cancel,
+        )
+        .await;
+    display.finish();
+    let machine = deployed?;
     match context.format {
         Format::Json => output::json(&machine),
         Format::Table => output::say(&farewell(&machine, request.no_wait)),

@@ -126,6 +126,7 @@ pub(super) async fn why_lost(context: &Context, name: &str) -> Option<String> {
     Some(match machine.status {
         Status::Running => format!("it runs; see what it says: sistemo machine logs {name}"),
         Status::Stopping => "it is being stopped".into(),
+        Status::Paused => format!("it is paused; let it go on: sistemo machine resume {name}"),
         Status::Stopped => format!("it was stopped; start it: sistemo machine start {name}"),
         Status::Failed => format!("it failed; see why: sistemo machine show {name}"),
         Status::Creating | Status::Starting | Status::Deleting => {

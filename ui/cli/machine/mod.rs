@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod power;
 pub(crate) mod rename;
+pub(crate) mod snapshot;
 pub(crate) mod ssh;
 mod stats;
 pub(crate) mod terminal;
@@ -40,6 +41,10 @@ pub(crate) enum Machine {
     Stop(power::Stop),
     /// Stop and start machines; addresses and disks stay
     Restart(power::Restart),
+    /// Hold machines still, with all that they have in memory
+    Pause(power::Pause),
+    /// Let paused machines go on
+    Resume(power::Resume),
     /// Delete machines and their root disks
     #[command(visible_aliases = ["rm", "remove", "destroy"])]
     Delete(delete::Delete),
@@ -62,6 +67,11 @@ pub(crate) enum Machine {
     /// Attach and detach data volumes
     #[command(subcommand)]
     Volume(volume::Volume),
+    /// Make snapshots of machines, and go back to them
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
+    /// Make another machine that goes on from where this one is, beside it
+    Fork(snapshot::Fork),
     /// Show the boot log, also of a stopped or failed machine
     Logs(logs::Logs),
 }
@@ -74,6 +84,8 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Start(args) => power::start(context, &args).await,
         Machine::Stop(args) => power::stop(context, &args).await,
         Machine::Restart(args) => power::restart(context, &args).await,
+        Machine::Pause(args) => power::pause(context, &args).await,
+        Machine::Resume(args) => power::resume(context, &args).await,
         Machine::Delete(args) => delete::run(context, &args).await,
         Machine::Ssh(args) => ssh::run(context, &args).await,
         Machine::Exec(args) => enter::exec(context, args).await,
@@ -84,6 +96,8 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Stats(args) => stats::run(context, &args).await,
         Machine::Rename(args) => rename::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
+        Machine::Snapshot(args) => snapshot::run(context, args).await,
+        Machine::Fork(args) => snapshot::fork(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
     }
 }

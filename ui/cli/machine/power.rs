@@ -1,4 +1,4 @@
-//! `sistemo machine start`, `stop` and `restart`: each takes any number of machines.
+//! `sistemo machine start`, `stop`, `restart`, `pause` and `resume`: each takes any number of machines.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -45,6 +45,24 @@ pub(crate) struct Restart {
 
     #[command(flatten)]
     pub(crate) grace: Grace,
+}
+
+/// Hold machines still, with all that they have in memory
+///
+/// They take no processor time until they are resumed; their clocks are set right then.
+#[derive(clap::Args)]
+pub(crate) struct Pause {
+    /// Names or identifiers
+    #[arg(required = true, value_name = "NAME", add = complete::machines())]
+    pub(crate) names: Vec<String>,
+}
+
+/// Let paused machines go on
+#[derive(clap::Args)]
+pub(crate) struct Resume {
+    /// Names or identifiers
+    #[arg(required = true, value_name = "NAME", add = complete::machines())]
+    pub(crate) names: Vec<String>,
 }
 
 /// How long a guest may take to power off.
@@ -99,6 +117,28 @@ pub(crate) async fn restart(context: &Context, args: &Restart) -> Result<ExitCod
         engine
             .machines()
             .restart(name, grace, progress, &context.cancel)
+            .await
+    })
+    .await
+}
+
+pub(crate) async fn pause(context: &Context, args: &Pause) -> Result<ExitCode, Failure> {
+    let engine = context.engine().await?;
+    each_machine(context, &args.names, "paused", async |name, progress| {
+        engine
+            .machines()
+            .pause(name, progress, &context.cancel)
+            .await
+    })
+    .await
+}
+
+pub(crate) async fn resume(context: &Context, args: &Resume) -> Result<ExitCode, Failure> {
+    let engine = context.engine().await?;
+    each_machine(context, &args.names, "resumed", async |name, progress| {
+        engine
+            .machines()
+            .resume(name, progress, &context.cancel)
             .await
     })
     .await

@@ -116,6 +116,12 @@ fn of_machines(action: Action, model: &Model) -> Result<(), String> {
     let is_about_one = matches!(
         action,
         Attach
+            | Action::Pause
+            | Action::Resume
+            | Action::Snapshot
+            | Action::Restore
+            | Action::DeleteSnapshot
+            | Action::Fork
             | BootLog
             | Delete
             | Detach
@@ -154,12 +160,24 @@ pub(crate) fn of_machine(action: Action, machine: &Machine, model: &Model) -> Re
         (Start, _) => is(),
         (
             Stop | ForceStop,
-            Status::Running | Status::Failed | Status::Starting | Status::Stopping,
+            Status::Running | Status::Paused | Status::Failed | Status::Starting | Status::Stopping,
         ) => Ok(()),
         (Stop | ForceStop, _) => is(),
-        (Restart, Status::Running | Status::Failed) => Ok(()),
+        (Restart, Status::Running | Status::Paused | Status::Failed) => Ok(()),
         (Restart, _) => is(),
+        (Action::Pause, Status::Running) | (Action::Resume, Status::Paused) => Ok(()),
+        (Action::Pause | Action::Resume, _) => is(),
+        (
+            Action::Snapshot | Action::Fork | Action::Restore | Action::DeleteSnapshot,
+            Status::Creating | Status::Starting | Status::Stopping | Status::Deleting,
+        ) => is(),
+        (Action::Restore | Action::DeleteSnapshot, _)
+            if model.world.snapshots_of(&machine.id).next().is_none() =>
+        {
+            Err(format!("{name} has no snapshots"))
+        }
         (Shell | ShellBeside, Status::Running | Status::Starting) => Ok(()),
+        (Shell | ShellBeside, Status::Paused) => Err(format!("{name} is paused: resume it first")),
         (Shell | ShellBeside, _) => Err(format!("{name} is {status}: start it first")),
         (Delete, Status::Deleting) => is(),
         (Unexpose, _) if machine.ports.is_empty() => Err(format!("no port leads into {name}")),

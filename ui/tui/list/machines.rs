@@ -312,6 +312,7 @@ fn rank(status: Status) -> u8 {
         Status::Failed => 0,
         Status::Creating | Status::Starting | Status::Stopping | Status::Deleting => 1,
         Status::Running => 2,
-        Status::Stopped => 3,
+        Status::Paused => 3,
+        Status::Stopped => 4,
     }
 }

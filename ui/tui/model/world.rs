@@ -1,7 +1,7 @@
 //! What the engine holds: one reading of all of it.
 
 use sistemo::image::Image;
-use sistemo::machine::{Machine, Network};
+use sistemo::machine::{Machine, Network, Snapshot};
 use sistemo::store::history::HistoryRow;
 use sistemo::volume::Volume;
 
@@ -18,6 +18,7 @@ pub(crate) struct World {
     pub(crate) volumes: Vec<Volume>,
     pub(crate) images: Vec<Image>,
     pub(crate) networks: Vec<Network>,
+    pub(crate) snapshots: Vec<Snapshot>,
     /// The newest first.
     pub(crate) history: Vec<HistoryRow>,
 }
@@ -38,6 +39,12 @@ impl World {
         let known =
             |image: &&Image| image.digest == text || image.names.iter().any(|name| name == text);
         self.images.iter().find(known)
+    }
+
+    /// The snapshots of a machine, by its identifier; the oldest first.
+    pub(crate) fn snapshots_of(&self, machine: &str) -> impl Iterator<Item = &Snapshot> {
+        let of = move |snapshot: &&Snapshot| snapshot.machine_id == machine;
+        self.snapshots.iter().filter(of)
     }
 
     pub(crate) fn network(&self, name: &str) -> Option<&Network> {

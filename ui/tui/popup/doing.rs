@@ -136,9 +136,30 @@ fn machines(action: Action, targets: &[String], model: &Model) -> Result<Vec<Ste
             }),
         }),
         Action::Restart => all(&|machine| match machine.status {
-            Status::Running | Status::Failed => Ok(Task::Restart(machine.into())),
+            Status::Running | Status::Paused | Status::Failed => Ok(Task::Restart(machine.into())),
             _ => Err(is(machine)),
         }),
+        Action::Pause => all(&|machine| match machine.status {
+            Status::Running => Ok(Task::Pause(machine.into())),
+            _ => Err(is(machine)),
+        }),
+        Action::Resume => all(&|machine| match machine.status {
+            Status::Paused => Ok(Task::Resume(machine.into())),
+            _ => Err(is(machine)),
+        }),
+        Action::Snapshot => match machines.as_slice() {
+            // Of several each under the next free name.
+            [_, _, ..] => all(&|machine| {
+                Ok(Task::Snapshot {
+                    machine: machine.into(),
+                    name: None,
+                })
+            }),
+            _ => Ok(open(form::take_snapshot(one(&machines)?, model))),
+        },
+        Action::Restore => Ok(open(form::restore(one(&machines)?, model)?)),
+        Action::DeleteSnapshot => Ok(open(form::delete_snapshot(one(&machines)?, model)?)),
+        Action::Fork => Ok(open(form::fork(one(&machines)?, model))),
         Action::Delete => all(&|machine| {
             Ok(Task::Delete {
                 machine: machine.into(),

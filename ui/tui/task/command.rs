@@ -26,6 +26,20 @@ impl Task {
                 words
             }
             Task::Restart(machine) => line("machine restart", &[machine.name()]),
+            Task::Pause(machine) => line("machine pause", &[machine.name()]),
+            Task::Resume(machine) => line("machine resume", &[machine.name()]),
+            Task::Snapshot { machine, name } => {
+                let mut words = line("machine snapshot create", &[machine.name()]);
+                words.extend(name.as_ref().map(ToString::to_string));
+                words
+            }
+            Task::Restore { machine, snapshot } => {
+                line("machine snapshot restore", &[machine.name(), snapshot])
+            }
+            Task::DeleteSnapshot { machine, snapshot } => {
+                line("machine snapshot delete", &[machine.name(), snapshot])
+            }
+            Task::Fork { machine, new } => line("machine fork", &[machine.name(), new.as_str()]),
             Task::Delete {
                 machine,
                 keep_storage,

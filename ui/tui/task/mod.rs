@@ -41,6 +41,24 @@ pub(crate) enum Task {
         force: bool,
     },
     Restart(Thing),
+    Pause(Thing),
+    Resume(Thing),
+    Snapshot {
+        machine: Thing,
+        name: Option<Name>,
+    },
+    Restore {
+        machine: Thing,
+        snapshot: String,
+    },
+    DeleteSnapshot {
+        machine: Thing,
+        snapshot: String,
+    },
+    Fork {
+        machine: Thing,
+        new: Name,
+    },
     Delete {
         machine: Thing,
         keep_storage: bool,
@@ -163,6 +181,12 @@ impl Task {
             Task::Start(machine)
             | Task::Stop { machine, .. }
             | Task::Restart(machine)
+            | Task::Pause(machine)
+            | Task::Resume(machine)
+            | Task::Snapshot { machine, .. }
+            | Task::Restore { machine, .. }
+            | Task::DeleteSnapshot { machine, .. }
+            | Task::Fork { machine, .. }
             | Task::Delete { machine, .. }
             | Task::Rename { machine, .. }
             | Task::Expose { machine, .. }

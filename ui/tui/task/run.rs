@@ -7,7 +7,7 @@ use sistemo::engine::Engine;
 use sistemo::error::{Error, Kind};
 use sistemo::event::Progress;
 use sistemo::image::{Dockerfile, Prune};
-use sistemo::machine::Machine;
+use sistemo::machine::{ForkRequest, Machine};
 use sistemo::store::machines::Status;
 use sistemo::value::{ByteSize, PortMapping};
 use tokio_util::sync::CancellationToken;
@@ -123,6 +123,49 @@ async fn act(
                 .restart(machine.key(), grace, progress, cancel)
                 .await?;
             Done::of(format!("{} restarted", machine.name), &machine)
+        }
+        Task::Pause(machine) => {
+            let machine = machines.pause(machine.key(), progress, cancel).await?;
+            Done::of(format!("{} paused", machine.name), &machine)
+        }
+        Task::Resume(machine) => {
+            let machine = machines.resume(machine.key(), progress, cancel).await?;
+            Done::of(format!("{} goes on", machine.name), &machine)
+        }
+        Task::Snapshot { machine, name } => {
+            let made = machines
+                .create_snapshot(machine.key(), name.as_ref(), progress, cancel)
+                .await?;
+            let used = ByteSize::bytes(made.used_bytes);
+            let says = format!("snapshot {} of {machine} made ({used})", made.name);
+            Done::of(says, made.name.as_str())
+        }
+        Task::Restore { machine, snapshot } => {
+            let restored = machines
+                .restore(machine.key(), snapshot, false, progress, cancel)
+                .await?;
+            let says = format!("{machine} is as it was at {snapshot}");
+            let done = Done::of(says, &restored);
+            Done {
+                hint: (restored.status == Status::Stopped).then(|| "it is stopped".into()),
+                ..done
+            }
+        }
+        Task::DeleteSnapshot { machine, snapshot } => {
+            machines
+                .delete_snapshot(machine.key(), snapshot, progress, cancel)
+                .await?;
+            Done::says(format!("snapshot {snapshot} of {machine} deleted"))
+        }
+        Task::Fork { machine, new } => {
+            let request = ForkRequest {
+                name: Some(new.clone()),
+                ..ForkRequest::default()
+            };
+            let forked = machines
+                .fork(machine.key(), &request, progress, cancel)
+                .await?;
+            deployed(&forked, false)
         }
         Task::Delete {
             machine,

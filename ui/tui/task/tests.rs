@@ -204,6 +204,28 @@ fn everything() -> Vec<Task> {
             force: true,
         },
         Task::Restart(web()),
+        Task::Pause(web()),
+        Task::Resume(web()),
+        Task::Snapshot {
+            machine: web(),
+            name: None,
+        },
+        Task::Snapshot {
+            machine: web(),
+            name: Some("early".parse().unwrap()),
+        },
+        Task::Restore {
+            machine: web(),
+            snapshot: "early".into(),
+        },
+        Task::DeleteSnapshot {
+            machine: web(),
+            snapshot: "early".into(),
+        },
+        Task::Fork {
+            machine: web(),
+            new: "shop".parse().unwrap(),
+        },
         Task::Delete {
             machine: web(),
             keep_storage: true,

@@ -65,6 +65,16 @@ impl Task {
                 force: false,
             },
             Task::Stop { machine, .. } => Task::Start(machine.clone()),
+            Task::Pause(machine) => Task::Resume(machine.clone()),
+            Task::Resume(machine) => Task::Pause(machine.clone()),
+            Task::Snapshot { machine, .. } => Task::DeleteSnapshot {
+                machine: machine.clone(),
+                snapshot: made?.name().to_owned(),
+            },
+            Task::Fork { .. } => Task::Delete {
+                machine: made?,
+                keep_storage: false,
+            },
             Task::Rename { machine, new } => Task::Rename {
                 machine: machine.renamed(new.as_str()),
                 new: machine.name().parse().ok()?,
@@ -108,6 +118,8 @@ impl Task {
             Task::Setup
             | Task::Start(_)
             | Task::Restart(_)
+            | Task::Restore { .. }
+            | Task::DeleteSnapshot { .. }
             | Task::Delete { .. }
             | Task::ResizeVolume { .. }
             | Task::DeleteVolume(_)

@@ -17,6 +17,16 @@ impl Task {
                 false => format!("Stopping {machine}"),
             },
             Task::Restart(machine) => format!("Restarting {machine}"),
+            Task::Pause(machine) => format!("Pausing {machine}"),
+            Task::Resume(machine) => format!("Letting {machine} go on"),
+            Task::Snapshot { machine, .. } => format!("Making a snapshot of {machine}"),
+            Task::Restore { machine, snapshot } => {
+                format!("Taking {machine} back to {snapshot}")
+            }
+            Task::DeleteSnapshot { machine, snapshot } => {
+                format!("Deleting the snapshot {snapshot} of {machine}")
+            }
+            Task::Fork { machine, new } => format!("Forking {machine} to {new}"),
             Task::Delete { machine, .. } => format!("Deleting {machine}"),
             Task::Rename { machine, new } => format!("Renaming {machine} to {new}"),
             Task::Expose { machine, port } => {
@@ -61,6 +71,14 @@ impl Task {
                 false => format!("stop {machine}"),
             },
             Task::Restart(machine) => format!("restart {machine}"),
+            Task::Pause(machine) => format!("pause {machine}"),
+            Task::Resume(machine) => format!("let {machine} go on"),
+            Task::Snapshot { machine, .. } => format!("make a snapshot of {machine}"),
+            Task::Restore { machine, snapshot } => format!("take {machine} back to {snapshot}"),
+            Task::DeleteSnapshot { machine, snapshot } => {
+                format!("delete the snapshot {snapshot} of {machine}")
+            }
+            Task::Fork { machine, new } => format!("fork {machine} to {new}"),
             Task::Delete { machine, .. } => format!("delete {machine}"),
             Task::Rename { machine, new } => format!("rename {machine} to {new}"),
             Task::Expose { machine, port } => {

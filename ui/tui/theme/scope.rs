@@ -21,6 +21,7 @@ pub(super) const SCOPES: &[&str] = &[
     "table.marked",
     "table.match",
     "machine.running",
+    "machine.paused",
     "machine.stopped",
     "machine.starting",
     "machine.stopping",

@@ -8,6 +8,7 @@ use crate::tui::theme::Glyphs;
 pub(crate) fn sign(status: Status, glyphs: &Glyphs) -> (&'static str, &'static str) {
     match status {
         Status::Running => (glyphs.running, "machine.running"),
+        Status::Paused => (glyphs.paused, "machine.paused"),
         Status::Stopped => (glyphs.stopped, "machine.stopped"),
         Status::Failed => (glyphs.failed, "machine.failed"),
         Status::Creating => (glyphs.creating, "machine.creating"),

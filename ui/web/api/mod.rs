@@ -18,6 +18,7 @@ mod networks;
 mod openapi;
 mod operations;
 mod problem;
+mod snapshots;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ fn resources() -> OpenApiRouter<Web> {
     let resources = OpenApiRouter::default()
         .merge(machines::routes())
         .merge(volumes::routes())
+        .merge(snapshots::routes())
         .merge(networks::routes())
         .merge(images::routes())
         .merge(operations::routes())

@@ -27,6 +27,7 @@ use crate::web::{Web, access};
     ),
     tags(
         (name = "machines", description = "Machines, and what is done in them"),
+        (name = "snapshots", description = "Machines as they were, to go back to or on from"),
         (name = "volumes", description = "Disks"),
         (name = "networks", description = "Networks of machines"),
         (name = "images", description = "What machines are made of"),
@@ -173,6 +174,11 @@ fn path_parameter(path: &str) -> Option<Value> {
         _ if path.contains("/images/") => ("name", "A name or a digest", "debian"),
         _ if path.contains("/networks/") => ("name", "A name", "default"),
         _ if path.contains("/config/") => ("name", "A setting", "default_memory"),
+        _ if path.contains("/snapshots/{") => (
+            "name",
+            "The snapshot's identifier",
+            "9f0d8d4e-6f34-4c9b-9d4c-3c1f6f1f2a11",
+        ),
         _ if path.contains("/volumes/{") => ("name", "A name or an identifier", "web-root"),
         _ => ("name", "A name or an identifier", "web"),
     };

@@ -176,21 +176,30 @@ impl Inbox {
 }
 
 /// The client's connection, read with a buffer (russh asks for four bytes at a time) and held back for
-/// [`PROBE_INTERVAL`] after each step of a closed window. It fails when the client takes too long to log in.
+/// [`PROBE_INTERVAL`] after each step of a closed window. It fails when the client takes too long to log in, and when the
+/// server becomes another's.
 pub struct Connection {
     stream: BufReader<TcpStream>,
     flow: Arc<Flow>,
     login: Deadline,
     pause: Option<Pin<Box<Sleep>>>,
+    /// The server becomes another's.
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream, flow: Arc<Flow>, login: Deadline) -> Connection {
+    pub fn new(
+        stream: TcpStream,
+        flow: Arc<Flow>,
+        login: Deadline,
+        ended: impl Future<Output = ()> + Send + 'static,
+    ) -> Connection {
         Connection {
             stream: BufReader::with_capacity(64 * 1024, stream),
             flow,
             login,
             pause: None,
+            ended: Box::pin(ended),
         }
     }
 }
@@ -202,6 +211,11 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         self.login.check(context)?;
+        if self.ended.as_mut().poll(context).is_ready() {
+            // Asked once more it says the same.
+            self.ended = Box::pin(std::future::ready(()));
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
+        }
         if self.flow.pause.swap(false, Ordering::Relaxed) {
             self.pause = Some(Box::pin(sleep_until(Instant::now() + PROBE_INTERVAL)));
         }

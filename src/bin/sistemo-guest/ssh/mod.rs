@@ -14,6 +14,7 @@ mod privilege;
 mod process;
 mod pty;
 mod session;
+mod shared;
 mod stage;
 mod start;
 #[cfg(test)]
@@ -34,9 +35,10 @@ use sistemo::guest::words::{Config, SSH_PORT};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::client::{Client, Shared};
+use self::client::Client;
 use self::flow::{Connection, Flow, WINDOW};
 use self::login::{Deadline, Login, Logins};
+use self::shared::{Facts, Shared};
 use self::stage::{Stage, Stages};
 use crate::gate::{Gate, GateError};
 use crate::power;
@@ -152,31 +154,15 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 struct Server {
-    config: Arc<ServerConfig>,
     shared: Arc<Shared>,
     logins: Logins,
 }
 
 impl Server {
     fn new(config: &Config, stages: Stages, machine: bool) -> Result<Server, ServeError> {
-        let host_key = PrivateKey::from_openssh(&config.host_key).map_err(ServeError::HostKey)?;
-        let keys = keys::parse(config.authorized_keys.iter().map(String::as_str));
-        if keys.is_empty() {
-            return Err(ServeError::NoKeys);
-        }
-        let environment = config
-            .command
-            .as_ref()
-            .map(|command| command.env.clone())
-            .unwrap_or_default();
+        let facts = Facts::new(config)?;
         Ok(Server {
-            config: Arc::new(server_config(host_key)),
-            shared: Arc::new(Shared {
-                keys,
-                stages,
-                machine,
-                environment,
-            }),
+            shared: Arc::new(Shared::new(facts, stages, machine)),
             logins: Logins::default(),
         })
     }
@@ -201,8 +187,7 @@ impl Server {
                     let Some(login) = self.logins.begin() else {
                         continue;
                     };
-                    let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
-                    tokio::spawn(attend(config, shared, login, stream, peer));
+                    tokio::spawn(attend(Arc::clone(&self.shared), login, stream, peer));
                 }
                 // Out of descriptors or memory, or a client that left already: others may still be served.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -212,20 +197,16 @@ impl Server {
 }
 
 /// Serves one client.
-async fn attend(
-    config: Arc<ServerConfig>,
-    shared: Arc<Shared>,
-    login: Arc<Login>,
-    stream: TcpStream,
-    peer: SocketAddr,
-) {
+async fn attend(shared: Arc<Shared>, login: Arc<Login>, stream: TcpStream, peer: SocketAddr) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
     let _ = stream.set_nodelay(true);
     let _ = nix::sys::socket::setsockopt(&stream, sockopt::KeepAlive, &true);
     let flow = Arc::new(Flow::default());
-    let connection = Connection::new(stream, Arc::clone(&flow), Deadline::new(Arc::clone(&login)));
+    let deadline = Deadline::new(Arc::clone(&login));
+    let connection = Connection::new(stream, Arc::clone(&flow), deadline, shared.renewed());
+    let config = Arc::clone(&shared.facts().server);
     let client = Client::new(shared, flow, login, peer, local);
     // A client that breaks the protocol or vanishes is its own affair.
     if let Ok(session) = russh::server::run_stream(config, connection, client).await {

@@ -62,6 +62,8 @@ impl Stage {
             taps: vec![],
             namespace: None,
             vcpus: 1,
+            restore: None,
+            huge_pages: crate::vmm::HugePages::None,
             iops: Some(1000),
             memory: ByteSize::mib(128),
             console: own.join("console.log"),
@@ -92,9 +94,11 @@ impl Stage {
         arguments.push(self.spec.kernel.clone().into());
         let process = spawn(Spawn {
             program: &std::env::current_exe().unwrap(),
+            directory: Path::new("/"),
             arguments,
             namespace: None,
             output: run_dir.output().unwrap(),
+            console: None,
             keep: Vec::new(),
             enclosure: self.enclosure(),
         })
@@ -260,9 +264,11 @@ async fn what_cannot_be_enclosed_is_not_started() {
     let run_dir = RunDir::prepare(&stage.spec.run_dir).unwrap();
     let error = spawn(Spawn {
         program: &std::env::current_exe().unwrap(),
+        directory: Path::new("/"),
         arguments: Vec::new(),
         namespace: None,
         output: run_dir.output().unwrap(),
+        console: None,
         keep: Vec::new(),
         enclosure: stage.enclosure(),
     })

@@ -7,6 +7,7 @@
 mod description;
 mod plans;
 mod server;
+mod states;
 mod table;
 
 use std::fs;
@@ -154,6 +155,8 @@ fn spec(dir: &Path) -> LaunchSpec {
         console: dir.join("console.log"),
         run_dir: dir.join("run"),
         accelerator,
+        owner: None,
+        restore: None,
     }
 }
 

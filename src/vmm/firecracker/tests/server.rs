@@ -36,6 +36,9 @@ struct Server {
     behaviour: Behaviour,
     check: Check,
     started: Mutex<bool>,
+    paused: AtomicBool,
+    /// Whether something but its log and its metrics has been configured.
+    configured: AtomicBool,
     /// Whether the guest has ended, and so does Firecracker once it has answered.
     ended: AtomicBool,
 }
@@ -71,6 +74,8 @@ pub(crate) fn run(arguments: &[String], dir: &Path, check: Check) -> ! {
         behaviour,
         check,
         started: Mutex::new(false),
+        paused: AtomicBool::new(false),
+        configured: AtomicBool::new(false),
         ended: AtomicBool::new(false),
     };
     let server = &server;
@@ -145,6 +150,9 @@ impl Server {
                 return (BAD, Some(format!("cannot open {file}: {error}")));
             }
         }
+        if let Err(words) = self.of_state(path, &body, &mut started) {
+            return (BAD, Some(words));
+        }
         match body["action_type"].as_str() {
             Some("InstanceStart") => {
                 *started = true;
@@ -167,6 +175,39 @@ impl Server {
             _ => {}
         }
         (DONE, None)
+    }
+
+    /// Pausing, saving and loading.
+    fn of_state(&self, path: &str, body: &Value, started: &mut bool) -> Result<(), String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        match path {
+            "/vm" => (self.paused).store(body["state"] == "Paused", Ordering::SeqCst),
+            "/snapshot/create" if !self.paused.load(Ordering::SeqCst) => {
+                return Err("the microVM is not paused".into());
+            }
+            "/snapshot/create" => {
+                for field in ["snapshot_path", "mem_file_path"] {
+                    fs::write(text(&body[field]), field).map_err(|error| error.to_string())?;
+                }
+            }
+            "/snapshot/load" if self.configured.load(Ordering::SeqCst) => {
+                return Err("something is configured already".into());
+            }
+            "/snapshot/load" => {
+                let files = [&body["snapshot_path"], &body["mem_backend"]["backend_path"]];
+                for (file, held) in files.into_iter().zip(["snapshot_path", "mem_file_path"]) {
+                    let file = text(file);
+                    match fs::read_to_string(&file) {
+                        Ok(inside) if inside == held => {}
+                        read => return Err(format!("{file}: {read:?}")),
+                    }
+                }
+                *started = true;
+            }
+            "/logger" | "/metrics" => {}
+            _ => self.configured.store(true, Ordering::SeqCst),
+        }
+        Ok(())
     }
 
     fn write_down(&self, method: &str, path: &str, body: &Value) {

@@ -68,6 +68,11 @@ const LIMITER: &[Field] = &[
     may("ops", Kind::Object(BUCKET)),
 ];
 const BEFORE: &[When] = &[When::Before];
+const AFTER: &[When] = &[When::After];
+const BACKEND: &[Field] = &[
+    must("backend_type", Kind::Word(&["File", "Uffd"])),
+    must("backend_path", Kind::Text),
+];
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -160,6 +165,32 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         fields: &[
             may("serial_out_path", Kind::Text),
             may("rate_limiter", Kind::Object(BUCKET)),
+        ],
+    },
+    Operation {
+        method: "PATCH",
+        path: "/vm",
+        when: AFTER,
+        fields: &[must("state", Kind::Word(&["Paused", "Resumed"]))],
+    },
+    Operation {
+        method: "PUT",
+        path: "/snapshot/create",
+        when: AFTER,
+        fields: &[
+            must("mem_file_path", Kind::Text),
+            must("snapshot_path", Kind::Text),
+            may("snapshot_type", Kind::Word(&["Full", "Diff"])),
+        ],
+    },
+    Operation {
+        method: "PUT",
+        path: "/snapshot/load",
+        when: BEFORE,
+        fields: &[
+            must("snapshot_path", Kind::Text),
+            may("mem_backend", Kind::Object(BACKEND)),
+            may("resume_vm", Kind::Flag),
         ],
     },
     Operation {

@@ -53,6 +53,9 @@ button)
 poweroff) echo "init: off"; sync; poweroff -f ;;
 restart) sync; reboot -f ;;
 panic) echo c > /proc/sysrq-trigger ;;
+count)
+    count=0
+    while :; do count=$((count + 1)); echo "init: count $count"; usleep 100000; done ;;
 write) echo "init: writes"; dd if=/dev/zero of=/dev/vda bs=1M count=4 conv=fsync; echo "init: written $?" ;;
 esac
 echo "init: stays"
@@ -155,6 +158,7 @@ pub(super) fn spec(what: &str, dir: &Path, initramfs: PathBuf) -> LaunchSpec {
         run_dir: dir.join("run"),
         accelerator,
         owner: Some(owner),
+        restore: None,
     }
 }
 

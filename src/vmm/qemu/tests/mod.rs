@@ -1,6 +1,7 @@
 //! Real machines under software emulation, of the distribution's kernel.
 
 mod bench;
+mod state;
 
 use std::fs;
 use std::path::Path;
@@ -289,6 +290,7 @@ async fn a_process_that_is_not_executed_yet_is_found_by_its_lock() {
     assert!(matches!(run_dir.lock(), Err(Error::AlreadyRunning { .. })));
     let child = spawn(Spawn {
         program: Path::new("/bin/sleep"),
+        directory: Path::new("/"),
         arguments: vec!["1000".into()],
         namespace: None,
         output: run_dir.output().unwrap(),

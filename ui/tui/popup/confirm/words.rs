@@ -48,6 +48,22 @@ pub(super) fn asking(tasks: &[Task], model: &Model) -> Option<Asking> {
         [Task::DeleteVolume(volume)] => delete_volume(volume, world),
         [Task::DeleteNetwork(name)] => delete_network(name, world),
         [Task::DeleteImage(image)] => delete_image(image, world),
+        [Task::Restore { machine, snapshot }] => Asking {
+            title: format!("Take {machine} back to {snapshot}?"),
+            says: vec!["What its disks hold since, and what it has in memory, is lost.".into()],
+            go: "Restore",
+            is_danger: true,
+            ..Asking::default()
+        },
+        [Task::DeleteSnapshot { machine, snapshot }] => Asking {
+            title: format!("Delete the snapshot {snapshot} of {machine}?"),
+            says: vec![
+                "There is no way back to it then. Machines that were made of it stay.".into(),
+            ],
+            go: "Delete",
+            is_danger: true,
+            ..Asking::default()
+        },
         [Task::Detach { machine, volume }] => detach(machine, volume, world),
         [Task::Unexpose { machine, port }] => Asking {
             title: format!("Take port {} back from {machine}?", port.host),
@@ -167,6 +183,18 @@ fn delete(thing: &Thing, keep: bool, world: &World) -> Asking {
         0 => {}
         1 => says.push(format!("The volume {} stays.", data[0])),
         _ => says.push(format!("The volumes {} stay.", in_words(&data, 4))),
+    }
+    let snapshots: Vec<&str> = world
+        .snapshots_of(&machine.id)
+        .map(|snapshot| snapshot.name.as_str())
+        .collect();
+    match snapshots.len() {
+        0 => {}
+        1 => says.push(format!("Its snapshot {} goes with it.", snapshots[0])),
+        _ => says.push(format!(
+            "Its snapshots {} go with it.",
+            in_words(&snapshots, 4)
+        )),
     }
     if runs(thing, world) {
         says.push("It is running, and is ended by force.".into());

@@ -17,6 +17,7 @@ mod network;
 mod parts;
 mod ports;
 mod rename;
+mod snapshot;
 mod volume;
 
 use super::dialog::Button;
@@ -32,6 +33,7 @@ pub(crate) use image::{build, prune, pull};
 pub(crate) use network::create_network;
 pub(crate) use ports::{expose, unexpose};
 pub(crate) use rename::{rename_machine, rename_volume};
+pub(crate) use snapshot::{delete_snapshot, fork, restore, take_snapshot};
 pub(crate) use volume::{create_volume, resize_volume};
 
 /// A form.

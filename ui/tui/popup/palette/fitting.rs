@@ -16,13 +16,17 @@ const MOST: usize = 200;
 const NEAR: u32 = 10;
 
 /// What is done with a machine by a word and its name.
-const VERBS: [(&str, Action); 8] = [
+const VERBS: [(&str, Action); 12] = [
     ("Shell", Action::Shell),
     ("Log", Action::BootLog),
     ("Open", Action::Open),
     ("Start", Action::Start),
     ("Stop", Action::Stop),
     ("Restart", Action::Restart),
+    ("Pause", Action::Pause),
+    ("Resume", Action::Resume),
+    ("Snapshot", Action::Snapshot),
+    ("Fork", Action::Fork),
     ("Rename", Action::Rename),
     ("Delete", Action::Delete),
 ];

@@ -136,6 +136,12 @@ fn has_target(action: Action) -> bool {
             | Rename
             | Resize
             | Restart
+            | Action::Pause
+            | Action::Resume
+            | Action::Snapshot
+            | Action::Restore
+            | Action::DeleteSnapshot
+            | Action::Fork
             | Shell
             | ShellBeside
             | Start

@@ -8,6 +8,7 @@ fn signs_are_one_column_wide_and_states_differ() {
     for glyphs in [&glyphs::UNICODE, &glyphs::CONSOLE, &glyphs::ASCII] {
         let states = [
             glyphs.running,
+            glyphs.paused,
             glyphs.stopped,
             glyphs.starting,
             glyphs.stopping,

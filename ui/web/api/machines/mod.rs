@@ -39,6 +39,8 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(power::start))
         .routes(routes!(power::stop))
         .routes(routes!(power::restart))
+        .routes(routes!(power::pause))
+        .routes(routes!(power::resume))
         .routes(routes!(rename))
         .routes(routes!(ports::expose))
         .routes(routes!(ports::unexpose))

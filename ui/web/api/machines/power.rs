@@ -1,4 +1,4 @@
-//! Starting, stopping and deleting machines.
+//! Starting, stopping, pausing and deleting machines.
 
 use std::time::Duration;
 
@@ -117,6 +117,50 @@ pub(super) async fn restart(
     act(&web, order, name, |machines, name, job| async move {
         let restarting = machines.restart(&name, grace, &job.progress, &job.cancel);
         Ok(value(Box::pin(restarting).await?))
+    })
+    .await
+}
+
+/// Pause a machine
+///
+/// It is held still, with all that it has in memory. The operation's result is the machine.
+#[utoipa::path(post, path = "/machines/{name}/pause", operation_id = "pauseMachine", tag = "machines",
+    responses(
+        (status = 200, description = "It has ended", body = Operation),
+        (status = 202, description = "It runs", body = Operation),
+    ))]
+pub(super) async fn pause(
+    State(web): State<Web>,
+    Segment(name): Segment,
+    key: Key,
+    Params(waiting): Params<Waiting>,
+) -> Answer<Response> {
+    let order = Order::new("machine.pause", &name, &(), key, waiting)?;
+    act(&web, order, name, |machines, name, job| async move {
+        let pausing = machines.pause(&name, &job.progress, &job.cancel);
+        Ok(value(Box::pin(pausing).await?))
+    })
+    .await
+}
+
+/// Let a paused machine go on
+///
+/// Its clock is set right. The operation's result is the machine.
+#[utoipa::path(post, path = "/machines/{name}/resume", operation_id = "resumeMachine", tag = "machines",
+    responses(
+        (status = 200, description = "It has ended", body = Operation),
+        (status = 202, description = "It runs", body = Operation),
+    ))]
+pub(super) async fn resume(
+    State(web): State<Web>,
+    Segment(name): Segment,
+    key: Key,
+    Params(waiting): Params<Waiting>,
+) -> Answer<Response> {
+    let order = Order::new("machine.resume", &name, &(), key, waiting)?;
+    act(&web, order, name, |machines, name, job| async move {
+        let resuming = machines.resume(&name, &job.progress, &job.cancel);
+        Ok(value(Box::pin(resuming).await?))
     })
     .await
 }

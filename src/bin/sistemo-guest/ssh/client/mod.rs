@@ -11,6 +11,7 @@ use std::sync::Arc;
 use russh::ChannelId;
 use russh::keys::PublicKey;
 use russh::server::Session;
+use tokio::sync::Notify;
 
 use self::channels::Open;
 pub use self::channels::{Inboxes, MOST_CHANNELS, Wishes};
@@ -18,22 +19,11 @@ use super::flow::Flow;
 use super::forward::Listening;
 use super::keys;
 use super::login::Login;
-use super::stage::{Stage, Stages};
+use super::shared::Shared;
+use super::stage::Stage;
 use super::start::{Asked, Start};
 use crate::accounts::{self, Account};
 use crate::environment::Environment;
-
-/// What all clients share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The keys that may log in as any user.
-    pub keys: Vec<PublicKey>,
-    pub stages: Stages,
-    /// Whether this is a machine of its own, which may be powered off, and not a server on trial.
-    pub machine: bool,
-    /// The application's `ENV`; sessions see it too.
-    pub environment: Vec<String>,
-}
 
 /// One client.
 pub struct Client {
@@ -46,12 +36,15 @@ pub struct Client {
     inboxes: Inboxes,
     sessions: HashMap<ChannelId, Open>,
     listening: Listening,
+    /// Told when the connection is over.
+    over: Arc<Notify>,
 }
 
 impl Drop for Client {
     /// The connection is over: whatever runs for it learns so.
     fn drop(&mut self) {
         self.inboxes.close();
+        self.over.notify_one();
     }
 }
 
@@ -73,6 +66,7 @@ impl Client {
             inboxes: Inboxes::default(),
             sessions: HashMap::new(),
             listening: Listening::default(),
+            over: Arc::default(),
         }
     }
 
@@ -84,6 +78,7 @@ impl Client {
         let account = accounts::find(user).ok().flatten()?;
         let known = self
             .shared
+            .facts()
             .keys
             .iter()
             .any(|known| known.key_data() == key.key_data());
@@ -141,13 +136,14 @@ impl Client {
             return session.channel_failure(channel);
         };
         let wishes = std::mem::take(&mut open.wishes);
+        let facts = self.shared.facts();
         let start = Start {
             account,
             asked,
             wishes,
-            image: &self.shared.environment,
-            stages: self.shared.stages.clone(),
-            machine: self.shared.machine,
+            image: &facts.environment,
+            shared: &self.shared,
+            over: &self.over,
             connection: &|terminal| self.connection(terminal),
         };
         session.channel_success(channel)?;

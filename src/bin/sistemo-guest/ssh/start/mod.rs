@@ -8,9 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use russh::server::Handle;
-use sistemo::guest::words::{POWER_OFF_SUBSYSTEM, READY_SUBSYSTEM};
+use sistemo::guest::words::{
+    CLOCK_SUBSYSTEM, POWER_OFF_SUBSYSTEM, READY_SUBSYSTEM, RENEW_SUBSYSTEM,
+};
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
+use tokio::sync::Notify;
 
 use self::program::Refusal;
 use super::client::Wishes;
@@ -19,7 +22,7 @@ use super::flow::Inbox;
 use super::process::{self, Launch};
 use super::pty;
 use super::session::{self, STDERR, Writer};
-use super::stage::Stages;
+use super::shared::Shared;
 use crate::accounts::{self, Account};
 use crate::environment::{self, Environment};
 use crate::text;
@@ -33,6 +36,10 @@ pub enum Asked {
     Ready,
     /// Within so many seconds, if the client says so.
     PowerOff(Option<u32>),
+    /// To take the identity that the client gives.
+    Renew,
+    /// To set the clock to so many nanoseconds since 1970.
+    Clock(u64),
 }
 
 impl Asked {
@@ -41,7 +48,11 @@ impl Asked {
             "sftp" => Some(Asked::Sftp),
             READY_SUBSYSTEM => Some(Asked::Ready),
             POWER_OFF_SUBSYSTEM => Some(Asked::PowerOff(None)),
+            RENEW_SUBSYSTEM => Some(Asked::Renew),
             _ => {
+                if let Some(rest) = name.strip_prefix(CLOCK_SUBSYSTEM) {
+                    return Some(Asked::Clock(rest.strip_prefix(':')?.parse().ok()?));
+                }
                 let rest = name.strip_prefix(POWER_OFF_SUBSYSTEM)?;
                 let seconds = rest.strip_prefix(':')?.parse().ok()?;
                 Some(Asked::PowerOff(Some(seconds)))
@@ -68,9 +79,9 @@ pub struct Start<'a> {
     pub wishes: Wishes,
     /// The application's `ENV`.
     pub image: &'a [String],
-    pub stages: Stages,
-    /// Whether this is a machine of its own, which may be powered off, and not a server on trial.
-    pub machine: bool,
+    pub shared: &'a Arc<Shared>,
+    /// Told when the connection is over.
+    pub over: &'a Arc<Notify>,
     /// The variables that tell of the connection and, by its name, the terminal.
     pub connection: &'a dyn Fn(Option<&str>) -> Environment,
 }
@@ -80,23 +91,40 @@ impl Start<'_> {
     pub fn begin(self, writer: Writer, handle: Handle, inbox: Arc<Inbox>) -> Running {
         match self.asked {
             Asked::Ready => {
-                tokio::spawn(words::ready(self.stages, writer, handle, inbox));
+                let stages = self.shared.stages.clone();
+                tokio::spawn(words::ready(stages, writer, handle, inbox));
                 Running::default()
             }
             Asked::PowerOff(within) => {
-                let may = words::may_power_off(&self.account, self.machine);
+                let may = self.may("power the machine off");
                 tokio::spawn(words::power_off(
                     may,
                     within,
-                    self.stages,
+                    self.shared.stages.clone(),
                     writer,
                     handle,
                     inbox,
                 ));
                 Running::default()
             }
+            Asked::Renew => {
+                let may = self.may("say who this machine is");
+                let (shared, over) = (Arc::clone(self.shared), Arc::clone(self.over));
+                tokio::spawn(words::renew(may, shared, over, writer, handle, inbox));
+                Running::default()
+            }
+            Asked::Clock(time) => {
+                let may = self.may("set the clock");
+                tokio::spawn(words::clock(may, time, writer, handle, inbox));
+                Running::default()
+            }
             Asked::Shell | Asked::Command(_) | Asked::Sftp => self.launch(writer, handle, inbox),
         }
+    }
+
+    /// Why this client may not do that to the machine, if it may not.
+    fn may(&self, what: &str) -> Result<(), String> {
+        words::may(&self.account, self.shared.machine, what)
     }
 
     fn launch(mut self, writer: Writer, handle: Handle, inbox: Arc<Inbox>) -> Running {

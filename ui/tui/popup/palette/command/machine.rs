@@ -4,6 +4,7 @@ use super::refusal::{elsewhere, failed, given, refuse};
 use super::{Outcome, Refusal, asked, each, machine_of, volume_of};
 use crate::cli::machine::Machine;
 use crate::cli::machine::power::Grace;
+use crate::cli::machine::snapshot::Snapshot as Taken;
 use crate::cli::machine::volume::Volume as Data;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
@@ -26,7 +27,11 @@ pub(super) fn steps(command: Machine, model: &Model) -> Outcome {
     let thing = |name: &str| machine_of(name, model).map(Thing::from);
     match command {
         Machine::Deploy(args) => {
-            refuse("machine deploy", given([("--no-wait", args.no_wait)]))?;
+            let options = [
+                ("--no-wait", args.no_wait),
+                ("--from-snapshot", args.from_snapshot.is_some()),
+            ];
+            refuse("machine deploy", given(options))?;
             let request = args.request().map_err(failed)?;
             Ok(vec![Step::Do(Task::Deploy(Box::new(request)))])
         }
@@ -61,6 +66,62 @@ pub(super) fn steps(command: Machine, model: &Model) -> Outcome {
                 Ok(Task::Restart(thing(name)?))
             }),
         },
+        Machine::Pause(args) => each(&args.names, false, model, |name| {
+            Ok(Task::Pause(thing(name)?))
+        }),
+        Machine::Resume(args) => each(&args.names, false, model, |name| {
+            Ok(Task::Resume(thing(name)?))
+        }),
+        Machine::Snapshot(Taken::Create { machine, snapshot }) => {
+            let task = Task::Snapshot {
+                machine: thing(&machine)?,
+                name: snapshot,
+            };
+            Ok(asked(vec![task], false, model))
+        }
+        Machine::Snapshot(Taken::Restore {
+            machine,
+            snapshot,
+            disks_only,
+            yes,
+        }) => {
+            refuse(
+                "machine snapshot restore",
+                given([("--disks-only", disks_only)]),
+            )?;
+            let task = Task::Restore {
+                machine: thing(&machine)?,
+                snapshot,
+            };
+            Ok(asked(vec![task], yes, model))
+        }
+        Machine::Snapshot(Taken::Delete {
+            machine,
+            snapshots,
+            yes,
+        }) => {
+            let machine = thing(&machine)?;
+            let task = |snapshot| Task::DeleteSnapshot {
+                machine: machine.clone(),
+                snapshot,
+            };
+            Ok(asked(snapshots.into_iter().map(task).collect(), yes, model))
+        }
+        Machine::Snapshot(Taken::List { .. } | Taken::Show { .. }) => {
+            Err(elsewhere("machine snapshot list"))
+        }
+        Machine::Fork(args) => {
+            let options = [
+                ("--expose", !args.expose.is_empty()),
+                ("--disks-only", args.disks_only),
+                ("--no-wait", args.no_wait),
+            ];
+            refuse("machine fork", given(options))?;
+            Ok(vec![Step::Do(Task::Fork {
+                machine: thing(&args.name)?,
+                new: args.new,
+            })])
+        }
         Machine::Delete(args) => each(&args.names, args.yes, model, |name| {
             Ok(Task::Delete {
                 machine: thing(name)?,

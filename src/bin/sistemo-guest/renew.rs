@@ -1,0 +1,127 @@
+//! A machine that goes on from a snapshot becomes another, or itself at another time.
+//!
+//! ```text
+//!   host says who ─▶ take: clock, seed, names, machine-id ─▶ answered ─▶ connection ends
+//!        ─▶ address, host key, whom it lets in ─▶ READY_LINE ─▶ afterwards: the image's own daemons
+//! ```
+
+use std::path::Path;
+use std::process::Command;
+
+use sistemo::guest::words::Renewal;
+
+use crate::{clock, console, handover, identity, machine_id, seed};
+
+/// Where OpenSSH has its host keys.
+const SSH: &str = "/etc/ssh";
+/// Where a listening sshd writes its number down (sshd_config(5), PidFile).
+const SSHD_PID: &str = "/run/sshd.pid";
+/// There while systemd-networkd runs.
+const NETWORKD: &str = "/run/systemd/netif/state";
+
+/// What became of it.
+pub struct Taken {
+    /// A line for each part that could not be had: the machine goes on without it.
+    pub notes: Vec<String>,
+    /// Whether the host keys of an OpenSSH server were another machine's, and are gone.
+    pub wants_keys: bool,
+}
+
+/// Takes what needs no new connection. `other` says whether it is another machine from now on.
+pub fn take(renewal: &Renewal, other: bool) -> Taken {
+    let config = &renewal.config;
+    let mut notes = Vec::new();
+    let mut note = |failed: &dyn std::error::Error| {
+        let line = format!("sistemo-guest: {}", console::report(failed));
+        console::say(&line);
+        notes.push(format!("{line}\n"));
+    };
+    if let Err(error) = clock::set(renewal.time_ns) {
+        note(&error);
+    }
+    if let Err(error) = seed::mix_in(&renewal.seed) {
+        note(&error);
+    }
+    let command = config.command.as_ref();
+    let hands_over = command.is_none_or(|command| !command.instead_of_init) && handover::has_init();
+    for error in identity::write(config, hands_over) {
+        note(&error);
+    }
+    if hands_over
+        && !config.root.read_only
+        && let Err(error) = machine_id::own(Path::new("/"), config)
+    {
+        note(&error);
+    }
+    let wants_keys = other && has_host_keys(Path::new(SSH));
+    if wants_keys && let Err(error) = forget_host_keys(Path::new(SSH)) {
+        note(&error);
+    }
+    Taken { notes, wants_keys }
+}
+
+/// Has daemons of the image follow, beside everything else: making keys takes an emulated processor seconds.
+pub fn afterwards(wants_keys: bool) {
+    std::thread::spawn(move || {
+        if Path::new(NETWORKD).exists() {
+            let _ = Command::new("networkctl").arg("reload").status();
+        }
+        if wants_keys && Command::new("ssh-keygen").arg("-A").status().is_ok() {
+            // sshd reads its keys when it begins, and begins anew at this signal (sshd(8)).
+            let pid = std::fs::read_to_string(SSHD_PID).unwrap_or_default();
+            if let Ok(pid) = pid.trim().parse() {
+                let pid = nix::unistd::Pid::from_raw(pid);
+                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP);
+            }
+        }
+    });
+}
+
+/// Removes the host keys of an OpenSSH server: the machine that they were copied from has them.
+fn forget_host_keys(folder: &Path) -> std::io::Result<()> {
+    for path in host_keys(folder) {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn has_host_keys(folder: &Path) -> bool {
+    host_keys(folder).next().is_some()
+}
+
+/// `ssh_host_KIND_key` and `ssh_host_KIND_key.pub`.
+fn host_keys(folder: &Path) -> impl Iterator<Item = std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix("ssh_host_")
+            .is_some_and(|rest| rest.trim_end_matches(".pub").ends_with("_key"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_keys_go_and_everything_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [
+            "ssh_host_rsa_key",
+            "ssh_host_rsa_key.pub",
+            "sshd_config",
+            "moduli",
+        ];
+        for name in names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert!(has_host_keys(folder.path()));
+        forget_host_keys(folder.path()).unwrap();
+        assert!(!has_host_keys(folder.path()));
+        assert!(
+            names[2..]
+                .iter()
+                .all(|name| folder.path().join(name).exists())
+        );
+    }
+}

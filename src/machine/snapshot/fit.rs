@@ -1,0 +1,108 @@
+//! Whether a snapshot still fits this host: its memory is only understood by what saved it.
+
+use super::super::{Error, Rooms};
+use crate::error::Result;
+use crate::store::snapshots::{Memory, SnapshotRow};
+use crate::vmm::{self, Hypervisor};
+
+impl Rooms {
+    /// Refuses a snapshot whose files are gone, or whose memory this host cannot load, with the reason.
+    pub(super) async fn refuse_unfit(&self, row: &SnapshotRow) -> Result<()> {
+        let unfit = |why: String, disks_fit| -> crate::error::Error {
+            Error::SnapshotUnfit {
+                machine: row.taken.machine.clone(),
+                snapshot: row.name.clone(),
+                why,
+                disks_fit,
+            }
+            .into()
+        };
+        let folder = self.paths.snapshot(&row.id);
+        for disk in &row.taken.disks {
+            let path = folder.join(&disk.file);
+            if !path.is_file() {
+                let why = format!("its disk {} is gone: {}", disk.name, path.display());
+                return Err(unfit(why, false));
+            }
+        }
+        let Some(memory) = &row.taken.memory else {
+            return Ok(());
+        };
+        if let Some(modules) = row.taken.modules.as_ref().filter(|path| !path.is_file()) {
+            let why = format!(
+                "the disk of its kernel's modules is gone: {}",
+                modules.display()
+            );
+            return Err(unfit(why, true));
+        }
+        let vmm = self.driver(saved_by(row).unwrap_or(Hypervisor::Qemu))?;
+        let choice = vmm::choose(self.config.accelerator, self.paths.data_dir());
+        let here = Memory {
+            vmm: vmm.name().into(),
+            version: vmm.version().await?,
+            accelerator: choice.accelerator.as_str().into(),
+            processor: vmm::processor(choice.accelerator),
+        };
+        match difference(memory, &here) {
+            Some(why) => Err(unfit(why, true)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a snapshot's memory was saved by, and is loaded by; none when it has none.
+pub(in crate::machine) fn saved_by(row: &SnapshotRow) -> Option<Hypervisor> {
+    row.taken.memory.as_ref()?.vmm.parse().ok()
+}
+
+/// Why what was saved by one cannot be loaded by the other.
+fn difference(saved: &Memory, here: &Memory) -> Option<String> {
+    let other = |what: &str, saved: &str, here: &str| {
+        (saved != here).then(|| format!("it was made {what} {saved}, and here is {here}"))
+    };
+    other("under", &saved.vmm, &here.vmm)
+        .or_else(|| {
+            let of = |memory: &Memory| format!("{} {}", memory.vmm, memory.version);
+            other("by", &of(saved), &of(here))
+        })
+        .or_else(|| other("with", &saved.accelerator, &here.accelerator))
+        .or_else(|| other("on the processor", &saved.processor, &here.processor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_the_reason() {
+        let memory = |vmm: &str, version: &str, accelerator: &str, processor: &str| Memory {
+            vmm: vmm.into(),
+            version: version.into(),
+            accelerator: accelerator.into(),
+            processor: processor.into(),
+        };
+        let saved = memory("qemu", "7.2.22", "kvm", "A (01)");
+        assert_eq!(difference(&saved, &saved), None);
+        for (here, why) in [
+            (
+                memory("firecracker", "1.13.0", "kvm", "A (01)"),
+                "firecracker",
+            ),
+            (
+                memory("qemu", "8.0.0", "kvm", "A (01)"),
+                "by qemu 7.2.22, and here is qemu 8.0.0",
+            ),
+            (
+                memory("qemu", "7.2.22", "tcg", ""),
+                "with kvm, and here is tcg",
+            ),
+            (
+                memory("qemu", "7.2.22", "kvm", "B (02)"),
+                "processor A (01), and here is B (02)",
+            ),
+        ] {
+            let said = difference(&saved, &here).unwrap();
+            assert!(said.contains(why), "{said}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The steps that make a snapshot: its row, its files, and that it is whole.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::boot::disks;
+use super::super::journal::Operation;
+use super::super::{Error, Rooms};
+use crate::error::Result;
+use crate::host::space;
+use crate::store;
+use crate::store::machines::{MachineRow, Status};
+use crate::store::snapshots::{Memory, Place, SnapshotRow, Taken, TakenDisk};
+use crate::store::volumes::Doing;
+use crate::value::{ByteSize, MachineId, Name};
+use crate::{vmm, volume};
+
+/// How long a machine that runs may take to answer before a snapshot of it, and how often it is asked.
+const PATIENCE: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_millis(500);
+
+impl Rooms {
+    /// Writes down what is about to be taken. A machine that runs must answer: one that does not could not be told who it
+    /// is when it goes on.
+    pub(super) async fn reserve_snapshot(
+        &self,
+        row: &MachineRow,
+        id: MachineId,
+        name: Option<&Name>,
+        passing: bool,
+    ) -> Result<()> {
+        if row.status == Status::Running {
+            let answers = async {
+                while self.ask_ready(row).await.is_err() {
+                    tokio::time::sleep(AGAIN).await;
+                }
+            };
+            let silent = |_| Error::SnapshotSilent(row.name.clone());
+            tokio::time::timeout(PATIENCE, answers)
+                .await
+                .map_err(silent)?;
+        }
+        let taken = self.what_is_taken(row).await?;
+        let mut snapshot = SnapshotRow {
+            id,
+            name: row.name.clone(),
+            machine: Some(row.id),
+            doing: Some(Doing::Create),
+            passing,
+            taken,
+            size: ByteSize::bytes(0),
+            created_at: store::now(),
+        };
+        if passing {
+            snapshot.name = id.to_string()[..8].parse()?;
+        }
+        let Some(name) = name.filter(|_| !passing) else {
+            for number in 0u32.. {
+                if !passing {
+                    snapshot.name = format!("snap{number}").parse()?;
+                }
+                if self.store.add_snapshot(&snapshot)? {
+                    break;
+                }
+            }
+            return Ok(());
+        };
+        snapshot.name = name.clone();
+        match self.store.add_snapshot(&snapshot)? {
+            true => Ok(()),
+            false => Err(Error::SnapshotExists {
+                machine: row.name.clone(),
+                snapshot: name.clone(),
+            }
+            .into()),
+        }
+    }
+
+    async fn what_is_taken(&self, row: &MachineRow) -> Result<Taken> {
+        let memory = match row.status.is_up() {
+            true => Some(self.loader(row).await?),
+            false => None,
+        };
+        let place = match (&row.network, row.ip) {
+            (Some(name), Some(ip)) => {
+                let network = self.store.network(name)?;
+                Some(Place {
+                    network: name.clone(),
+                    ip,
+                    prefix: network.subnet.prefix_len(),
+                    gateway: network.gateway(),
+                })
+            }
+            _ => None,
+        };
+        let modules = match &memory {
+            Some(_) => {
+                let all = disks(self, &row.id, &self.kernel()?)?;
+                let last = all.into_iter().next_back();
+                last.filter(|disk| disk.read_only).map(|disk| disk.path)
+            }
+            None => None,
+        };
+        let volumes = self.store.volumes_of(&row.id)?;
+        let mut taken = Vec::new();
+        for (number, volume) in volumes.into_iter().enumerate() {
+            taken.push(TakenDisk {
+                config: self.store.volume_config(&volume.id)?,
+                volume: volume.id,
+                name: volume.name,
+                role: volume.role,
+                size: volume.size,
+                mount_path: volume.mount_path,
+                image_digest: volume.image_digest,
+                file: format!("disk-{number}.ext4"),
+            });
+        }
+        Ok(Taken {
+            machine: row.name.clone(),
+            spec: row.spec.clone(),
+            image: row.image.clone(),
+            image_digest: row.image_digest.clone(),
+            place,
+            host_key: row.host_key.clone(),
+            memory,
+            modules,
+            disks: taken,
+        })
+    }
+
+    /// What the state of a machine that is up is saved by.
+    async fn loader(&self, row: &MachineRow) -> Result<Memory> {
+        let vmm = self.driver_of(row)?;
+        let accelerator = match row.accelerator.as_deref() {
+            Some("kvm") => vmm::Accelerator::Kvm,
+            _ => vmm::Accelerator::Tcg,
+        };
+        Ok(Memory {
+            vmm: vmm.name().into(),
+            version: vmm.version().await?,
+            accelerator: accelerator.as_str().into(),
+            processor: vmm::processor(accelerator),
+        })
+    }
+}
+
+/// Writes the state and the disks of a machine that is held still.
+pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    let snapshot = operation.snapshot()?;
+    let folder = rooms.paths.snapshot(&snapshot.id);
+    let fail = |what| {
+        let path = folder.clone();
+        move |source| Error::File { what, path, source }
+    };
+    let current = rooms.store.volumes_of(&operation.machine)?;
+    let pairs: Vec<(PathBuf, PathBuf, ByteSize)> = snapshot
+        .taken
+        .disks
+        .iter()
+        .filter_map(|disk| {
+            let volume = current.iter().find(|volume| volume.id == disk.volume)?;
+            Some((volume.path.clone(), folder.join(&disk.file), disk.size))
+        })
+        .collect();
+    let needed: u64 = pairs
+        .iter()
+        .filter_map(|(from, ..)| volume::used(from))
+        .sum();
+    let memory = snapshot.taken.memory.as_ref();
+    let keep = rooms.config.min_disk_free;
+    space::check(&rooms.paths.snapshots(), ByteSize::bytes(needed), keep)?;
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&folder)
+        .map_err(fail("make"))?;
+    let (progress, cancel) = (operation.progress.clone(), operation.cancel.clone());
+    let copy = move || {
+        let report = |done| progress.transfer("snapshot", "disks", done, None);
+        for (from, to, size) in &pairs {
+            volume::clone_image(from, to, *size, &report, &|| cancel.is_cancelled())?;
+        }
+        Ok::<_, volume::Error>(())
+    };
+    let vmm = rooms.driver_of(&rooms.row(&operation.machine)?)?;
+    let save = async {
+        match memory {
+            Some(_) => {
+                let run_dir = rooms.paths.run(&operation.machine);
+                vmm.save(&run_dir, &folder).await
+            }
+            None => Ok(()),
+        }
+    };
+    let (saved, copied) = if vmm.is_settled_by_pause() {
+        // At once: the machine is held still for as long as the slower of the two takes.
+        tokio::join!(save, tokio::task::spawn_blocking(copy))
+    } else {
+        (save.await, tokio::task::spawn_blocking(copy).await)
+    };
+    if operation.cancel.is_cancelled() {
+        return Err(Error::Cancelled.into());
+    }
+    saved?;
+    copied.map_err(|join| fail("write")(std::io::Error::other(join)))??;
+    Ok(())
+}
+
+/// Removes what [`take`] made, and what was written down of it.
+pub(in crate::machine) fn forget(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    if let Some(id) = &operation.detail.snapshot {
+        remove_files(rooms, id)?;
+        rooms.store.remove_snapshot(id)?;
+    }
+    Ok(())
+}
+
+/// The snapshot is whole from now on.
+pub(in crate::machine) fn keep(operation: &Operation<'_>) -> Result<()> {
+    let rooms = operation.rooms;
+    let snapshot = operation.snapshot()?;
+    let used = space::used(&rooms.paths.snapshot(&snapshot.id));
+    rooms
+        .store
+        .keep_snapshot(&snapshot.id, ByteSize::bytes(used))?;
+    Ok(())
+}
+
+/// Removes a snapshot's folder. One that is not there is no failure.
+pub(super) fn remove_files(rooms: &Rooms, id: &MachineId) -> Result<()> {
+    let path = rooms.paths.snapshot(id);
+    match std::fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+            what: "remove",
+            path,
+            source,
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,69 @@
+//! States: what is asked for, where the files come to lie, and whose disks a machine has that goes on from one.
+
+use super::*;
+
+/// A machine that runs and was saved to a folder of its own.
+async fn saved(bench: &Bench) -> std::path::PathBuf {
+    bench.launch().await.unwrap();
+    let (driver, run) = (bench.driver(), &bench.spec.run_dir);
+    let folder = bench.dir.path().join("state");
+    fs::create_dir(&folder).unwrap();
+    let early = driver.save(run, &folder).await.unwrap_err().to_string();
+    assert!(early.contains("PUT /snapshot/create"), "{early}");
+    driver.pause(run).await.unwrap();
+    driver.save(run, &folder).await.unwrap();
+    driver.resume(run).await.unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
+    let bench = Bench::new("1.10.1", "");
+    let folder = saved(&bench).await;
+    let calls = bench.calls();
+    assert_eq!(
+        calls[calls.len() - 4..],
+        ["/snapshot/create", "/vm", "/snapshot/create", "/vm"]
+    );
+    for file in state::files(&folder) {
+        assert!(file.is_file(), "{}", file.display());
+    }
+    for file in state::files(&bench.spec.run_dir) {
+        assert!(!file.exists(), "{}", file.display());
+    }
+
+    let mut fork = Bench::new("1.10.1", "");
+    fork.spec.restore = Some(folder);
+    fork.launch().await.unwrap();
+    assert_eq!(fork.calls(), ["/logger", "/metrics", "/snapshot/load"]);
+    // What the state calls its disks leads to the fork's own.
+    for (index, disk) in fork.spec.disks.iter().enumerate() {
+        let link = fork.spec.run_dir.join(format!("disk{index}"));
+        assert_eq!(fs::read_link(link).unwrap(), disk.path);
+    }
+    fork.driver().pause(&fork.spec.run_dir).await.unwrap();
+    fork.driver().resume(&fork.spec.run_dir).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_loaded_leaves_nothing_running() {
+    let mut bench = Bench::new("1.17.0", "");
+    bench.spec.restore = Some(bench.dir.path().join("no-such-state"));
+    let error = bench.launch().await.unwrap_err().to_string();
+    assert!(error.contains("PUT /snapshot/load"), "{error}");
+    bench.is_clean();
+}
+
+#[tokio::test]
+async fn what_a_hypervisor_puts_in_the_place_of_a_state_is_refused() {
+    let bench = Bench::new("1.17.0", "");
+    bench.launch().await.unwrap();
+    let run = &bench.spec.run_dir;
+    let secret = bench.dir.path().join("secret");
+    fs::write(&secret, "of the host's").unwrap();
+    let link = run.join(state::FILES[0]);
+    std::os::unix::fs::symlink(&secret, &link).unwrap();
+    let kept = bench.dir.path().join("kept");
+    assert!(state::take(&link, &kept).is_err());
+    assert!(!kept.exists());
+}

@@ -1,0 +1,147 @@
+//! A machine's state: held still, written to a file, loaded from one, going on.
+//!
+//! ```text
+//!            pause                save
+//!   running ───────► paused ─────────────► paused (postmigrate)
+//!      ▲               │ resume               │ resume
+//!      └───────────────┴──────────────────────┘
+//!   -incoming defer ──load──► paused ──cont──► running
+//! ```
+//!
+//! QEMU's word for both ways is migration (docs/devel/migration.rst in its source): the stream that would go to another
+//! host goes to a file. The file is opened here and handed over the control socket, so QEMU needs no way to it.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::error::Error;
+use super::ANSWER;
+use super::qmp::{Qmp, within};
+
+pub(super) const PAUSE: &str = "pause the machine";
+pub(super) const RESUME: &str = "let the machine go on";
+pub(super) const SAVE: &str = "save the machine's state";
+const LOAD: &str = "load the machine's state";
+
+/// How long saving or loading may take. It is as fast as the disk; this is for 64 GiB on a slow one.
+pub(super) const MOVING: Duration = Duration::from_secs(15 * 60);
+/// The name that QEMU has the file by.
+const FILE: &str = "state";
+
+/// The file in a state's folder.
+fn file(folder: &Path) -> PathBuf {
+    folder.join("state")
+}
+
+/// Holds the processors still. QEMU has written what the guest's disks were given when it answers.
+pub(super) async fn pause(qmp: &mut Qmp) -> Result<(), Error> {
+    within(ANSWER * 6, PAUSE, qmp.execute("stop", PAUSE)).await?;
+    Ok(())
+}
+
+/// Goes on, whatever a caller that was killed had begun.
+pub(super) async fn resume(qmp: &mut Qmp) -> Result<(), Error> {
+    within(ANSWER * 6, RESUME, async {
+        tell_of_progress(qmp, RESUME).await?;
+        let migration = qmp.execute("query-migrate", RESUME).await?;
+        if is_under_way(&migration) {
+            qmp.execute("migrate_cancel", RESUME).await?;
+            while is_under_way(&qmp.execute("query-migrate", RESUME).await?) {
+                // What is being written at the moment is written first.
+                qmp.event("MIGRATION", RESUME, has_ended).await?;
+            }
+        }
+        let status = qmp.execute("query-status", RESUME).await?;
+        if status["running"].as_bool() != Some(true) {
+            qmp.execute("cont", RESUME).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Writes the state of a paused machine to a new file in `folder`.
+pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
+    let path = file(folder);
+    let fail = |act| {
+        let path = path.clone();
+        move |source| Error::RunDir { act, path, source }
+    };
+    let state = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(fail("write"))?;
+    within(MOVING, SAVE, async {
+        tell_of_progress(qmp, SAVE).await?;
+        // Its own limit is for networks that others use as well: 128 MiB a second.
+        let most = json!({ "max-bandwidth": u64::MAX >> 8 });
+        qmp.execute_with("migrate-set-parameters", most, SAVE)
+            .await?;
+        qmp.give(FILE, &state, SAVE).await?;
+        let to = json!({ "uri": format!("fd:{FILE}") });
+        qmp.execute_with("migrate", to, SAVE).await?;
+        ends_well(qmp, SAVE).await
+    })
+    .await?;
+    // A full disk may only say so now; and the state is to outlast a loss of power as its row does.
+    state.sync_all().map_err(fail("write"))
+}
+
+/// Loads the state from `folder` into a machine that waits for it, and lets it go on.
+pub(super) async fn load(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
+    let path = file(folder);
+    let state = File::open(&path).map_err(|source| Error::RunDir {
+        act: "read",
+        path,
+        source,
+    })?;
+    tell_of_progress(qmp, LOAD).await?;
+    qmp.give(FILE, &state, LOAD).await?;
+    let from = json!({ "uri": format!("fd:{FILE}") });
+    qmp.execute_with("migrate-incoming", from, LOAD).await?;
+    ends_well(qmp, LOAD).await?;
+    qmp.execute("cont", LOAD).await?;
+    Ok(())
+}
+
+/// Has QEMU send events of a migration. While one is under way that cannot be changed, and was asked for before.
+pub(super) async fn tell_of_progress(qmp: &mut Qmp, act: &'static str) -> Result<(), Error> {
+    let events = json!({ "capabilities": [{ "capability": "events", "state": true }] });
+    match qmp
+        .execute_with("migrate-set-capabilities", events, act)
+        .await
+    {
+        Err(Error::Refused { .. }) => Ok(()),
+        told => told.map(drop),
+    }
+}
+
+/// Waits until a migration has ended, and says why if it failed.
+async fn ends_well(qmp: &mut Qmp, act: &'static str) -> Result<(), Error> {
+    let ended = qmp.event("MIGRATION", act, has_ended).await?;
+    if ended["status"] == "completed" {
+        return Ok(());
+    }
+    let migration = qmp.execute("query-migrate", act).await?;
+    let text = match migration["error-desc"].as_str() {
+        Some(text) => text.to_owned(),
+        None => format!("it ended as {}", ended["status"]),
+    };
+    Err(Error::Refused { act, text })
+}
+
+fn has_ended(data: &Value) -> bool {
+    let status = data["status"].as_str().unwrap_or_default();
+    ["completed", "failed", "cancelled"].contains(&status)
+}
+
+fn is_under_way(migration: &Value) -> bool {
+    let status = migration["status"].as_str().unwrap_or_default();
+    ["setup", "active", "device", "wait-unplug", "cancelling"].contains(&status)
+}

@@ -1,0 +1,91 @@
+//! A machine is paused, saved and loaded.
+
+use super::bench::Bench;
+use super::*;
+
+/// The numbers that a guest has counted to.
+fn counts(log: &str) -> Vec<u64> {
+    let numbers = log
+        .lines()
+        .filter_map(|line| line.strip_prefix("init: count "));
+    numbers.filter_map(|n| n.trim().parse().ok()).collect()
+}
+
+#[tokio::test]
+async fn a_counter_in_a_guest_goes_on_where_it_was_saved() {
+    let mut bench = Bench::new("count");
+    bench.disk("root", false);
+    let qemu = Qemu::find().unwrap();
+    let run_dir = bench.spec.run_dir.clone();
+    let process = bench.launch().await.unwrap();
+    bench.prints("init: count 3").await;
+    qemu.pause(&run_dir).await.unwrap();
+    qemu.pause(&run_dir).await.unwrap();
+    let before = counts(&fs::read_to_string(&bench.spec.console).unwrap());
+    let reached = *before.last().unwrap();
+
+    let state = bench.dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    qemu.save(&run_dir, &state).await.unwrap();
+    // A state is written once.
+    assert!(qemu.save(&run_dir, &state).await.is_err());
+    let later = counts(&fs::read_to_string(&bench.spec.console).unwrap());
+    assert_eq!(later, before, "it was paused");
+    qemu.resume(&run_dir).await.unwrap();
+    qemu.resume(&run_dir).await.unwrap();
+    bench.prints(&format!("init: count {}", reached + 3)).await;
+    process.kill().await.unwrap();
+
+    bench.spec.restore = Some(state.clone());
+    let process = bench.launch().await.unwrap();
+    let next = reached + 1;
+    bench.prints(&format!("init: count {}", next + 2)).await;
+    let after = counts(&fs::read_to_string(&bench.spec.console).unwrap());
+    // The line may have been under way.
+    assert!(after[..3] == [next, next + 1, next + 2] || after[..2] == [next + 1, next + 2]);
+    process.kill().await.unwrap();
+
+    // A state that is cut off is no machine.
+    let file = state.join("state");
+    let length = fs::metadata(&file).unwrap().len();
+    fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_len(length / 2)
+        .unwrap();
+    let error = bench.launch().await.unwrap_err();
+    assert!(
+        matches!(error, Error::Refused { .. } | Error::Ended { .. }),
+        "{error}"
+    );
+    for process in bench.launched.lock().unwrap().iter() {
+        assert_eq!(process.current_state().unwrap(), State::Dead);
+    }
+}
+
+#[tokio::test]
+async fn a_save_that_was_given_up_is_cancelled_by_the_next_who_resumes() {
+    let bench = Bench::new("count");
+    let qemu = Qemu::find().unwrap();
+    let run_dir = bench.spec.run_dir.clone();
+    bench.launch().await.unwrap();
+    bench.prints("init: count 3").await;
+    qemu.pause(&run_dir).await.unwrap();
+    // One that takes hours, and whose saver is killed.
+    let file = fs::File::create(bench.dir.path().join("state")).unwrap();
+    let mut qmp = talk(&run_dir, "begin").await.unwrap();
+    state::tell_of_progress(&mut qmp, "begin").await.unwrap();
+    let slow = serde_json::json!({ "max-bandwidth": 4096 });
+    qmp.execute_with("migrate-set-parameters", slow, "begin")
+        .await
+        .unwrap();
+    qmp.give("state", &file, "begin").await.unwrap();
+    let to = serde_json::json!({ "uri": "fd:state" });
+    qmp.execute_with("migrate", to, "begin").await.unwrap();
+    drop((qmp, file));
+    qemu.resume(&run_dir).await.unwrap();
+    let log = fs::read_to_string(&bench.spec.console).unwrap();
+    let reached = *counts(&log).last().unwrap();
+    bench.prints(&format!("init: count {}", reached + 3)).await;
+}
