@@ -75,7 +75,9 @@ async fn a_save_that_was_given_up_is_cancelled_by_the_next_who_resumes() {
     // One that takes hours, and whose saver is killed.
     let file = fs::File::create(bench.dir.path().join("state")).unwrap();
     let mut qmp = talk(&run_dir, "begin").await.unwrap();
-    state::tell_of_progress(&mut qmp, "begin").await.unwrap();
+    crate::vmm::qemu::state::tell_of_progress(&mut qmp, "begin")
+        .await
+        .unwrap();
     let slow = serde_json::json!({ "max-bandwidth": 4096 });
     qmp.execute_with("migrate-set-parameters", slow, "begin")
         .await
