@@ -1,5 +1,6 @@
 //! Containment, proved from inside: the hypervisor is this very test program, which does its worst.
 
+mod grouped;
 mod hostile;
 
 use std::fs;
@@ -84,6 +85,14 @@ impl Stage {
 
     /// Runs the stand-in, which does `what`, and gives what it has to say.
     async fn run(&self, what: &str, prey: &Prey) -> Vec<String> {
+        let said = self.start(what, prey, self.enclosure()).await;
+        assert!(said.contains("test result: ok. 1 passed"), "{said}");
+        let lines = said.lines().filter_map(|line| line.split_once("said: "));
+        lines.map(|(_, said)| said.to_string()).collect()
+    }
+
+    /// The same with an enclosure of the caller's; all that was printed until it had ended, in whichever way.
+    async fn start(&self, what: &str, prey: &Prey, enclosure: Option<Enclosure>) -> String {
         fs::write(&self.spec.kernel, serde_json::to_vec(prey).unwrap()).unwrap();
         let run_dir = RunDir::prepare(&self.spec.run_dir).unwrap();
         let name = format!("vmm::contain::tests::hostile::{what}");
@@ -96,14 +105,11 @@ impl Stage {
             namespace: None,
             output: run_dir.output().unwrap(),
             keep: Vec::new(),
-            enclosure: self.enclosure(),
+            enclosure,
         })
         .unwrap();
         process.wait_exit().await.unwrap();
-        let said = fs::read_to_string(self.spec.run_dir.join("hypervisor.log")).unwrap();
-        assert!(said.contains("test result: ok. 1 passed"), "{said}");
-        let lines = said.lines().filter_map(|line| line.split_once("said: "));
-        lines.map(|(_, said)| said.to_string()).collect()
+        fs::read_to_string(self.spec.run_dir.join("hypervisor.log")).unwrap()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Real machines under software emulation, of the distribution's kernel.
 
 mod bench;
+mod groups;
 
 use std::fs;
 use std::path::Path;
