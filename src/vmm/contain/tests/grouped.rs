@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::hostile::{MACHINE, Prey};
+use super::hostile::Prey;
 use super::*;
 
 const GROUP: &str = "/sys/fs/cgroup/sistemo";
@@ -13,7 +13,7 @@ const GROUP: &str = "/sys/fs/cgroup/sistemo";
 async fn limits_are_the_control_groups() {
     assert_eq!(Ability::look().ungrouped(), None);
     let stage = Stage::new();
-    let group = Path::new(GROUP).join(MACHINE);
+    let group = Path::new(GROUP).join(&stage.spec.machine);
     let read = |file: &str| fs::read_to_string(group.join(file)).unwrap();
 
     // What is written there is what the limits say.
@@ -69,7 +69,7 @@ async fn limits_are_the_control_groups() {
 
     // It goes with its machine, and twice is once.
     for _ in 0..2 {
-        release(MACHINE, &stage.spec.run_dir, &[]).unwrap();
+        release(&stage.spec.machine, &stage.spec.run_dir, &[]).unwrap();
         assert!(!Path::new(GROUP).exists());
     }
 }

@@ -21,9 +21,6 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::{ForkResult, Pid, Uid, fork, setuid};
 use serde::{Deserialize, Serialize};
 
-/// The machine whose hypervisor this is.
-pub(super) const MACHINE: &str = "0c9df0a7-27f8-4a56-9e09-6d1c5d1f9d61";
-
 /// What it goes for. It reads this from the file that its last argument names.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Prey {

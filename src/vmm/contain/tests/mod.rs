@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::hostile::{MACHINE, Prey};
+use self::hostile::Prey;
 use super::*;
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
@@ -51,7 +51,7 @@ impl Stage {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
         let spec = LaunchSpec {
-            machine: MACHINE.into(),
+            machine: Uuid::new_v4().to_string(),
             kernel: data.join("vmlinuz"),
             initramfs: own.join("initramfs"),
             command_line: String::new(),
@@ -68,8 +68,10 @@ impl Stage {
             console: own.join("console.log"),
             run_dir: own.join("run"),
             accelerator: Accelerator::Tcg,
-            owner: Some(Owner::new(Owner::preferred(&Uuid::new_v4().to_string()))),
+            owner: None,
         };
+        let owner = Some(Owner::new(Owner::preferred(&spec.machine)));
+        let spec = LaunchSpec { owner, ..spec };
         Stage { dir, spec }
     }
 
@@ -113,6 +115,13 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    /// Its hypervisor has ended; its control group has not.
+    fn drop(&mut self) {
+        release(&self.spec.machine, self.dir.path(), &[]).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_hypervisor_that_was_taken_over_sees_its_machine_and_nothing_else() {
     let stage = Stage::new();
@@ -146,7 +155,7 @@ async fn a_hypervisor_that_was_taken_over_sees_its_machine_and_nothing_else() {
             data.join("volumes/own.ext4"),
             data.join("volumes/gone.ext4"),
         ];
-        release(MACHINE, &data.join("machines/own"), &disks).unwrap();
+        release(&stage.spec.machine, &data.join("machines/own"), &disks).unwrap();
         for file in files {
             assert_eq!(owner(file), 0, "{file}");
         }

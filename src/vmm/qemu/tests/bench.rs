@@ -5,10 +5,13 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use uuid::Uuid;
@@ -20,7 +23,7 @@ use crate::guest::kernel::test_kernel::{busybox, kernel};
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::console::Ending;
-use crate::vmm::contain::Owner;
+use crate::vmm::contain::{Owner, release};
 use crate::vmm::{Disk, command_line, tsc};
 
 const INIT: &str = r#"#!/busybox sh
@@ -165,11 +168,21 @@ impl Drop for Bench {
     fn drop(&mut self) {
         for process in self.launched.lock().unwrap().iter() {
             if process.current_state().unwrap() == State::Alive {
-                let pid = nix::unistd::Pid::from_raw(process.pid as i32);
-                nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL).unwrap();
+                end(process.pid);
             }
         }
+        release(&self.spec.machine, self.dir.path(), &[]).unwrap();
     }
+}
+
+/// Ends a process, and comes back when it has.
+fn end(pid: u32) {
+    let handle = rustix::process::Pid::from_raw(pid.cast_signed())
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(handle) = handle else { return };
+    let _ = pidfd_send_signal(&handle, Signal::KILL);
+    let mut ended = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
+    poll(&mut ended, PollTimeout::NONE).unwrap();
 }
 
 /// The shared archive, as it is made for machines, with the script and busybox in another archive behind it.

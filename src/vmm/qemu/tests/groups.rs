@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use super::super::*;
 use super::bench::Bench;
 use crate::guest::kernel::test_kernel::busybox;
 use crate::value::ByteSize;
