@@ -11,6 +11,8 @@ mod boot;
 mod boot_log;
 #[path = "ratios/console.rs"]
 mod console;
+#[path = "ratios/contain.rs"]
+mod contain;
 #[path = "ratios/cp.rs"]
 mod cp;
 #[path = "ratios/daemon.rs"]
@@ -77,6 +79,7 @@ const ROWS: &[(&str, Measure)] = &[
     ("deploy host work", deploy::measure),
     ("boot to ssh", boot::measure),
     ("firecracker launch", firecracker::measure),
+    ("launch contained", contain::measure),
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
     ("cp large", cp::large),

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Image, Lab};
+use crate::support::{Image, Lab, gone};
 
 /// A field of a process's status (proc_pid_status(5)), its first word.
 fn status(pid: &str, name: &str) -> String {
@@ -79,8 +79,9 @@ fn a_hypervisor_that_was_killed_leaves_its_files_to_whoever_sees_it_off() {
     let pid: i32 = lab.field("a", "pid").parse().unwrap();
     let disk = root_disk(&lab, "a");
     assert_ne!(owner(&disk), "0");
-    let pid = nix::unistd::Pid::from_raw(pid);
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let killed = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(killed, nix::sys::signal::Signal::SIGKILL).unwrap();
+    gone(pid);
     lab.agrees("after its hypervisor was killed");
     assert_eq!(lab.field("a", "status"), "failed");
     assert_eq!(owner(&disk), "0");
@@ -93,7 +94,7 @@ fn the_setting_says_whether() {
     let refused = lab.run("config set contain sometimes").fails(2);
     assert!(refused.contains("auto, always or never"), "{refused}");
     let doctor = lab.run("doctor -o json");
-    let checks: serde_json::Value = serde_json::from_str(&doctor.out).unwrap();
+    let checks: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
     let check = checks.as_array().unwrap().iter();
     let check = check.clone().find(|check| check["check"] == "containment");
     let check = check.unwrap();

@@ -52,7 +52,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "contain",
         default: "auto",
-        meaning: "contain hypervisors, each as a user of its own that sees its own files alone: auto (as far as the host can), always or never",
+        meaning: "keep hypervisors from everything but their machines: auto (as far as the host lets them be kept), always or never",
     },
     Key {
         name: "vmm",

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -41,6 +42,7 @@ pub fn differences(lab: &Lab) -> Vec<String> {
     elements(&mut books, lab);
     files(&mut books, &store, lab);
     processes(&mut books, lab);
+    owners(&mut books, &store, lab);
     let missing = books.wanted.difference(&books.found);
     let extra = books.found.difference(&books.wanted);
     missing
@@ -113,6 +115,40 @@ fn machines(books: &mut Books, store: &Connection) {
             let (protocol, host, machine) = (&row[0], &row[1], &row[2]);
             books.want(format!("element published {protocol} {host} {ip}"));
             books.want(format!("element published_as {protocol} {host} {machine}"));
+        }
+    }
+}
+
+/// What machines had of the host that do not run is the program's again: files are its, and there is no control group.
+fn owners(books: &mut Books, store: &Connection, lab: &Lab) {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let groups = mounts.lines().find(|line| line.contains(" cgroup2 "));
+    let groups = groups
+        .and_then(|line| line.split(' ').nth(1))
+        .unwrap_or("/none");
+    let query = "SELECT machines.id, volumes.path FROM machines \
+                 JOIN volumes ON volumes.machine_id = machines.id WHERE status <> 'running' \
+                 UNION SELECT '', path FROM volumes WHERE machine_id IS NULL";
+    for row in left::rows_of(store, query) {
+        let (id, volume) = (&row[0], &row[1]);
+        let mut files = vec![volume.into()];
+        if !id.is_empty() {
+            let folder = lab.data_dir().join("machines").join(id);
+            let entries = std::fs::read_dir(folder).unwrap().flatten();
+            files.extend(entries.map(|entry| entry.path()));
+            let group = Path::new(groups).join("sistemo").join(id);
+            if group.exists() {
+                books.find(format!("control group {}", group.display()));
+            }
+        }
+        for file in files {
+            let Ok(facts) = std::fs::symlink_metadata(&file) else {
+                continue;
+            };
+            let user = facts.st_uid();
+            if user != 0 {
+                books.find(format!("file {} of user {user}", file.display()));
+            }
         }
     }
 }

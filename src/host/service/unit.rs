@@ -2,9 +2,9 @@
 //!
 //! What is in it, and why:
 //!
-//! - **Machines outlive the daemon.** Those that it starts are in its control group: `KillMode=process` has systemd end
-//!   the daemon alone, also when it fails or is restarted, and `OOMPolicy=continue` keeps it up when the kernel ends a
-//!   machine for its memory.
+//! - **Machines outlive the daemon.** Where hypervisors have no control groups of their own, those that it starts are in
+//!   its: `KillMode=process` has systemd end the daemon alone, also when it fails or is restarted, and `OOMPolicy=continue`
+//!   keeps it up when the kernel ends a machine for its memory.
 //! - **No mount namespace.** Machines' network namespaces are mounts in `/run/netns`, which every command must see, and
 //!   what is mounted in a service's own mount namespace stays in there. So none of the options that make one
 //!   (`ProtectHome=`, `ProtectSystem=`, `PrivateTmp=`, `PrivateDevices=`, `ProtectKernelModules=` and the like) is here.

@@ -180,6 +180,10 @@ pub(super) fn remove(machine: &str) -> Result<(), Error> {
     let Some(root) = root() else { return Ok(()) };
     let all = root.join(ALL);
     let group = all.join(machine);
+    // Where nothing may be removed, what is not there is no failure either.
+    if !group.exists() {
+        return Ok(());
+    }
     match fs::remove_dir(&group) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(Error::path("remove the control group", &group)(error));

@@ -46,6 +46,6 @@ mod tests {
             number
         });
         assert_ne!(numbers[0], numbers[1]);
-        assert!(Owner::FIRST + Owner::COUNT < 2_147_352_576);
+        const { assert!(Owner::FIRST + Owner::COUNT < 2_147_352_576) };
     }
 }

@@ -21,9 +21,6 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::{ForkResult, Pid, Uid, fork, setuid};
 use serde::{Deserialize, Serialize};
 
-/// The machine whose hypervisor this is.
-pub(super) const MACHINE: &str = "0c9df0a7-27f8-4a56-9e09-6d1c5d1f9d61";
-
 /// What it goes for. It reads this from the file that its last argument names.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Prey {
@@ -202,6 +199,31 @@ fn takes() {
     };
     assert!(had <= prey.data && had > prey.data / 2, "{had}");
     said("memory", from_nix(Err::<(), _>(refused)));
+    forks_until_refused(prey.processes);
+}
+
+/// Forks until it may not.
+#[test]
+#[ignore = "runs inside the enclosure"]
+fn forks() {
+    let prey = prey();
+    println!();
+    forks_until_refused(prey.processes);
+}
+
+/// Touches memory until it is ended.
+#[test]
+#[ignore = "runs inside the enclosure"]
+fn swallows() {
+    println!("\nsaid: begins");
+    let piece = vec![1_u8; 128 << 20];
+    println!(
+        "said: had {}",
+        piece.iter().map(|byte| usize::from(*byte)).sum::<usize>()
+    );
+}
+
+fn forks_until_refused(most: u64) {
     let mut forked = 0;
     let refused = loop {
         // SAFETY: the child makes one system call, and waits to be ended.
@@ -213,7 +235,7 @@ fn takes() {
             Err(errno) => break errno,
         }
     };
-    assert!(forked < prey.processes && forked > 8, "{forked}");
+    assert!(forked < most && forked > 8, "{forked}");
     said("processes", from_nix(Err::<(), _>(refused)));
 }
 

@@ -1,5 +1,6 @@
 //! Containment, proved from inside: the hypervisor is this very test program, which does its worst.
 
+mod grouped;
 mod hostile;
 
 use std::fs;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::hostile::{MACHINE, Prey};
+use self::hostile::Prey;
 use super::*;
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
@@ -50,7 +51,7 @@ impl Stage {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
         let spec = LaunchSpec {
-            machine: MACHINE.into(),
+            machine: Uuid::new_v4().to_string(),
             kernel: data.join("vmlinuz"),
             initramfs: own.join("initramfs"),
             command_line: String::new(),
@@ -69,8 +70,10 @@ impl Stage {
             console: own.join("console.log"),
             run_dir: own.join("run"),
             accelerator: Accelerator::Tcg,
-            owner: Some(Owner::new(Owner::preferred(&Uuid::new_v4().to_string()))),
+            owner: None,
         };
+        let owner = Some(Owner::new(Owner::preferred(&spec.machine)));
+        let spec = LaunchSpec { owner, ..spec };
         Stage { dir, spec }
     }
 
@@ -86,6 +89,14 @@ impl Stage {
 
     /// Runs the stand-in, which does `what`, and gives what it has to say.
     async fn run(&self, what: &str, prey: &Prey) -> Vec<String> {
+        let said = self.start(what, prey, self.enclosure()).await;
+        assert!(said.contains("test result: ok. 1 passed"), "{said}");
+        let lines = said.lines().filter_map(|line| line.split_once("said: "));
+        lines.map(|(_, said)| said.to_string()).collect()
+    }
+
+    /// The same with an enclosure of the caller's; all that was printed until it had ended, in whichever way.
+    async fn start(&self, what: &str, prey: &Prey, enclosure: Option<Enclosure>) -> String {
         fs::write(&self.spec.kernel, serde_json::to_vec(prey).unwrap()).unwrap();
         let run_dir = RunDir::prepare(&self.spec.run_dir).unwrap();
         let name = format!("vmm::contain::tests::hostile::{what}");
@@ -100,14 +111,18 @@ impl Stage {
             output: run_dir.output().unwrap(),
             console: None,
             keep: Vec::new(),
-            enclosure: self.enclosure(),
+            enclosure,
         })
         .unwrap();
         process.wait_exit().await.unwrap();
-        let said = fs::read_to_string(self.spec.run_dir.join("hypervisor.log")).unwrap();
-        assert!(said.contains("test result: ok. 1 passed"), "{said}");
-        let lines = said.lines().filter_map(|line| line.split_once("said: "));
-        lines.map(|(_, said)| said.to_string()).collect()
+        fs::read_to_string(self.spec.run_dir.join("hypervisor.log")).unwrap()
+    }
+}
+
+impl Drop for Stage {
+    /// Its hypervisor has ended; its control group has not.
+    fn drop(&mut self) {
+        release(&self.spec.machine, self.dir.path(), &[]).unwrap();
     }
 }
 
@@ -144,7 +159,7 @@ async fn a_hypervisor_that_was_taken_over_sees_its_machine_and_nothing_else() {
             data.join("volumes/own.ext4"),
             data.join("volumes/gone.ext4"),
         ];
-        release(MACHINE, &data.join("machines/own"), &disks).unwrap();
+        release(&stage.spec.machine, &data.join("machines/own"), &disks).unwrap();
         for file in files {
             assert_eq!(owner(file), 0, "{file}");
         }

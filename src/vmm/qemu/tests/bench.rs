@@ -5,10 +5,13 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use uuid::Uuid;
@@ -20,8 +23,8 @@ use crate::guest::kernel::test_kernel::{busybox, kernel};
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::console::Ending;
-use crate::vmm::contain::Owner;
 use crate::vmm::{Disk, HugePages, Hypervisor, command_line, tsc};
+use crate::vmm::contain::{Owner, release};
 
 const INIT: &str = r#"#!/busybox sh
 PATH=/bin
@@ -56,6 +59,10 @@ panic) echo c > /proc/sysrq-trigger ;;
 count)
     count=0
     while :; do count=$((count + 1)); echo "init: count $count"; usleep 100000; done ;;
+host)
+    mkdir /new
+    mount /dev/vda /new
+    exec switch_root /new /init ;;
 write) echo "init: writes"; dd if=/dev/zero of=/dev/vda bs=1M count=4 conv=fsync; echo "init: written $?" ;;
 esac
 echo "init: stays"
@@ -166,11 +173,21 @@ impl Drop for Bench {
     fn drop(&mut self) {
         for process in self.launched.lock().unwrap().iter() {
             if process.current_state().unwrap() == State::Alive {
-                let pid = nix::unistd::Pid::from_raw(process.pid as i32);
-                nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL).unwrap();
+                end(process.pid);
             }
         }
+        release(&self.spec.machine, self.dir.path(), &[]).unwrap();
     }
+}
+
+/// Ends a process, and comes back when it has.
+fn end(pid: u32) {
+    let handle = rustix::process::Pid::from_raw(pid.cast_signed())
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(handle) = handle else { return };
+    let _ = pidfd_send_signal(&handle, Signal::KILL);
+    let mut ended = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
+    poll(&mut ended, PollTimeout::NONE).unwrap();
 }
 
 /// The shared archive, as it is made for machines, with the script and busybox in another archive behind it.

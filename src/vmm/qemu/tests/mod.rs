@@ -2,6 +2,7 @@
 
 mod bench;
 mod state;
+mod groups;
 
 use std::fs;
 use std::path::Path;
