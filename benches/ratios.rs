@@ -52,6 +52,8 @@ mod pull;
 mod screen;
 #[path = "ratios/shells.rs"]
 mod shells;
+#[path = "ratios/snapshot.rs"]
+mod snapshot;
 #[path = "ratios/table.rs"]
 mod table;
 #[path = "ratios/web/mod.rs"]
@@ -74,6 +76,7 @@ const ROWS: &[(&str, Measure)] = &[
     ("machine list", list::measure),
     ("deploy host work", deploy::measure),
     ("boot to ssh", boot::measure),
+    ("snapshot restore and fork", snapshot::measure),
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
     ("cp large", cp::large),

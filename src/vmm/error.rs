@@ -117,6 +117,7 @@ impl Advice for Error {
             Error::NoDriver(_) => {
                 Some("--vmm qemu, or for all: sistemo config set vmm qemu".into())
             }
+            Error::RunDir { source, .. } => crate::error::way_out_of(source),
             Error::AlreadyRunning { .. } => Some("stop that machine first".into()),
             _ => None,
         }
