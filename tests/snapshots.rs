@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Image, Lab};
+use crate::support::{Api, Image, Lab};
 
 /// Has a guest count in a shell's memory.
 fn count(lab: &Lab, machine: &str) {
@@ -381,5 +381,61 @@ fn a_snapshot_that_no_longer_fits_is_refused_with_the_reason() {
     lab.run("machine snapshot restore b s -y").fails(3);
     lab.run("machine delete a b -y").ok();
     lab.run("volume delete data b-data -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn snapshots_and_forks_through_the_api() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    let api = Api::of(&lab);
+    // Asks for an operation and waits for its end.
+    let done = |method: &str, path: &str, body: Option<&Value>| -> Value {
+        let (_, mut answer) = api.ask(method, &format!("{path}?wait=60"), body, &[]);
+        while answer["state"] == "running" {
+            let id = answer["id"].as_str().unwrap();
+            answer = api
+                .ask("GET", &format!("/operations/{id}?wait=60"), None, &[])
+                .1;
+        }
+        assert_eq!(answer["state"], "done", "{answer}");
+        answer["result"].clone()
+    };
+    assert_eq!(done("POST", "/machines/a/pause", None)["status"], "paused");
+    assert_eq!(
+        done("POST", "/machines/a/resume", None)["status"],
+        "running"
+    );
+    let made = done("POST", "/machines/a/snapshots", Some(&json!({"name": "s"})));
+    assert_eq!(made, lab.run("machine snapshot show a s -o json").json());
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(
+        api.ask("GET", &format!("/snapshots/{id}"), None, &[]).1,
+        made
+    );
+    for path in ["/snapshots", "/machines/a/snapshots"] {
+        assert_eq!(api.ask("GET", path, None, &[]).1, json!([made]));
+    }
+    assert_eq!(api.ask("GET", "/snapshots/nothing", None, &[]).0, 404);
+    let restored = done("POST", &format!("/snapshots/{id}/restore"), None);
+    assert_eq!(
+        (&restored["name"], &restored["status"]),
+        (&json!("a"), &json!("running"))
+    );
+    done("POST", "/machines/a/fork", Some(&json!({"name": "b"})));
+    done(
+        "POST",
+        &format!("/snapshots/{id}/deploy"),
+        Some(&json!({"name": "c"})),
+    );
+    for name in ["a", "b", "c"] {
+        assert_eq!(says(&lab, name, "hostname"), name);
+    }
+    let gone = done("DELETE", &format!("/snapshots/{id}"), None);
+    assert_eq!(gone, json!({"id": id, "name": "s", "machine": "a"}));
+    drop(api);
+    lab.run("down").ok();
+    lab.run("machine delete a b c -y").ok();
     lab.has_nothing_left();
 }

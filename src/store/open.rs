@@ -29,7 +29,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("migrations/0005_unsettled.sql")),
         M::up(include_str!("migrations/0006_volume_config.sql")),
         M::up(include_str!("migrations/0007_who.sql")),
-        M::up(include_str!("migrations/0008_snapshots.sql")),
+        M::up(include_str!("migrations/0009_snapshots.sql")),
     ])
 });
 

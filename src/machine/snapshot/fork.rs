@@ -53,7 +53,13 @@ impl Machines {
                 .snapshot_locked(&row, id, None, true, progress, cancel)
                 .await?;
             drop(lock);
-            self.go_on(&id, "fork", request, progress, cancel).await
+            let forking = self.go_on(&id, "fork", request, progress, cancel);
+            if row.status != Status::Running {
+                return forking.await;
+            }
+            // Its own connection takes as long as much of what the other needs.
+            let (forked, ()) = tokio::join!(forking, rooms.correct_clock(&row, progress));
+            forked
         };
         let forked = forked.await;
         let removed = match rooms.store.snapshot(&id)? {

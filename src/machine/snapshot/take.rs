@@ -32,7 +32,7 @@ impl Rooms {
     ) -> Result<()> {
         if row.status == Status::Running {
             let answers = async {
-                while self.ask_ready(row).await.is_err() {
+                while self.greets(row).await.is_err() {
                     tokio::time::sleep(AGAIN).await;
                 }
             };

@@ -42,6 +42,7 @@ pub(crate) enum Snapshot {
         #[arg(add = complete::machines())]
         machine: String,
         /// The snapshot's name
+        #[arg(add = complete::snapshots())]
         snapshot: String,
     },
     /// Delete snapshots; machines that were made of them stay
@@ -51,7 +52,7 @@ pub(crate) enum Snapshot {
         #[arg(add = complete::machines())]
         machine: String,
         /// The snapshots' names
-        #[arg(required = true, value_name = "SNAPSHOT")]
+        #[arg(required = true, value_name = "SNAPSHOT", add = complete::snapshots())]
         snapshots: Vec<String>,
         /// Do not ask
         #[arg(short, long)]
@@ -68,6 +69,7 @@ pub(crate) enum Snapshot {
         #[arg(add = complete::machines())]
         machine: String,
         /// The snapshot's name
+        #[arg(add = complete::snapshots())]
         snapshot: String,
         /// Leave its memory out: the machine is stopped then, and boots from the disks
         #[arg(long)]

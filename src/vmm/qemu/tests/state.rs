@@ -83,6 +83,10 @@ async fn a_save_that_was_given_up_is_cancelled_by_the_next_who_resumes() {
     qmp.execute_with("migrate-set-parameters", slow, "begin")
         .await
         .unwrap();
+    let events = serde_json::json!({ "capabilities": [{ "capability": "events", "state": true }] });
+    qmp.execute_with("migrate-set-capabilities", events, "begin")
+        .await
+        .unwrap();
     qmp.give("state", &file, "begin").await.unwrap();
     let to = serde_json::json!({ "uri": "fd:state" });
     qmp.execute_with("migrate", to, "begin").await.unwrap();
