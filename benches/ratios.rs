@@ -56,6 +56,8 @@ mod pull;
 mod screen;
 #[path = "ratios/shells.rs"]
 mod shells;
+#[path = "ratios/snapshot.rs"]
+mod snapshot;
 #[path = "ratios/table.rs"]
 mod table;
 #[path = "ratios/web/mod.rs"]
@@ -80,6 +82,7 @@ const ROWS: &[(&str, Measure)] = &[
     ("boot to ssh", boot::measure),
     ("firecracker launch", firecracker::measure),
     ("launch contained", contain::measure),
+    ("snapshot restore and fork", snapshot::measure),
     ("exec true", enter::exec_true),
     ("exec cat", enter::exec_cat),
     ("cp large", cp::large),

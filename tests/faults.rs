@@ -170,14 +170,17 @@ fn a_snapshot() {
 
 #[test]
 fn a_restore() {
+    let given = &[
+        "volume create 8M --name data",
+        "machine deploy tiny --name a --attach data --expose 8080:80",
+        "machine snapshot create a s",
+    ];
+    let before = &["machine start a --no-wait"];
+    let line = "machine snapshot restore a s -y";
     play(&Scene {
-        given: &[
-            "volume create 8M --name data",
-            "machine deploy tiny --name a --attach data --expose 8080:80",
-            "machine snapshot create a s",
-        ],
-        before: &["machine start a --no-wait"],
-        line: "machine snapshot restore a s -y",
+        given,
+        before,
+        line,
         boundaries: &[
             ("stage-disks", ACTS),
             ("kill", ACTS),
@@ -189,6 +192,14 @@ fn a_restore() {
             ("attach-network", ACTS),
             ("drop-old-disks", ACTS),
         ],
+        fails: None,
+    });
+    play(&Scene {
+        given,
+        before,
+        line,
+        // On the way back alone.
+        boundaries: &[("stage-disks", &[]), ("swap-disks", &[]), ("launch", &[])],
         fails: Some("await-guest"),
     });
 }

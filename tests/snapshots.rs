@@ -3,13 +3,20 @@
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Image, Lab};
+use crate::support::{Api, Image, Lab};
 
 /// Has a guest count in a shell's memory.
 fn count(lab: &Lab, machine: &str) {
-    let line = "i=0; while :; do i=$((i+1)); echo $i > /run/now; mv /run/now /run/count; usleep 50000; done";
+    count_every(lab, machine, 50_000);
+}
+
+/// The same, once in so many microseconds: a guest that counts keeps its processor busy.
+fn count_every(lab: &Lab, machine: &str, microseconds: u32) {
+    let line = format!(
+        "i=0; while :; do i=$((i+1)); echo $i > /run/now; mv /run/now /run/count; usleep {microseconds}; done"
+    );
     lab.run(&format!(
         "machine exec {machine} \"setsid sh -c '{line}' </dev/null >/dev/null 2>&1 &\""
     ))
@@ -187,18 +194,14 @@ fn a_fork_and_its_parent_run_side_by_side() {
     says(&lab, "a", "ping -c 1 -W 5 b");
     says(&lab, "b", "ping -c 1 -W 5 a");
     says(&lab, "a", &format!("ping -c 1 -W 5 {}", ip(&b)));
-    says(
-        &lab,
-        "b",
-        "setsid nc -ll -p 80 -e echo fork </dev/null >/dev/null 2>&1 &",
-    );
-    let mut stream = lab.within(|| {
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", 8081)).unwrap();
-        let mut said = String::new();
-        std::io::Read::read_to_string(&mut stream, &mut said).unwrap();
-        said
-    });
-    assert_eq!(std::mem::take(&mut stream), "fork\n");
+    for name in ["a", "b"] {
+        let serve = format!("mkdir -p /srv && echo {name} > /srv/hello && httpd -p 80 -h /srv");
+        says(&lab, name, &serve);
+    }
+    for (name, port) in [("a", 8080), ("b", 8081)] {
+        let hello = lab.inside(&format!("curl -s -m 5 http://127.0.0.1:{port}/hello"));
+        assert_eq!(hello.trim(), name);
+    }
 
     // What one does is not the other's.
     says(&lab, "b", "echo b > /root/own");
@@ -217,7 +220,7 @@ fn twenty_forks_at_once() {
     let lab = Lab::new();
     let tiny = lab.image(Image::Tiny);
     lab.run(&format!("machine deploy {tiny} --name a")).ok();
-    count(&lab, "a");
+    count_every(&lab, "a", 1_000_000);
     let names: Vec<String> = (0..20).map(|number| format!("f{number}")).collect();
     let going: Vec<_> = names
         .iter()
@@ -378,5 +381,61 @@ fn a_snapshot_that_no_longer_fits_is_refused_with_the_reason() {
     lab.run("machine snapshot restore b s -y").fails(3);
     lab.run("machine delete a b -y").ok();
     lab.run("volume delete data b-data -y").ok();
+    lab.has_nothing_left();
+}
+
+#[test]
+fn snapshots_and_forks_through_the_api() {
+    let lab = Lab::new();
+    let tiny = lab.image(Image::Tiny);
+    lab.run(&format!("machine deploy {tiny} --name a")).ok();
+    let api = Api::of(&lab);
+    // Asks for an operation and waits for its end.
+    let done = |method: &str, path: &str, body: Option<&Value>| -> Value {
+        let (_, mut answer) = api.ask(method, &format!("{path}?wait=60"), body, &[]);
+        while answer["state"] == "running" {
+            let id = answer["id"].as_str().unwrap();
+            answer = api
+                .ask("GET", &format!("/operations/{id}?wait=60"), None, &[])
+                .1;
+        }
+        assert_eq!(answer["state"], "done", "{answer}");
+        answer["result"].clone()
+    };
+    assert_eq!(done("POST", "/machines/a/pause", None)["status"], "paused");
+    assert_eq!(
+        done("POST", "/machines/a/resume", None)["status"],
+        "running"
+    );
+    let made = done("POST", "/machines/a/snapshots", Some(&json!({"name": "s"})));
+    assert_eq!(made, lab.run("machine snapshot show a s -o json").json());
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(
+        api.ask("GET", &format!("/snapshots/{id}"), None, &[]).1,
+        made
+    );
+    for path in ["/snapshots", "/machines/a/snapshots"] {
+        assert_eq!(api.ask("GET", path, None, &[]).1, json!([made]));
+    }
+    assert_eq!(api.ask("GET", "/snapshots/nothing", None, &[]).0, 404);
+    let restored = done("POST", &format!("/snapshots/{id}/restore"), None);
+    assert_eq!(
+        (&restored["name"], &restored["status"]),
+        (&json!("a"), &json!("running"))
+    );
+    done("POST", "/machines/a/fork", Some(&json!({"name": "b"})));
+    done(
+        "POST",
+        &format!("/snapshots/{id}/deploy"),
+        Some(&json!({"name": "c"})),
+    );
+    for name in ["a", "b", "c"] {
+        assert_eq!(says(&lab, name, "hostname"), name);
+    }
+    let gone = done("DELETE", &format!("/snapshots/{id}"), None);
+    assert_eq!(gone, json!({"id": id, "name": "s", "machine": "a"}));
+    drop(api);
+    lab.run("down").ok();
+    lab.run("machine delete a b c -y").ok();
     lab.has_nothing_left();
 }

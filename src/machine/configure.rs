@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::guest::kernel::Kernel;
 use crate::guest::{self, initramfs, words};
 use crate::store::machines::MachineRow;
+use crate::store::operations::OperationKind;
 use crate::store::volumes::Role;
 
 /// Writes the guest's host key, once, and its initramfs, anew at each start.
@@ -25,6 +26,11 @@ pub(super) async fn write_initramfs(operation: &Operation<'_>) -> Result<()> {
             path: folder,
             source,
         })?;
+    if matches!(operation.kind, OperationKind::Fork | OperationKind::Restore) {
+        // It does not boot; its next start writes what it boots from.
+        host_key(rooms, &row)?;
+        return Ok(());
+    }
     let kernel = rooms.kernel()?;
     let shared = initramfs::shared(&kernel, &rooms.programs.guest)?;
     let config = guest_config(rooms, &row, &kernel).await?;

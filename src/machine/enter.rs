@@ -4,6 +4,8 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
+
 use super::stop::process;
 use super::tied::Tied;
 use super::{Error, Machines, Rooms};
@@ -97,6 +99,31 @@ impl Rooms {
     /// Asks the guest whether it has handed over to its init.
     pub(super) async fn ask_ready(&self, row: &MachineRow) -> Result<(), Error> {
         self.ask(row, words::READY_SUBSYSTEM).await
+    }
+
+    /// Whether the guest's SSH server answers at all, by the first bytes that it sends (RFC 4253 §4.2). An emulated guest
+    /// needs a second for logging a client in, and next to nothing for this.
+    pub(super) async fn greets(&self, row: &MachineRow) -> Result<(), Error> {
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            name: row.name.clone(),
+            source,
+        };
+        let ip = row.ip.ok_or_else(|| fail("it has no address".into()))?;
+        let address = SocketAddrV4::new(ip, words::SSH_PORT);
+        let mut stream = self
+            .home
+            .connect(address, Duration::from_secs(2))
+            .await
+            .map_err(|error| fail(error.into()))?;
+        let mut greeting = [0; 4];
+        match tokio::time::timeout(CONNECT, stream.read_exact(&mut greeting)).await {
+            Ok(Ok(_)) if &greeting == b"SSH-" => Ok(()),
+            Ok(Ok(_)) => Err(fail("what answers is no SSH server".into())),
+            Ok(Err(error)) => Err(fail(error.into())),
+            Err(_) => Err(fail(
+                std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
+            )),
+        }
     }
 
     /// Asks the guest to power off within `grace`. It comes back once the guest has taken note.

@@ -98,7 +98,14 @@ impl Rooms {
     }
 
     /// Sets the guest's clock, which stood still. One that does not answer in time keeps the time that it has.
-    pub(super) async fn correct_clock(&self, row: &MachineRow) -> Result<(), Error> {
+    pub(super) async fn correct_clock(&self, row: &MachineRow, progress: &Progress) {
+        if let Err(error) = self.try_correct_clock(row).await {
+            let why = format!("the clock of machine {} is behind: {error}", row.name);
+            progress.note(why);
+        }
+    }
+
+    async fn try_correct_clock(&self, row: &MachineRow) -> Result<(), Error> {
         let set = async {
             let client = self.connect_as_root(row).await?;
             // The time at which it is sent, not that at which the connection began.
@@ -140,6 +147,11 @@ pub(super) async fn go_on(operation: &Operation<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Whether the snapshot that is made is for a fork, which corrects the clock while the other comes about.
+fn is_for_a_fork(operation: &Operation<'_>) -> Result<bool> {
+    Ok(operation.kind == OperationKind::Snapshot && operation.snapshot()?.passing)
+}
+
 /// Lets the guest go on and corrects its clock.
 pub(super) async fn resume_guest(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
@@ -154,9 +166,8 @@ pub(super) async fn resume_guest(operation: &Operation<'_>) -> Result<()> {
     (rooms.driver_of(&row)?)
         .resume(&rooms.paths.run(&row.id))
         .await?;
-    if let Err(error) = rooms.correct_clock(&row).await {
-        let why = format!("the clock of machine {} is behind: {error}", row.name);
-        operation.progress.note(why);
+    if !is_for_a_fork(operation)? {
+        rooms.correct_clock(&row, operation.progress).await;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::{Error, Rooms};
 use crate::error::Result;
 use crate::guest::words;
 use crate::store::machines::MachineRow;
+use crate::store::operations::OperationKind;
 use crate::vmm;
 
 /// Waits until the guest answers over SSH, its hypervisor ends, time runs out, or the user gives up. An application
@@ -18,11 +19,13 @@ pub(super) async fn await_guest(operation: &Operation<'_>) -> Result<()> {
     if operation.no_wait {
         return Ok(());
     }
+    // One that goes on was ready before, and has just said so again.
+    let goes_on = matches!(operation.kind, OperationKind::Fork | OperationKind::Restore);
     let (limit, console) = (rooms.config.ssh_timeout, rooms.paths.console(&row.id));
     let over = tokio::select! {
         biased;
         () = operation.cancel.cancelled() => return Err(Error::Cancelled.into()),
-        over = ends_first(rooms, &row) => over?,
+        over = ends_first(rooms, &row, goes_on) => over?,
         () = tokio::time::sleep(limit) => return Err(Error::Silent(limit.as_secs()).into()),
     };
     if !over || rooms.has_finished(&row) {
@@ -35,12 +38,12 @@ pub(super) async fn await_guest(operation: &Operation<'_>) -> Result<()> {
 }
 
 /// Comes back when the guest answers, or its hypervisor has ended; whether it has.
-async fn ends_first(rooms: &Rooms, row: &MachineRow) -> Result<bool> {
+async fn ends_first(rooms: &Rooms, row: &MachineRow, goes_on: bool) -> Result<bool> {
     let process = super::stop::process(row);
     tokio::select! {
         biased;
         () = ended(process.clone()) => return Ok(true),
-        answered = answers(rooms, row) => answered?,
+        answered = answers(rooms, row, goes_on) => answered?,
     }
     // An application that has ended by the time that its machine answers takes the machine along.
     let console = rooms.paths.console(&row.id);
@@ -63,7 +66,7 @@ async fn ended(process: Option<vmm::Process>) {
 
 /// Comes back when the guest's SSH server has handed over to the image's init. Attempts follow what the guest writes
 /// to its console: a network that is not up yet does not answer, and says nothing of when to ask again.
-async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
+async fn answers(rooms: &Rooms, row: &MachineRow, goes_on: bool) -> Result<()> {
     const AGAIN: Duration = Duration::from_millis(500);
     // A connection that was lost while the guest's network came up is not waited for until it is given up: asking anew
     // is cheap, and a guest that is not ready says so again.
@@ -76,7 +79,13 @@ async fn answers(rooms: &Rooms, row: &MachineRow) -> Result<()> {
         listening |= seen.windows(line.len()).any(|window| window == line);
         // A guest that says it listens and does not may go on writing for as long as it is waited for.
         seen.drain(..seen.len().saturating_sub(line.len()));
-        if listening && let Ok(Ok(())) = tokio::time::timeout(ANSWER, rooms.ask_ready(row)).await {
+        let asked = async {
+            match goes_on {
+                true => rooms.greets(row).await,
+                false => rooms.ask_ready(row).await,
+            }
+        };
+        if listening && let Ok(Ok(())) = tokio::time::timeout(ANSWER, asked).await {
             return Ok(());
         }
         tokio::select! {

@@ -184,6 +184,7 @@ impl Advice for Error {
             )),
             Error::DiskInUse { .. } => advice_on("lock").map(Into::into),
             Error::Api { text, .. } => advice_on(text).map(Into::into),
+            Error::RunDir { source, .. } => crate::error::way_out_of(source),
             Error::AlreadyRunning { .. } => Some("stop that machine first".into()),
             _ => None,
         }

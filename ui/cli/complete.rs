@@ -44,6 +44,36 @@ pub(crate) fn volumes() -> ArgValueCompleter {
     })
 }
 
+/// Names of snapshots, whichever machine they are of.
+pub(crate) fn snapshots() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let snapshots = store().and_then(|store| store.snapshots(None).ok());
+        let snapshots = snapshots.into_iter().flatten();
+        offer(
+            current,
+            snapshots.map(|row| (row.name.to_string(), row.taken.machine.to_string())),
+        )
+    })
+}
+
+/// Snapshots with their machines, as `MACHINE/SNAPSHOT`.
+pub(crate) fn origins() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let Some(store) = store() else {
+            return Vec::new();
+        };
+        let machines = store.machines().unwrap_or_default();
+        let snapshots = store.snapshots(None).unwrap_or_default();
+        let origin = |row: sistemo::store::snapshots::SnapshotRow| {
+            let machine = machines
+                .iter()
+                .find(|machine| Some(machine.id) == row.machine)?;
+            Some((format!("{}/{}", machine.name, row.name), row.created_at))
+        };
+        offer(current, snapshots.into_iter().filter_map(origin))
+    })
+}
+
 /// Names of images that are here, and of the recipes.
 pub(crate) fn images() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {

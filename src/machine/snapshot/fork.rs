@@ -1,7 +1,5 @@
 //! Fork: another machine goes on from where this one is, or from where it was at a snapshot.
 
-use std::path::PathBuf;
-
 use tokio_util::sync::CancellationToken;
 
 use super::super::fault::fault;
@@ -11,15 +9,13 @@ use super::super::reserve::{self, Source, root_name, with_suffix};
 use super::super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::host::space;
 use crate::network;
 use crate::store;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::{OperationKind, OperationRow};
 use crate::store::snapshots::SnapshotRow;
 use crate::store::volumes::{Role, VolumeRow};
-use crate::value::{ByteSize, MachineId, Name, PortMapping};
-use crate::volume;
+use crate::value::{MachineId, Name, PortMapping};
 
 /// What is asked for beside the machine or the snapshot that it is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +53,13 @@ impl Machines {
                 .snapshot_locked(&row, id, None, true, progress, cancel)
                 .await?;
             drop(lock);
-            self.go_on(&id, "fork", request, progress, cancel).await
+            let forking = self.go_on(&id, "fork", request, progress, cancel);
+            if row.status != Status::Running {
+                return forking.await;
+            }
+            // Its own connection takes as long as much of what the other needs.
+            let (forked, ()) = tokio::join!(forking, rooms.correct_clock(&row, progress));
+            forked
         };
         let forked = forked.await;
         let removed = match rooms.store.snapshot(&id)? {
@@ -147,7 +149,14 @@ impl Rooms {
         if let Some(name) = &request.name {
             self.check_free(name, false)?;
         }
-        for port in &request.expose {
+        for (index, port) in request.expose.iter().enumerate() {
+            let before = &request.expose[..index];
+            if before
+                .iter()
+                .any(|other| (other.host, other.protocol) == (port.host, port.protocol))
+            {
+                return Err(Error::PortTwice(*port).into());
+            }
             self.refuse_port(port).await?;
         }
         if let Some(name) = &request.network {
@@ -253,79 +262,5 @@ impl Rooms {
                 Err(error)
             }
         }
-    }
-}
-
-/// Makes the machine's disks of those in the snapshot.
-pub(in crate::machine) async fn clone_disks(operation: &Operation<'_>) -> Result<()> {
-    let rooms = operation.rooms;
-    let snapshot = operation.snapshot()?;
-    let folder = rooms.paths.snapshot(&snapshot.id);
-    let mut pairs = Vec::new();
-    for (disk, id) in snapshot.taken.disks.iter().zip(&operation.detail.disks) {
-        let volume = rooms.store.volume(id)?;
-        let volume = volume.ok_or_else(|| volume::Error::Unknown(disk.name.to_string()))?;
-        pairs.push((folder.join(&disk.file), volume.path, disk.size));
-    }
-    if snapshot.passing {
-        // It goes when the fork is there: its disks need no copy.
-        let moved = pairs
-            .iter()
-            .try_for_each(|(from, to, _)| std::fs::rename(from, to));
-        match moved {
-            // The volumes are on a file system of their own.
-            Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {}
-            Err(source) => {
-                let (what, path) = ("move the disks of", folder);
-                return Err(Error::File { what, path, source }.into());
-            }
-            Ok(()) => return Ok(()),
-        }
-    }
-    let needed: u64 = pairs
-        .iter()
-        .filter_map(|(from, ..)| volume::used(from))
-        .sum();
-    let keep = rooms.config.min_disk_free;
-    space::check(&rooms.paths.volumes(), ByteSize::bytes(needed), keep)?;
-    copy(operation, pairs).await
-}
-
-/// Removes what [`clone_disks`] made, and what was written down of it.
-pub(in crate::machine) fn remove_disks(operation: &Operation<'_>) -> Result<()> {
-    let store = &operation.rooms.store;
-    for id in &operation.detail.disks {
-        if let Some(row) = store.volume(id)? {
-            volume::remove(&volume::partial(&row.path))?;
-            volume::remove(&row.path)?;
-            store.remove_volume(id)?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies disks, each to its place and of its size.
-pub(super) async fn copy(
-    operation: &Operation<'_>,
-    pairs: Vec<(PathBuf, PathBuf, ByteSize)>,
-) -> Result<()> {
-    let (progress, cancel) = (operation.progress.clone(), operation.cancel.clone());
-    let copied = tokio::task::spawn_blocking(move || {
-        let report = |done| progress.transfer("disks", "disks", done, None);
-        for (from, to, size) in &pairs {
-            volume::clone_image(from, to, *size, &report, &|| cancel.is_cancelled())?;
-        }
-        Ok::<_, volume::Error>(())
-    });
-    match copied.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) if operation.cancel.is_cancelled() => Err(Error::Cancelled.into()),
-        Ok(Err(error)) => Err(error.into()),
-        Err(join) => Err(Error::File {
-            what: "write",
-            path: operation.rooms.paths.volumes(),
-            source: std::io::Error::other(join),
-        }
-        .into()),
     }
 }

@@ -11,6 +11,7 @@
 //! the machine's operation, or to whoever holds the lock of the snapshot's own; without either, the next command removes
 //! it. A snapshot of a machine that is stopped has no memory, and makes machines that boot.
 
+mod disks;
 mod fit;
 mod fork;
 mod renew;
@@ -21,8 +22,8 @@ mod view;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::fit::saved_by;
+pub(super) use self::disks::{clone_disks, remove_disks};
 pub use self::fork::ForkRequest;
-pub(super) use self::fork::{clone_disks, remove_disks};
 pub(super) use self::renew::{meet_guest, renew_guest};
 pub(super) use self::restore::{drop_old_disks, stage_disks, swap_back, swap_disks};
 pub(super) use self::take::{forget, keep, take};

@@ -168,7 +168,7 @@ pub(in crate::machine) async fn stage_disks(operation: &Operation<'_>) -> Result
         .sum();
     let keep = rooms.config.min_disk_free;
     space::check(&rooms.paths.volumes(), ByteSize::bytes(needed), keep)?;
-    super::fork::copy(operation, pairs).await
+    super::disks::copy(operation, pairs).await
 }
 
 /// Puts the snapshot's disks in the place of the machine's.

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::boot::disks;
 use super::super::journal::Operation;
@@ -32,7 +32,7 @@ impl Rooms {
     ) -> Result<()> {
         if row.status == Status::Running {
             let answers = async {
-                while self.ask_ready(row).await.is_err() {
+                while self.greets(row).await.is_err() {
                     tokio::time::sleep(AGAIN).await;
                 }
             };
@@ -169,8 +169,12 @@ pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
         .filter_map(|(from, ..)| volume::used(from))
         .sum();
     let memory = snapshot.taken.memory.as_ref();
+    // At most: what the guest has never touched is not written.
+    let most = memory.map_or(0, |_| snapshot.taken.spec.memory.as_u64());
     let keep = rooms.config.min_disk_free;
-    space::check(&rooms.paths.snapshots(), ByteSize::bytes(needed), keep)?;
+    let needed = ByteSize::bytes(needed.saturating_add(most));
+    space::check(&rooms.paths.snapshots(), needed, keep)?;
+    let begun = Instant::now();
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&folder)
@@ -204,6 +208,11 @@ pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
     }
     saved?;
     copied.map_err(|join| fail("write")(std::io::Error::other(join)))??;
+    if operation.detail.was == Some(Status::Running) {
+        let (name, seconds) = (&operation.name, begun.elapsed().as_secs_f32());
+        let says = format!("machine {name} was held still for {seconds:.1} s");
+        operation.progress.note(says);
+    }
     Ok(())
 }
 

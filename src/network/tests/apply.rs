@@ -1,7 +1,7 @@
 //! Networks and machines come and go, from any state, any number of times.
 
 use super::lab::{Guest, Lab, inside, network, sh};
-use crate::network::{Home, SeenMachine, namespace};
+use crate::network::{Home, MachinePlan, SeenMachine, namespace};
 
 const WHOLE: SeenMachine = SeenMachine {
     namespace: true,
@@ -71,6 +71,74 @@ async fn it_comes_and_goes_and_the_host_never_notices() {
     assert_eq!(lab.sh("nft list ruleset; ip -o link"), empty);
     assert!(!namespace::path(&a.namespace).exists());
     assert_eq!(state(), before, "nothing of the host's own changed");
+}
+
+#[tokio::test]
+async fn a_guest_is_met_alone_before_it_has_a_place() {
+    let lab = Lab::new();
+    let net = network(76);
+    lab.home.up(&net).await.unwrap();
+    let neighbour = lab.machine(&net, 2);
+    lab.home.attach(&neighbour).await.unwrap();
+    let plan = lab.machine(&net, 3);
+    let gateway = format!("{}/16", net.gateway).parse().unwrap();
+    for _ in 0..2 {
+        lab.home.meet(&plan, gateway).await.unwrap();
+    }
+    // The guest has an address that another machine has by now.
+    let was = MachinePlan {
+        ip: neighbour.ip,
+        mac: neighbour.mac,
+        ..plan.clone()
+    };
+    let guest = Guest::boot(&was);
+    let listener = guest
+        .lab
+        .home
+        .run(|| std::net::TcpListener::bind(("0.0.0.0", 7)).unwrap())
+        .unwrap();
+    let patience = std::time::Duration::from_secs(10);
+    let stream = lab.home.connect_inside(&plan, was.at(7), patience).await;
+    let (_, peer) = listener.accept().unwrap();
+    assert_eq!(peer.ip(), std::net::IpAddr::from(net.gateway));
+    assert_eq!(
+        guest.lab.sh("ip neighbour").split(' ').nth(4),
+        Some(&*net.mac.to_string())
+    );
+    drop(stream.unwrap());
+    let links = inside(&plan)
+        .run(|| sh("ip -o link | grep -v ' lo:'"))
+        .unwrap();
+    assert_eq!(links.lines().count(), 1, "{links}");
+    assert!(!lab.sh("nft list ruleset").contains(&plan.port));
+
+    for _ in 0..2 {
+        lab.home.part(&plan).await.unwrap();
+    }
+    let inside_now = inside(&plan)
+        .run(|| sh("ip -4 -o address; ip -o link"))
+        .unwrap();
+    assert!(
+        !inside_now.contains(&net.gateway.to_string()),
+        "{inside_now}"
+    );
+    assert!(!inside_now.contains(&net.mac.to_string()), "{inside_now}");
+    let (mac, ip) = (plan.mac, plan.ip);
+    guest.lab.sh(&format!(
+        "ip link set eth0 address {mac} && ip address flush dev eth0 && ip address add {ip}/16 dev eth0"
+    ));
+    lab.home.attach(&plan).await.unwrap();
+    let seen = lab.home.seen().await.unwrap();
+    assert_eq!(seen.machines[&short(&plan.namespace)], WHOLE);
+    lab.ping(plan.ip);
+    lab.home.detach(&plan).await.unwrap();
+    assert!(!namespace::path(&plan.namespace).exists());
+    // One that was only ever met goes as well.
+    let met = lab.machine(&net, 4);
+    lab.home.meet(&met, gateway).await.unwrap();
+    lab.home.detach(&met).await.unwrap();
+    assert!(!namespace::path(&met.namespace).exists());
+    assert!(lab.home.part(&met).await.is_err());
 }
 
 #[tokio::test]

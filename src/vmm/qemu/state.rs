@@ -12,6 +12,7 @@
 //! host goes to a file. The file is opened here and handed over the control socket, so QEMU needs no way to it.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -77,8 +78,13 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         .mode(0o600)
         .open(&path)
         .map_err(fail("write"))?;
-    within(MOVING, SAVE, async {
+    let saved = within(MOVING, SAVE, async {
         tell_of_progress(qmp, SAVE).await?;
+        if qmp.execute("query-status", SAVE).await?["status"] == "postmigrate" {
+            // QEMU saves a machine that was saved already only once it has run, be it for a moment.
+            qmp.execute("cont", SAVE).await?;
+            qmp.execute("stop", SAVE).await?;
+        }
         // Its own limit is for networks that others use as well: 128 MiB a second.
         let most = json!({ "max-bandwidth": u64::MAX >> 8 });
         qmp.execute_with("migrate-set-parameters", most, SAVE)
@@ -87,10 +93,23 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         let to = json!({ "uri": format!("fd:{FILE}") });
         qmp.execute_with("migrate", to, SAVE).await?;
         ends_well(qmp, SAVE).await
-    })
-    .await?;
+    });
+    if let Err(error) = saved.await {
+        // QEMU does not say why a write failed.
+        return Err(match is_full(&state) {
+            true => fail("write")(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
+            false => error,
+        });
+    }
     // A full disk may only say so now; and the state is to outlast a loss of power as its row does.
     state.sync_all().map_err(fail("write"))
+}
+
+/// Whether the file system has no space for another page of memory and what is written with it.
+fn is_full(file: &File) -> bool {
+    const ROOM: u64 = 64 << 10;
+    let stat = nix::sys::statvfs::fstatvfs(file);
+    stat.is_ok_and(|stat| stat.blocks_available() * stat.fragment_size() < ROOM)
 }
 
 /// Loads the state from `folder` into a machine that waits for it, and lets it go on.

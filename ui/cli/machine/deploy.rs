@@ -75,6 +75,7 @@ pub(crate) struct Deploy {
     #[arg(
         long,
         value_name = "MACHINE/SNAPSHOT",
+        add = complete::origins(),
         conflicts_with_all = [
             "volume", "vcpus", "memory", "storage", "bandwidth", "iops", "vmm", "restart", "attach",
             "env", "env_file", "entrypoint", "user", "workdir", "command",

@@ -8,6 +8,7 @@ mod enter;
 mod escapes;
 pub(crate) mod exec;
 pub(crate) mod expose;
+pub(crate) mod fork;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod power;
@@ -71,7 +72,7 @@ pub(crate) enum Machine {
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
     /// Make another machine that goes on from where this one is, beside it
-    Fork(snapshot::Fork),
+    Fork(fork::Fork),
     /// Show the boot log, also of a stopped or failed machine
     Logs(logs::Logs),
 }
@@ -97,7 +98,7 @@ pub(crate) async fn run(context: &Context, command: Machine) -> Result<ExitCode,
         Machine::Rename(args) => rename::run(context, &args).await,
         Machine::Volume(args) => volume::run(context, args).await,
         Machine::Snapshot(args) => snapshot::run(context, args).await,
-        Machine::Fork(args) => snapshot::fork(context, args).await,
+        Machine::Fork(args) => fork::run(context, args).await,
         Machine::Logs(args) => logs::run(context, &args).await,
     }
 }

@@ -1,10 +1,10 @@
-//! `sistemo machine snapshot` and `fork`.
+//! `sistemo machine snapshot`.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
-use sistemo::machine::{ForkRequest, Snapshot as View};
+use sistemo::machine::Snapshot as View;
 use sistemo::value::{ByteSize, Name};
 
 use crate::cli::each::each;
@@ -12,8 +12,6 @@ use crate::cli::output::{self, Format, age, details};
 use crate::cli::progress::Display;
 use crate::cli::report::Failure;
 use crate::cli::{Context, complete, terminal};
-
-use super::deploy::farewell;
 
 #[derive(Subcommand)]
 pub(crate) enum Snapshot {
@@ -44,6 +42,7 @@ pub(crate) enum Snapshot {
         #[arg(add = complete::machines())]
         machine: String,
         /// The snapshot's name
+        #[arg(add = complete::snapshots())]
         snapshot: String,
     },
     /// Delete snapshots; machines that were made of them stay
@@ -53,7 +52,7 @@ pub(crate) enum Snapshot {
         #[arg(add = complete::machines())]
         machine: String,
         /// The snapshots' names
-        #[arg(required = true, value_name = "SNAPSHOT")]
+        #[arg(required = true, value_name = "SNAPSHOT", add = complete::snapshots())]
         snapshots: Vec<String>,
         /// Do not ask
         #[arg(short, long)]
@@ -70,6 +69,7 @@ pub(crate) enum Snapshot {
         #[arg(add = complete::machines())]
         machine: String,
         /// The snapshot's name
+        #[arg(add = complete::snapshots())]
         snapshot: String,
         /// Leave its memory out: the machine is stopped then, and boots from the disks
         #[arg(long)]
@@ -78,57 +78,6 @@ pub(crate) enum Snapshot {
         #[arg(short, long)]
         yes: bool,
     },
-}
-
-/// Make another machine that goes on from where this one is, beside it
-///
-/// It has what this one has in memory and on its disks, and a name, an address, keys and identifiers of its own. A machine
-/// that is stopped is copied, and the copy boots. Ports of this computer stay this one's.
-#[derive(clap::Args)]
-#[command(after_help = "Examples:\n  sistemo machine fork web web-try\n  \
-    sistemo machine fork web web-try --expose 8081:80")]
-pub(crate) struct Fork {
-    /// Name or identifier
-    #[arg(add = complete::machines())]
-    pub(crate) name: String,
-
-    /// Name of the other
-    pub(crate) new: Name,
-
-    /// Have a port of this computer lead into the other: 8080:80, 80 or 53:53/udp; repeatable
-    #[arg(long, value_name = "[HOST:]GUEST[/udp]")]
-    pub(crate) expose: Vec<sistemo::value::PortMapping>,
-
-    /// Leave the memory out: the other boots
-    #[arg(long)]
-    pub(crate) disks_only: bool,
-
-    /// Come back before the guest answers
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-}
-
-pub(crate) async fn fork(context: &Context, args: Fork) -> Result<ExitCode, Failure> {
-    let engine = context.engine().await?;
-    let request = ForkRequest {
-        name: Some(args.new),
-        expose: args.expose,
-        network: None,
-        disks_only: args.disks_only,
-        no_wait: args.no_wait,
-    };
-    let display = Display::new(context.format);
-    let forked = engine
-        .machines()
-        .fork(&args.name, &request, &display.progress(), &context.cancel)
-        .await;
-    display.finish();
-    let machine = forked?;
-    match context.format {
-        Format::Json => output::json(&machine),
-        Format::Table => output::say(&farewell(&machine, args.no_wait)),
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn run(context: &Context, command: Snapshot) -> Result<ExitCode, Failure> {

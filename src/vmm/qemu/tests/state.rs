@@ -31,6 +31,10 @@ async fn a_counter_in_a_guest_goes_on_where_it_was_saved() {
     assert!(qemu.save(&run_dir, &state).await.is_err());
     let later = counts(&fs::read_to_string(&bench.spec.console).unwrap());
     assert_eq!(later, before, "it was paused");
+    // Once more, somewhere else.
+    let again = bench.dir.path().join("again");
+    fs::create_dir(&again).unwrap();
+    qemu.save(&run_dir, &again).await.unwrap();
     qemu.resume(&run_dir).await.unwrap();
     qemu.resume(&run_dir).await.unwrap();
     bench.prints(&format!("init: count {}", reached + 3)).await;
@@ -82,6 +86,10 @@ async fn a_save_that_was_given_up_is_cancelled_by_the_next_who_resumes() {
     qmp.execute_with("migrate-set-parameters", slow, "begin")
         .await
         .unwrap();
+    let events = serde_json::json!({ "capabilities": [{ "capability": "events", "state": true }] });
+    qmp.execute_with("migrate-set-capabilities", events, "begin")
+        .await
+        .unwrap();
     qmp.give("state", &file, "begin").await.unwrap();
     let to = serde_json::json!({ "uri": "fd:state" });
     qmp.execute_with("migrate", to, "begin").await.unwrap();
@@ -90,4 +98,37 @@ async fn a_save_that_was_given_up_is_cancelled_by_the_next_who_resumes() {
     let log = fs::read_to_string(&bench.spec.console).unwrap();
     let reached = *counts(&log).last().unwrap();
     bench.prints(&format!("init: count {}", reached + 3)).await;
+}
+
+#[tokio::test]
+async fn a_state_that_fills_the_disk_is_said_and_the_guest_goes_on() {
+    use nix::mount::{MsFlags, mount};
+    let bench = Bench::new("count");
+    let qemu = Qemu::find().unwrap();
+    let run_dir = bench.spec.run_dir.clone();
+    bench.launch().await.unwrap();
+    bench.prints("init: count 3").await;
+    let small = bench.dir.path().join("small");
+    fs::create_dir(&small).unwrap();
+    // Mounts of this thread's own, which end with it.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+    let flags = MsFlags::empty();
+    mount(Some("test"), &small, Some("tmpfs"), flags, Some("size=8m")).unwrap();
+    qemu.pause(&run_dir).await.unwrap();
+    let error = qemu.save(&run_dir, &small).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::RunDir { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+        "{error:?}"
+    );
+    qemu.resume(&run_dir).await.unwrap();
+    let log = fs::read_to_string(&bench.spec.console).unwrap();
+    let reached = *counts(&log).last().unwrap();
+    bench.prints(&format!("init: count {}", reached + 3)).await;
+    // The same machine is saved where there is space.
+    qemu.pause(&run_dir).await.unwrap();
+    let large = bench.dir.path().join("large");
+    fs::create_dir(&large).unwrap();
+    qemu.save(&run_dir, &large).await.unwrap();
 }
