@@ -19,10 +19,12 @@
 mod await_socket;
 mod body;
 mod client;
+mod come_up;
 mod disk_locks;
 mod find;
 mod io_engine;
 mod plan;
+mod release;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -33,12 +35,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use nix::sys::stat::Mode;
-use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 
 use self::await_socket::Arrival;
@@ -46,10 +46,10 @@ use self::client::Client;
 pub(crate) use self::find::place;
 use self::plan::{Call, Circumstances};
 pub use self::version::{Features, Version};
-use super::error::{Error, HypervisorLog};
+use super::error::Error;
 use super::launch::{absolute, end, into_tokio, namespace};
-use super::process::{Process, State};
-use super::run_dir::{RunDir, tail};
+use super::process::Process;
+use super::run_dir::RunDir;
 use super::spawn::{Spawn, spawn};
 use super::{Accelerator, Born, KernelForm, LaunchSpec, Vmm, console, strays};
 
@@ -58,15 +58,8 @@ const NAME: &str = "Firecracker";
 const CONTROL: &str = "firecracker.sock";
 const LOG: &str = "firecracker.log";
 const METRICS: &str = "firecracker.metrics";
-/// How long Firecracker may take until the guest runs. It takes a fraction of a second; a host that swaps may need
-/// longer.
-const COMING_UP: Duration = Duration::from_secs(30);
-/// How long its end may take to be seen after its socket has broken.
-const PARTING: Duration = Duration::from_secs(10);
 /// How long the answer to a key may take.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How much of the end of its log an error shows, in bytes.
-const SHOWN: u64 = 1000;
 
 /// The driver.
 #[derive(Clone, Debug)]
@@ -88,66 +81,6 @@ impl Firecracker {
     /// The program.
     pub fn program(&self) -> &Path {
         &self.program
-    }
-
-    /// The program's version. It is asked once.
-    ///
-    /// # Errors
-    ///
-    /// When the program is missing, does not run or does not say what it is; [`Error::TooOld`] when it is older than
-    /// [`Version::OLDEST`].
-    pub async fn release(&self) -> Result<Version, Error> {
-        let ask = || async {
-            let output = tokio::process::Command::from(self.question()).output();
-            self.answered(output.await)
-        };
-        let version = *self.release.get_or_try_init(ask).await?;
-        self.not_too_old(version)
-    }
-
-    /// As [`Firecracker::release`], for whoever may block.
-    pub fn release_blocking(&self) -> Result<Version, Error> {
-        let version = self.answered(self.question().output())?;
-        self.not_too_old(version)
-    }
-
-    fn question(&self) -> std::process::Command {
-        let mut command = std::process::Command::new(&self.program);
-        command
-            .arg("--version")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn not_too_old(&self, version: Version) -> Result<Version, Error> {
-        match version >= Version::OLDEST {
-            true => Ok(version),
-            false => Err(Error::TooOld {
-                program: self.program.clone(),
-                version,
-            }),
-        }
-    }
-
-    fn answered(&self, output: io::Result<std::process::Output>) -> Result<Version, Error> {
-        let output = output.map_err(|source| self.unspawned(source))?;
-        Version::printed(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| Error::Version {
-            program: self.program.clone(),
-            log: HypervisorLog(String::from_utf8_lossy(&output.stderr).trim().into()),
-        })
-    }
-
-    fn unspawned(&self, source: io::Error) -> Error {
-        match source.kind() {
-            io::ErrorKind::NotFound => Error::Missing {
-                program: self.program.display().to_string(),
-            },
-            _ => Error::Spawn {
-                program: self.program.clone(),
-                source,
-            },
-        }
     }
 
     /// Everything up to the process, and what is to be called then.
@@ -276,74 +209,6 @@ impl Vmm for Firecracker {
                     source: io::ErrorKind::TimedOut.into(),
                 })
             })
-    }
-}
-
-impl Begun {
-    /// Waits until the guest runs, or Firecracker has refused or ended.
-    async fn come_up(&self) -> Result<(), Error> {
-        let up = async {
-            let mut client = Client::new(self.connected().await?).await?;
-            for call in &self.calls {
-                client.call(call).await?;
-            }
-            Ok(())
-        };
-        let waited = tokio::time::timeout(COMING_UP, up)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Error::Silent {
-                    name: NAME,
-                    limit: COMING_UP,
-                    log: self.said(),
-                })
-            });
-        // A socket that breaks is the end of Firecracker seen from another side: what it printed says more.
-        match waited {
-            Err(error @ (Error::Control { .. } | Error::Broken { .. })) => {
-                let gone = tokio::time::timeout(PARTING, self.process.wait_exit()).await;
-                match (gone, self.process.current_state()) {
-                    (Ok(Ok(())), _) | (_, Ok(State::Dead)) => Err(self.ended()),
-                    _ => Err(error),
-                }
-            }
-            waited => waited,
-        }
-    }
-
-    /// Waits until the socket listens, or Firecracker has ended. From then on its end breaks the connection, and an
-    /// answer that it gave just before is not lost: a guest that ends at once was started all the same.
-    async fn connected(&self) -> Result<UnixStream, Error> {
-        let process = &self.process;
-        tokio::select! {
-            stream = self.arrival.connect(&self.run_dir, CONTROL) => {
-                stream.and_then(into_tokio).map_err(|source| Error::Control {
-                    act: "connect",
-                    source,
-                })
-            }
-            exited = process.wait_exit() => match exited {
-                Ok(()) => Err(self.ended()),
-                Err(source) => Err(Error::Process { act: "watch", pid: process.pid, source }),
-            },
-        }
-    }
-
-    fn ended(&self) -> Error {
-        Error::Ended {
-            name: NAME,
-            log: self.said(),
-        }
-    }
-
-    /// What it printed; what it wrote to its log when it printed nothing.
-    fn said(&self) -> HypervisorLog {
-        let printed = self.run_dir.printed();
-        if !printed.0.is_empty() {
-            return printed;
-        }
-        let log = tail(&self.run_dir.file(LOG), SHOWN).unwrap_or_default();
-        HypervisorLog(log.trim().into())
     }
 }
 

@@ -20,6 +20,7 @@ use super::*;
 use crate::error::{Advice, Kind};
 use crate::value::ByteSize;
 use crate::vmm::console::Ending;
+use crate::vmm::process::State;
 use crate::vmm::{Disk, HugePages, Hypervisor, command_line, find_strays};
 
 /// Tells this program that it is to stand in, and where.
