@@ -7,7 +7,7 @@ use sistemo::guest::kernel::Kernels;
 use sistemo::value::{ByteSize, MachineId};
 use sistemo::vmm::contain::{Owner, release};
 use sistemo::vmm::qemu::Qemu;
-use sistemo::vmm::{Accelerator, Disk, LaunchSpec, Vmm};
+use sistemo::vmm::{Accelerator, Disk, HugePages, LaunchSpec, Vmm};
 
 use crate::Outcome;
 use crate::lab::Lab;
@@ -56,6 +56,8 @@ async fn launched(kernel: &Path, folder: &Path, owner: Option<Owner>) -> Outcome
         taps: Vec::new(),
         namespace: None,
         vcpus: 1,
+        restore: None,
+        huge_pages: HugePages::None,
         iops: None,
         memory: ByteSize::mib(192),
         console: folder.join("console.log"),

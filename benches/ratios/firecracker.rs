@@ -96,6 +96,8 @@ impl Bench {
             }],
             namespace: None,
             vcpus: 2,
+            restore: None,
+            owner: None,
             iops: None,
             memory: ByteSize::mib(512),
             huge_pages: HugePages::None,

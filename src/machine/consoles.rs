@@ -115,7 +115,7 @@ impl Consoles {
         }
     }
 
-    /// Looks after them for as long as it is waited for, or until guests have halted: comes back with those, each once.
+    /// Looks after them for as long as it is waited for, or until guests have halted: comes back with those.
     /// It may be left and taken up again at any time.
     pub(super) async fn tend(&mut self, progress: &Progress) -> Result<Vec<MachineId>, Error> {
         loop {
@@ -182,7 +182,11 @@ impl Consoles {
             kept.rests_until = None;
             if kept.keeper.is_none() && !kept.is_cut {
                 match Keeper::open(&self.paths.console(id)) {
-                    Ok(keeper) => kept.keeper = Some(keeper),
+                    Ok(keeper) => {
+                        kept.keeper = Some(keeper);
+                        // It may have grown, and have been looked at, while nobody was there to do something about it.
+                        self.notice_halt(id);
+                    }
                     // Its hypervisor is about to begin one, and the store changes then.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return,
                     Err(error) => return self.failed(id, &error, progress),
@@ -207,6 +211,19 @@ impl Consoles {
     /// Notes how far a log has grown, after it was `silent` for at least so long if it was, and has it cut when it is too
     /// large. Says whether there was anything to do.
     fn look(&mut self, id: &MachineId, silent: Option<Duration>, progress: &Progress) -> bool {
+        let found = self.look_at_size(id, silent, progress);
+        if found {
+            self.notice_halt(id);
+        }
+        found
+    }
+
+    fn look_at_size(
+        &mut self,
+        id: &MachineId,
+        silent: Option<Duration>,
+        progress: &Progress,
+    ) -> bool {
         let Some(kept) = self.kept.get_mut(id) else {
             return false;
         };
@@ -215,14 +232,6 @@ impl Consoles {
         };
         let looked =
             (keeper.note(silent)).and_then(|grown| Ok((grown, keeper.is_over(self.bound)?)));
-        if looked.as_ref().is_ok_and(|(grown, _)| *grown)
-            && matches!(
-                console::ending(&self.paths.console(id)),
-                Ok(Ending::PoweredOff)
-            )
-        {
-            self.halted.push(*id);
-        }
         match looked {
             Ok((grown, false)) => {
                 kept.keeper = Some(keeper);
@@ -241,6 +250,14 @@ impl Consoles {
                 self.failed(id, &error, progress);
                 false
             }
+        }
+    }
+
+    /// Notes a guest whose kernel's last words are that it is off.
+    fn notice_halt(&mut self, id: &MachineId) {
+        let ending = console::ending(&self.paths.console(id));
+        if matches!(ending, Ok(Ending::PoweredOff)) && !self.halted.contains(id) {
+            self.halted.push(*id);
         }
     }
 
@@ -283,3 +300,7 @@ impl Consoles {
         self.rest(id, LONG_REST);
     }
 }
+
+#[cfg(test)]
+#[path = "consoles_tests.rs"]
+mod tests;

@@ -136,8 +136,6 @@ impl Machines {
     async fn check(&self, request: &Request) -> Result<(u8, ByteSize, ByteSize)> {
         let rooms = &*self.0;
         let resources = rooms.check_resources(request)?;
-        let asked = request.vmm.map_or(rooms.config.vmm, HypervisorChoice::Only);
-        rooms.select_hypervisor(asked, resources.0).await?;
         request.application.check()?;
         if let Some(name) = &request.name {
             rooms.check_free(name, request.volume.is_some())?;
@@ -165,6 +163,8 @@ impl Machines {
             (None, None) => return Err(Error::NothingToBoot.into()),
             (Some(_), Some(_)) => return Err(Error::TwoToBoot.into()),
         }
+        // Last: it asks for a probe of KVM, whose answer is remembered.
+        let asked = request.vmm.map_or(rooms.config.vmm, HypervisorChoice::Only);
         rooms.check_boot_parts(asked, resources.0).await?;
         Ok(resources)
     }

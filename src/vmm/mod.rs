@@ -25,6 +25,7 @@ pub mod process;
 mod processor;
 pub mod qemu;
 mod run_dir;
+mod select;
 mod spawn;
 mod strays;
 pub mod tsc;
@@ -37,11 +38,10 @@ use async_trait::async_trait;
 pub use self::accelerator::{Accelerator, Choice, Probe, choose, probe};
 pub use self::error::{Error, HypervisorLog};
 pub use self::huge_pages::HugePages;
-pub use self::hypervisor::{
-    Hypervisor, HypervisorChoice, MOST_FIRECRACKER_VCPUS, Selection, check_vcpus, driver, select,
-};
+pub use self::hypervisor::{Hypervisor, HypervisorChoice};
 pub use self::process::{Process, State, boot_id};
 pub use self::processor::processor;
+pub use self::select::{MOST_FIRECRACKER_VCPUS, Selection, check_vcpus, driver, select};
 pub use self::strays::find_strays;
 pub use self::usage::Usage;
 use crate::value::ByteSize;

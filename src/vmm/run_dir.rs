@@ -7,9 +7,11 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+
+use nix::libc;
 
 use super::error::{Error, HypervisorLog};
 
@@ -83,9 +85,16 @@ impl RunDir {
         }
     }
 
-    /// Connects to the socket called `name`.
+    /// Connects to the socket called `name`. A link is not followed: in a hypervisor's own folder it may lead anywhere.
     pub(super) fn connect(&self, name: &str) -> io::Result<UnixStream> {
-        UnixStream::connect(self.short(name))
+        let socket = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+            .open(self.short(name))?;
+        if !socket.metadata()?.file_type().is_socket() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd()))
     }
 
     /// The path of `name`.
@@ -128,7 +137,10 @@ pub(super) fn lock_path(run_dir: &Path) -> PathBuf {
 
 /// The last `most` bytes of a file, as text.
 pub(super) fn tail(path: &Path, most: u64) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();

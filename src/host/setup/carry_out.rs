@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::firecracker::{self, Release};
+use super::firecracker;
 use super::{Act, Action, KernelSource};
 use crate::error::{Advice, Kind};
 use crate::event::Progress;
@@ -119,8 +119,8 @@ pub async fn carry_out(
                 to_its_end(cancel, progress, install).await
             }
             Act::Firecracker { release, required } => {
-                let install = get_firecracker(release, *required, data_dir, progress);
-                unless(cancel, install).await
+                let install = release.install_if_it_can_be(*required, data_dir, progress);
+                unless(cancel, async { Ok(install.await?) }).await
             }
             Act::Kernel(source) => {
                 unless(cancel, get_kernel(source, data_dir, &log, progress)).await
@@ -230,25 +230,6 @@ async fn install(
             program: tool.program(),
         }),
         None => Ok(()),
-    }
-}
-
-/// Installs Firecracker; machines do without, unless it is required.
-async fn get_firecracker(
-    release: &Release,
-    required: bool,
-    data_dir: &Path,
-    progress: &Progress,
-) -> Result<(), Error> {
-    match release.install(data_dir, progress).await {
-        Err(error) if !required => {
-            progress.note(format!(
-                "{}; machines run under QEMU",
-                crate::error::Error::from(error).report()
-            ));
-            Ok(())
-        }
-        installed => Ok(installed?),
     }
 }
 

@@ -124,6 +124,23 @@ impl Release {
         Ok(Release { url, sha256 })
     }
 
+    /// Installs it. Where it cannot be had machines do without, which is said, unless it is `required`.
+    pub(super) async fn install_if_it_can_be(
+        &self,
+        required: bool,
+        data_dir: &Path,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        match self.install(data_dir, progress).await {
+            Err(error) if !required => {
+                let why = crate::error::Error::from(error).report();
+                progress.note(format!("{why}; machines run under QEMU"));
+                Ok(())
+            }
+            installed => installed,
+        }
+    }
+
     /// Fetches, checks and installs it. What is in the way of an earlier installation is replaced in one step.
     pub async fn install(&self, data_dir: &Path, progress: &Progress) -> Result<(), Error> {
         let folder = firecracker::place(data_dir, "");

@@ -21,8 +21,8 @@ mod view;
 
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::fit::saved_by;
 pub(super) use self::disks::{clone_disks, remove_disks};
+pub(super) use self::fit::saved_by;
 pub use self::fork::ForkRequest;
 pub(super) use self::renew::{meet_guest, renew_guest};
 pub(super) use self::restore::{drop_old_disks, stage_disks, swap_back, swap_disks};

@@ -176,6 +176,7 @@ pub(super) fn calls(
         calls.push(Call::new(format!("/drives/{}", drive.drive_id), drive)?);
     }
     for (index, tap) in spec.taps.iter().enumerate() {
+        // Without limits of its own: those of bandwidth are on the host's links, the same for every hypervisor.
         let iface_id = format!("eth{index}");
         let path = format!("/network-interfaces/{iface_id}");
         let interface = NetworkInterface {

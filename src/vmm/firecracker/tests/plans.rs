@@ -1,6 +1,7 @@
 //! The calls as data: a machine with everything, for the oldest version and the newest known.
 
 use super::super::body::IoEngine;
+use super::super::plan::{self, Circumstances};
 use super::*;
 use crate::vmm::Tap;
 
@@ -81,10 +82,10 @@ fn without_a_limit_there_is_none() {
 
 #[test]
 fn all_is_said_over_the_socket_but_where_it_is() {
-    let words = arguments("7b2e", Path::new("/run/log"));
+    let words = super::super::begin::arguments("7b2e");
     let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
     assert_eq!(
         words.join(" "),
-        "--id sistemo-7b2e --api-sock firecracker.sock --log-path /run/log --level Info"
+        "--id sistemo-7b2e --api-sock firecracker.sock --log-path firecracker.log --level Info"
     );
 }

@@ -28,7 +28,7 @@ async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
     for file in state::files(&folder) {
         assert!(file.is_file(), "{}", file.display());
     }
-    for file in state::files(&bench.spec.run_dir) {
+    for file in state::files(&own_folder(&bench.spec.run_dir)) {
         assert!(!file.exists(), "{}", file.display());
     }
 
@@ -38,7 +38,7 @@ async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
     assert_eq!(fork.calls(), ["/logger", "/metrics", "/snapshot/load"]);
     // What the state calls its disks leads to the fork's own.
     for (index, disk) in fork.spec.disks.iter().enumerate() {
-        let link = fork.spec.run_dir.join(format!("disk{index}"));
+        let link = own_folder(&fork.spec.run_dir).join(format!("disk{index}"));
         assert_eq!(fs::read_link(link).unwrap(), disk.path);
     }
     fork.driver().pause(&fork.spec.run_dir).await.unwrap();
@@ -58,10 +58,10 @@ async fn a_state_that_cannot_be_loaded_leaves_nothing_running() {
 async fn what_a_hypervisor_puts_in_the_place_of_a_state_is_refused() {
     let bench = Bench::new("1.17.0", "");
     bench.launch().await.unwrap();
-    let run = &bench.spec.run_dir;
+    let own = own_folder(&bench.spec.run_dir);
     let secret = bench.dir.path().join("secret");
     fs::write(&secret, "of the host's").unwrap();
-    let link = run.join(state::FILES[0]);
+    let link = own.join(state::FILES[0]);
     std::os::unix::fs::symlink(&secret, &link).unwrap();
     let kept = bench.dir.path().join("kept");
     assert!(state::take(&link, &kept).is_err());

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
@@ -23,8 +24,8 @@ use crate::guest::kernel::test_kernel::{busybox, kernel};
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::console::Ending;
-use crate::vmm::{Disk, HugePages, Hypervisor, command_line, tsc};
 use crate::vmm::contain::{Owner, release};
+use crate::vmm::{Disk, HugePages, Hypervisor, command_line, tsc};
 
 const INIT: &str = r#"#!/busybox sh
 PATH=/bin
@@ -187,7 +188,9 @@ fn end(pid: u32) {
     let Some(handle) = handle else { return };
     let _ = pidfd_send_signal(&handle, Signal::KILL);
     let mut ended = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
-    poll(&mut ended, PollTimeout::NONE).unwrap();
+    while let Err(errno) = poll(&mut ended, PollTimeout::NONE) {
+        assert_eq!(errno, Errno::EINTR);
+    }
 }
 
 /// The shared archive, as it is made for machines, with the script and busybox in another archive behind it.

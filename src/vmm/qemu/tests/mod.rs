@@ -1,8 +1,8 @@
 //! Real machines under software emulation, of the distribution's kernel.
 
 mod bench;
-mod state;
 mod groups;
+mod state;
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! A machine is paused, saved and loaded.
 
+use std::io;
+
 use super::bench::Bench;
 use super::*;
 
