@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::group::{self, Controllers};
+use super::mountinfo::is_on_initramfs;
 use super::owner::Owner;
 
 /// Capabilities that containing takes, by their bits (linux/capability.h): chown, dac_override, fowner, setgid, setuid,
@@ -32,8 +33,13 @@ impl Ability {
     /// Looks at this process and its host.
     pub fn look() -> Ability {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let (status, uid_map) = (read("/proc/self/status"), read("/proc/self/uid_map"));
+        let obstacle = obstacle(&status, &uid_map).or_else(|| {
+            let why = "this host's root is an initramfs, which a process cannot leave";
+            is_on_initramfs(&read("/proc/self/mountinfo")).then(|| why.into())
+        });
         Ability {
-            obstacle: obstacle(&read("/proc/self/status"), &read("/proc/self/uid_map")),
+            obstacle,
             controllers: group::available(),
         }
     }

@@ -11,6 +11,16 @@ pub(super) fn mount_point(mountinfo: &str, kind: &str) -> Option<PathBuf> {
     })
 }
 
+/// Whether the root is the file system that the kernel unpacks an initramfs into.
+pub(super) fn is_on_initramfs(mountinfo: &str) -> bool {
+    let mut roots = mountinfo.lines().rev().filter_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        (before.split(' ').nth(4) == Some("/")).then(|| after.split(' ').next())?
+    });
+    // What was mounted last covers the others.
+    roots.next() == Some("rootfs")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,5 +32,14 @@ mod tests {
         let found = mount_point(text, "cgroup2");
         assert_eq!(found, Some("/sys/fs/cgroup/unified".into()));
         assert_eq!(mount_point(text, "cgroup"), None);
+    }
+
+    #[test]
+    fn an_initramfs_is_told_from_a_root_on_a_disk() {
+        let initramfs = "1 1 0:2 / / rw shared:1 - rootfs none rw\n\
+                         24 1 0:22 / /sys rw - sysfs sysfs rw\n";
+        assert!(is_on_initramfs(initramfs));
+        let disk = format!("{initramfs}30 1 254:0 / / rw shared:1 - ext4 /dev/vda rw\n");
+        assert!(!is_on_initramfs(&disk));
     }
 }
