@@ -217,8 +217,8 @@ async fn what_makes_no_sense_is_refused_before_anything_is_begun() {
         ),
         (
             "/api/v1/machines",
-            json!({"image": "debian", "vmm": "firecracker"}),
-            409,
+            json!({"image": "debian", "vmm": "xen"}),
+            400,
         ),
         ("/api/v1/machines", json!({"volume": "nothing"}), 404),
         (
