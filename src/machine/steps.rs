@@ -193,7 +193,7 @@ pub(super) async fn act(step: Step, operation: &Operation<'_>) -> Result<()> {
         Step::PauseGuest => pause::pause_guest(operation).await,
         Step::ResumeGuest => pause::resume_guest(operation).await,
         Step::TakeSnapshot => snapshot::take(operation).await,
-        Step::KeepSnapshot => snapshot::keep(operation),
+        Step::KeepSnapshot => snapshot::keep(operation).await,
         Step::StageDisks => snapshot::stage_disks(operation).await,
         Step::SwapDisks => snapshot::swap_disks(operation),
         Step::DropOldDisks => snapshot::drop_old_disks(operation),
@@ -214,6 +214,15 @@ pub(super) async fn undo(step: Step, operation: &Operation<'_>) -> Result<()> {
         }
         Step::MeetGuest | Step::AttachNetwork => stop::detach_network(operation).await,
         Step::Launch => stop::kill(operation).await,
+        // It does not come back; what is left of it goes.
+        Step::Kill
+            if matches!(
+                operation.kind,
+                OperationKind::Restore | OperationKind::RestoreDisks
+            ) =>
+        {
+            stop::leave_if_dead(operation).await
+        }
         // A snapshot is written down before anything is done for it.
         Step::PauseGuest => {
             snapshot::forget(operation)?;

@@ -209,6 +209,18 @@ pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()>
     Ok(())
 }
 
+/// Takes the network of a machine down whose hypervisor has ended.
+pub(super) async fn leave_if_dead(operation: &Operation<'_>) -> Result<()> {
+    let row = operation.rooms.row(&operation.machine)?;
+    match process(&row) {
+        Some(process) if is_alive(&process) => Ok(()),
+        _ => {
+            operation.rooms.store.set_process(&row.id, None)?;
+            detach(operation.rooms, &row).await
+        }
+    }
+}
+
 /// Takes the machine's namespace, tap and rules away.
 pub(super) async fn detach_network(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;

@@ -163,7 +163,7 @@ pub trait Vmm: Send + Sync {
     async fn resume(&self, run_dir: &Path) -> Result<(), Error>;
 
     /// Writes the memory and devices of a paused machine to files in `folder`, which is there and empty, and returns once
-    /// they are written. The machine stays paused, also when it fails; one that was saved already since it was paused may run
+    /// they are written, though perhaps not on the disk yet. The machine stays paused, also when it fails; one that was saved already since it was paused may run
     /// for a moment first.
     async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error>;
 }

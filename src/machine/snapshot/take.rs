@@ -1,7 +1,8 @@
 //! The steps that make a snapshot: its row, its files, and that it is whole.
 
+use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::super::boot::disks;
@@ -227,14 +228,34 @@ pub(in crate::machine) fn forget(operation: &Operation<'_>) -> Result<()> {
 }
 
 /// The snapshot is whole from now on.
-pub(in crate::machine) fn keep(operation: &Operation<'_>) -> Result<()> {
+pub(in crate::machine) async fn keep(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     let snapshot = operation.snapshot()?;
-    let used = space::used(&rooms.paths.snapshot(&snapshot.id));
+    let folder = rooms.paths.snapshot(&snapshot.id);
+    if !snapshot.passing {
+        // Its files are to outlast a loss of power as its row does. The guest goes on meanwhile.
+        let path = folder.clone();
+        let synced = tokio::task::spawn_blocking(move || sync(&path)).await;
+        let synced = synced.unwrap_or_else(|join| Err(std::io::Error::other(join)));
+        synced.map_err(|source| Error::File {
+            what: "write",
+            path: folder.clone(),
+            source,
+        })?;
+    }
+    let used = space::used(&folder);
     rooms
         .store
         .keep_snapshot(&snapshot.id, ByteSize::bytes(used))?;
     Ok(())
+}
+
+/// Has a folder and its files on the disk.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
 }
 
 /// Removes a snapshot's folder. One that is not there is no failure.
