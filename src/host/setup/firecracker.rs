@@ -4,11 +4,13 @@
 //! <mirror or the project's releases>/v1.17.0/firecracker-v1.17.0-x86_64.tgz
 //!     │ digest, while it is written       wrong ─► refused, removed
 //!     ▼
-//! <data>/bin/.new-…/      firecracker, jailer: unpacked, executable, on the disk
-//!     │ renamed, the jailer first
+//! <data>/bin/.new-…/      firecracker: unpacked, executable, on the disk
+//!     │ renamed
 //!     ▼
-//! <data>/bin/             firecracker, jailer
+//! <data>/bin/             firecracker
 //! ```
+//!
+//! The archive has Firecracker's `jailer`, too, whose work is done here for all hypervisors alike (`vmm::contain`).
 //!
 //! The digests are those that the project publishes beside each archive (`….tgz.sha256.txt`), and that many who install
 //! it have written down. They are of this one release: another is installed by hand, and named in the settings.
@@ -41,8 +43,8 @@ const DIGESTS: [(&str, &str); 2] = [
         "e351ebe4f7a16b5873bbd51005d2e6767103cff4d5ebc829df2d3f95a93e2256",
     ),
 ];
-/// The programs that are taken out of the archive, in the order in which they are put in their places.
-const PROGRAMS: [&str; 2] = ["jailer", "firecracker"];
+/// The programs that are taken out of the archive.
+const PROGRAMS: [&str; 1] = ["firecracker"];
 /// What begins the names of folders in the making.
 const NEW: &str = ".new-";
 /// The largest archive and the largest program that are believed, in bytes; they have about 8 MiB.
