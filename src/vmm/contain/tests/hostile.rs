@@ -69,6 +69,25 @@ fn lists() {
     walk(Path::new("/"));
 }
 
+/// Works in a folder of its own, and goes for those around it.
+#[test]
+#[ignore = "runs inside the enclosure"]
+fn settles() {
+    println!();
+    said("socket", std::os::unix::net::UnixListener::bind("control"));
+    said("file", fs::write("state", "saved"));
+    let disk = OpenOptions::new().read(true).write(true).open("disk0");
+    said("disk", disk);
+    said("above", fs::write("../state", ""));
+    said(
+        "disk's folder",
+        fs::write("disk0.new", "").and_then(|()| {
+            let target = fs::read_link("disk0")?;
+            fs::rename("disk0.new", target.with_extension("new"))
+        }),
+    );
+}
+
 /// Goes for what is not its own. Nothing of it harms a host that lets it.
 #[test]
 #[ignore = "runs inside the enclosure"]

@@ -6,7 +6,7 @@ mod hostile;
 use std::fs;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 
@@ -103,9 +103,14 @@ impl Stage {
         let arguments = ["--exact", &name, "--ignored", "--nocapture", "--"];
         let mut arguments: Vec<_> = arguments.iter().map(Into::into).collect();
         arguments.push(self.spec.kernel.clone().into());
+        let own = self.spec.run_dir.join("own");
+        let directory = match own.is_dir() {
+            true => own.as_path(),
+            false => Path::new("/"),
+        };
         let process = spawn(Spawn {
             program: &std::env::current_exe().unwrap(),
-            directory: Path::new("/"),
+            directory,
             arguments,
             namespace: None,
             output: run_dir.output().unwrap(),
@@ -167,6 +172,46 @@ async fn a_hypervisor_that_was_taken_over_sees_its_machine_and_nothing_else() {
     let mode = |file: &str| fs::metadata(data.join(file)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("vmlinuz"), 0o644, "what machines share is shared");
     assert_eq!(mode("machines/own/initramfs"), 0o600);
+}
+
+/// Firecracker makes its socket and its states by itself, beside links to its disks.
+#[tokio::test]
+async fn a_folder_of_its_own_is_all_that_it_can_write_to() {
+    let stage = Stage::new();
+    let own = stage.spec.run_dir.join("own");
+    fs::create_dir_all(&own).unwrap();
+    symlink(&stage.spec.disks[0].path, own.join("disk0")).unwrap();
+    let program = std::env::current_exe().unwrap();
+    let more = vec![(own.clone(), Access::Writable)];
+    let owner = stage.spec.owner.unwrap();
+    let enclosure = Enclosure::of(&stage.spec, owner, &program, &[], more).unwrap();
+    let said = (stage.start("settles", &Prey::default(), Some(enclosure))).await;
+    let lines: Vec<_> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("said: "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "socket: done",
+            "file: done",
+            "disk: done",
+            "above: EROFS",
+            "disk's folder: EXDEV"
+        ],
+        "{said}"
+    );
+    // The host finds what was made, where it was made.
+    let run_dir = RunDir::open(&own).unwrap();
+    let gone = run_dir.connect("control").unwrap_err();
+    assert_eq!(gone.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(fs::read_to_string(own.join("state")).unwrap(), "saved");
+    let link = run_dir.connect("disk0").unwrap_err();
+    assert_eq!(
+        link.kind(),
+        std::io::ErrorKind::InvalidInput,
+        "it is not followed"
+    );
 }
 
 /// What it tries, and with what result, contained and, for comparison, not.
