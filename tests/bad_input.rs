@@ -180,6 +180,8 @@ fn what_was_typed_wrong_is_said_with_a_way_out() {
 fn setting_up_asks_first_and_nobody_is_there_to_ask() {
     let lab = Lab::bare();
     lab.run("volume create 16M --name data").ok();
+    // What the probe of KVM finds is remembered, whoever asks first.
+    lab.run("doctor");
     let message = "without a terminal there is nobody to ask";
     lab.refuses(
         &[("setup", 4, message), ("quickstart", 4, message)],
