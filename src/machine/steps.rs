@@ -10,7 +10,7 @@ use crate::store::operations::OperationKind;
 pub(super) enum Step {
     /// The root disk is cloned from the image, at the size asked for.
     CloneRoot,
-    /// The initramfs with the guest's configuration is written.
+    /// The initramfs with the guest's configuration is written; of one that goes on from a snapshot its host key alone.
     WriteInitramfs,
     /// The network, and the machine's namespace, tap and rules in it, are there.
     AttachNetwork,

@@ -217,16 +217,10 @@ async fn go_on(context: &Context, args: Deploy, origin: &Origin) -> Result<ExitC
     let engine = context.engine().await?;
     let display = Display::new(context.format);
     let (machine, snapshot) = (&origin.machine, &origin.snapshot);
-    let deployed = engine
-        .machines()
-        .deploy_from_snapshot(
-            machine,
-            snapshot,
-            &request,
-            &display.progress(),
-            &context.cancel,
-        )
-        .await;
+    let (machines, progress) = (engine.machines(), display.progress());
+    let deploying =
+        machines.deploy_from_snapshot(machine, snapshot, &request, &progress, &context.cancel);
+    let deployed = Box::pin(deploying).await;
     display.finish();
     let machine = deployed?;
     match context.format {

@@ -49,10 +49,9 @@ pub(crate) async fn run(context: &Context, args: Fork) -> Result<ExitCode, Failu
         no_wait: args.no_wait,
     };
     let display = Display::new(context.format);
-    let forked = engine
-        .machines()
-        .fork(&args.name, &request, &display.progress(), &context.cancel)
-        .await;
+    let (machines, progress) = (engine.machines(), display.progress());
+    let forking = machines.fork(&args.name, &request, &progress, &context.cancel);
+    let forked = Box::pin(forking).await;
     display.finish();
     let machine = forked?;
     match context.format {

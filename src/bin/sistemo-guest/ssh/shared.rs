@@ -84,7 +84,7 @@ impl Shared {
         async move {
             if renewals.changed().await.is_err() {
                 // The server ends, and its connections with it.
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
