@@ -136,7 +136,12 @@ impl Stat {
         let resident_pages = fields.nth(1)?.parse().ok()?; // field 24
         Some(Stat {
             started,
-            ended: matches!(state, "Z" | "X" | "x"),
+            // A process whose first thread has ended is a zombie by name, and lives as long as any other thread does:
+            // with its files, and so its locks.
+            ended: match state {
+                "Z" => threads <= 1,
+                _ => matches!(state, "X" | "x"),
+            },
             threads,
             resident_pages,
         })
@@ -171,6 +176,16 @@ mod tests {
         assert_eq!((stat.started, stat.ended), (987_654, false));
         assert_eq!((stat.threads, stat.resident_pages), (1, 2));
         assert!(Stat::parse("").is_none());
+    }
+
+    #[test]
+    fn a_process_has_ended_with_its_last_thread() {
+        let ended = |state: &str, threads: u8| {
+            let text = format!("7 (a) {state} 1 7 7 0 -1 0 1 2 3 4 5 6 7 8 20 0 {threads} 0 1 1 2");
+            Stat::parse(&text).unwrap().ended
+        };
+        assert!(ended("Z", 1) && ended("Z", 0) && ended("X", 1));
+        assert!(!ended("Z", 2) && !ended("S", 1));
     }
 
     #[tokio::test]
