@@ -82,11 +82,12 @@ impl Enclosure {
         data: &[&str],
         more: Vec<(PathBuf, Access)>,
     ) -> Result<Enclosure, Error> {
-        let mut files = vec![
-            (spec.kernel.clone(), Access::Shared),
-            (spec.initramfs.clone(), Access::Private),
-            (spec.console.clone(), Access::Writable),
-        ];
+        let mut files = vec![(spec.console.clone(), Access::Writable)];
+        if spec.restore.is_none() {
+            // What goes on from a state does not boot.
+            files.push((spec.kernel.clone(), Access::Shared));
+            files.push((spec.initramfs.clone(), Access::Private));
+        }
         let access = |read_only| match read_only {
             true => Access::Shared,
             false => Access::Writable,
