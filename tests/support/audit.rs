@@ -127,7 +127,7 @@ fn owners(books: &mut Books, store: &Connection, lab: &Lab) {
         .and_then(|line| line.split(' ').nth(1))
         .unwrap_or("/none");
     let query = "SELECT machines.id, volumes.path FROM machines \
-                 JOIN volumes ON volumes.machine_id = machines.id WHERE status <> 'running' \
+                 JOIN volumes ON volumes.machine_id = machines.id WHERE status NOT IN ('running', 'paused') \
                  UNION SELECT '', path FROM volumes WHERE machine_id IS NULL";
     for row in left::rows_of(store, query) {
         let (id, volume) = (&row[0], &row[1]);

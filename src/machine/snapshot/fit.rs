@@ -35,7 +35,13 @@ impl Rooms {
             );
             return Err(unfit(why, true));
         }
-        let vmm = self.driver(saved_by(row).unwrap_or(Hypervisor::Qemu))?;
+        let vmm = match self.driver(saved_by(row).unwrap_or(Hypervisor::Qemu)) {
+            Ok(vmm) => vmm,
+            Err(error) => {
+                let why = format!("it was made under {}: {error}", memory.vmm);
+                return Err(unfit(why, true));
+            }
+        };
         let choice = vmm::choose(self.config.accelerator, self.paths.data_dir());
         let here = Memory {
             vmm: vmm.name().into(),
