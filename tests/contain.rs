@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::linux::fs::MetadataExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Image, Lab, gone};
@@ -117,4 +118,34 @@ fn the_setting_says_whether() {
     lab.run("machine deploy tiny --name free --no-wait").ok();
     assert_eq!(status(&lab.field("free", "pid"), "Uid:"), "0");
     assert_eq!(owner(&root_disk(&lab, "free")), "0");
+}
+
+#[test]
+fn what_cannot_be_contained_runs_all_the_same_and_is_said_so() {
+    let lab = Lab::new();
+    lab.image(Image::Tiny);
+    let folder = lab.folder().join("wrapped");
+    fs::create_dir(&folder).unwrap();
+    let script = folder.join("qemu-system-x86_64");
+    let text = "#!/bin/sh\nexec /usr/bin/qemu-system-x86_64 \"$@\"\n";
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let deploy = |name: &str, contain: &str| {
+        let line = format!("machine deploy tiny --name {name} --no-wait");
+        lab.run_with(&line, &[("PATH", &path), ("SISTEMO_CONTAIN", contain)])
+    };
+    let deployed = deploy("a", "auto");
+    assert!(
+        deployed.stderr.contains("machine a is not contained: "),
+        "{}",
+        deployed.stderr
+    );
+    assert!(deployed.stderr.contains("script"), "{}", deployed.stderr);
+    deployed.ok();
+    assert_eq!(status(&lab.field("a", "pid"), "Uid:"), "0");
+    let refused = deploy("b", "always").stderr;
+    assert!(refused.contains("cannot be contained"), "{refused}");
+    lab.run("machine delete a -y").ok();
+    lab.has_nothing_left();
 }

@@ -295,7 +295,23 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
         (vmm::Error::Ended { .. }, words @ Some(_)) => Error::Died(words).into(),
         _ => crate::error::Error::from(error),
     };
-    vmm.launch(&spec, &born).await.map_err(early)?;
+    let mut launched = vmm.launch(&spec, &born).await;
+    if let Err(vmm::Error::Contain(why)) = &launched
+        && rooms.config.contain == contain::Choice::Auto
+    {
+        // What a host may have against it is not all to be seen beforehand.
+        let why = crate::error::Error::report_of(why);
+        operation.progress.note(format!(
+            "the hypervisor of machine {} is not contained: {why}",
+            row.name
+        ));
+        let free = LaunchSpec {
+            owner: None,
+            ..spec.clone()
+        };
+        launched = vmm.launch(&free, &born).await;
+    }
+    launched.map_err(early)?;
     rooms
         .store
         .set_started(&row.id, vmm.name(), accelerator.as_str(), &store::now())?;
