@@ -117,16 +117,27 @@ impl Machines {
             cancel,
             no_wait: request.no_wait,
         };
-        let started = std::time::Instant::now();
+        self.make(operation, "deploy", lock).await
+    }
+
+    /// Runs an operation that makes a machine. Its lock is held; nothing is there but what is reserved.
+    pub(super) async fn make(
+        &self,
+        operation: Operation<'_>,
+        action: &'static str,
+        lock: Lock,
+    ) -> Result<Machine> {
+        let (rooms, id) = (operation.rooms, operation.machine);
+        let begun = std::time::Instant::now();
         let outcome = operation.run().await;
-        rooms.note_history("machine", "deploy", &row.name, started, &outcome);
+        rooms.note_history("machine", action, &operation.name, begun, &outcome);
         if let Err(error) = outcome {
             if rooms.store.machine(&id)?.is_none() {
                 lock.retire()?;
             }
             return Err(error);
         }
-        rooms.bury_finished(&id, &lock, progress).await?;
+        rooms.bury_finished(&id, &lock, operation.progress).await?;
         self.show(&id.to_string())
     }
 }
@@ -144,16 +155,7 @@ impl Machines {
             // One that is not there is said before anything is fetched.
             self.network(name.as_str())?;
         }
-        for (index, port) in request.expose.iter().enumerate() {
-            let before = &request.expose[..index];
-            if before
-                .iter()
-                .any(|other| (other.host, other.protocol) == (port.host, port.protocol))
-            {
-                return Err(Error::PortTwice(*port).into());
-            }
-            rooms.refuse_port(port).await?;
-        }
+        rooms.refuse_ports(&request.expose).await?;
         for attachment in &request.attach {
             rooms.free_data(attachment)?;
         }

@@ -93,6 +93,19 @@ fn meant(ports: &[PortMapping], port: &PortMapping) -> Option<PortMapping> {
 }
 
 impl Rooms {
+    /// Refuses ports for a new machine of which one is asked for twice or cannot be had.
+    pub(super) async fn refuse_ports(&self, ports: &[PortMapping]) -> Result<()> {
+        for (index, port) in ports.iter().enumerate() {
+            let same =
+                |other: &PortMapping| (other.host, other.protocol) == (port.host, port.protocol);
+            if ports[..index].iter().any(same) {
+                return Err(Error::PortTwice(*port).into());
+            }
+            self.refuse_port(port).await?;
+        }
+        Ok(())
+    }
+
     /// Refuses a port of the host that another machine has, or on which a program of the host listens.
     pub(super) async fn refuse_port(&self, port: &PortMapping) -> Result<()> {
         if let Some(owner) = self.store.port_owner(port)? {

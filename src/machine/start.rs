@@ -7,12 +7,12 @@ use tokio_util::sync::CancellationToken;
 use super::journal::{Detail, Operation};
 use super::lock::Lock;
 use super::recover::{Sighting, again};
-use super::{Error, Machine, Machines, stop};
+use super::{Error, Machine, Machines, Rooms, stop};
 use crate::error::{Error as Cause, Kind, Result};
 use crate::event::Progress;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
-use crate::value::{MachineId, Name};
+use crate::value::{ByteSize, MachineId, Name};
 
 impl Machines {
     /// Starts a stopped or failed machine and waits until its guest answers. A running one is left as it is.
@@ -126,18 +126,11 @@ impl Machines {
             &[Status::Stopped, Status::Failed],
             &stop::unfinished(row),
         )?;
-        rooms.refuse_busy_volumes(&row.id)?;
-        for port in rooms.store.ports_of(&row.id)? {
-            rooms.refuse_busy_port(&port).await?;
-        }
+        rooms.refuse_busy(row).await?;
         rooms
             .check_boot_parts(rooms.hypervisor_choice(row), row.spec.vcpus)
             .await?;
-        let host = crate::host::memory()?;
-        if row.spec.memory > host.available {
-            let (asked, free) = (row.spec.memory, host.available);
-            return Err(Error::MemoryShort { asked, free }.into());
-        }
+        check_memory(row.spec.memory)?;
         let begun = std::time::Instant::now();
         let operation = Operation {
             rooms,
@@ -152,5 +145,25 @@ impl Machines {
         let outcome = operation.run().await;
         rooms.note_history("machine", action, &row.name, begun, &outcome);
         outcome
+    }
+}
+
+impl Rooms {
+    /// Refuses a machine that is down and whose volumes or ports are in somebody else's use.
+    pub(super) async fn refuse_busy(&self, row: &MachineRow) -> Result<()> {
+        self.refuse_busy_volumes(&row.id)?;
+        for port in self.store.ports_of(&row.id)? {
+            self.refuse_busy_port(&port).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a machine that wants more memory than the host has available.
+pub(super) fn check_memory(asked: ByteSize) -> Result<()> {
+    let free = crate::host::memory()?.available;
+    match asked > free {
+        true => Err(Error::MemoryShort { asked, free }.into()),
+        false => Ok(()),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
 use super::LaunchSpec;
+use super::contain::{Access, Enclosure};
 use super::error::Error;
 use super::process::Process;
 
@@ -34,13 +36,34 @@ pub(super) fn absolute(spec: &LaunchSpec) -> Result<LaunchSpec, Error> {
 
 /// Opens the network namespace to enter.
 pub(super) fn namespace(spec: &LaunchSpec) -> Result<Option<File>, Error> {
-    let open = |path: &std::path::PathBuf| {
+    let open = |path: &PathBuf| {
         File::open(path).map_err(|source| Error::Namespace {
             path: path.clone(),
             source,
         })
     };
     spec.namespace.as_ref().map(open).transpose()
+}
+
+/// The program as it is executed, and what it gets of its host when it is contained: the folders `data` that it has under
+/// `share`, and `more` beside what the machine is made of.
+pub(super) fn enclosed(
+    spec: &LaunchSpec,
+    program: &Path,
+    data: &[&str],
+    more: Vec<(PathBuf, Access)>,
+) -> Result<(PathBuf, Option<Enclosure>), Error> {
+    let Some(owner) = spec.owner else {
+        return Ok((program.into(), None));
+    };
+    // What is not there is said to be missing, as elsewhere.
+    let Ok(program) = program.canonicalize() else {
+        return Err(Error::Missing {
+            program: program.display().to_string(),
+        });
+    };
+    let enclosure = Enclosure::of(spec, owner, &program, data, more)?;
+    Ok((program, Some(enclosure)))
 }
 
 /// Ends a hypervisor that did not come up.

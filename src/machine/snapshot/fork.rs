@@ -6,6 +6,7 @@ use super::super::fault::fault;
 use super::super::journal::{Detail, Operation};
 use super::super::lock::Lock;
 use super::super::reserve::{self, Source, root_name, with_suffix};
+use super::super::start::check_memory;
 use super::super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
@@ -110,7 +111,6 @@ impl Machines {
         rooms.refuse_unfit(&snapshot).await?;
         let id = MachineId::new();
         let lock = Lock::found(rooms, &id, action)?;
-        let begun = std::time::Instant::now();
         let reserved = rooms.reserve_fork(id, request, snapshot).await;
         fault("reserve", "after")?;
         let (row, kind, detail) = match reserved {
@@ -123,23 +123,14 @@ impl Machines {
         let operation = Operation {
             rooms,
             machine: id,
-            name: row.name.clone(),
+            name: row.name,
             kind,
             detail,
             progress,
             cancel,
             no_wait: request.no_wait,
         };
-        let outcome = operation.run().await;
-        rooms.note_history("machine", action, &row.name, begun, &outcome);
-        if let Err(error) = outcome {
-            if rooms.store.machine(&id)?.is_none() {
-                lock.retire()?;
-            }
-            return Err(error);
-        }
-        rooms.bury_finished(&id, &lock, progress).await?;
-        self.show(&id.to_string())
+        self.make(operation, action, lock).await
     }
 }
 
@@ -149,16 +140,7 @@ impl Rooms {
         if let Some(name) = &request.name {
             self.check_free(name, false)?;
         }
-        for (index, port) in request.expose.iter().enumerate() {
-            let before = &request.expose[..index];
-            if before
-                .iter()
-                .any(|other| (other.host, other.protocol) == (port.host, port.protocol))
-            {
-                return Err(Error::PortTwice(*port).into());
-            }
-            self.refuse_port(port).await?;
-        }
+        self.refuse_ports(&request.expose).await?;
         if let Some(name) = &request.network {
             self.store.network(name)?;
         }
@@ -173,11 +155,7 @@ impl Rooms {
         snapshot: SnapshotRow,
     ) -> Result<(MachineRow, OperationKind, Detail)> {
         let taken = &snapshot.taken;
-        let host = crate::host::memory()?;
-        if taken.spec.memory > host.available {
-            let (asked, free) = (taken.spec.memory, host.available);
-            return Err(Error::MemoryShort { asked, free }.into());
-        }
+        check_memory(taken.spec.memory)?;
         let kind = match taken.memory {
             Some(_) => OperationKind::Fork,
             None => OperationKind::Deploy,

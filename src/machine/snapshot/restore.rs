@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::super::journal::{Detail, Operation};
+use super::super::start::check_memory;
 use super::super::stop::{refuse_unless, unfinished};
 use super::super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
@@ -58,7 +59,8 @@ impl Machines {
             None => OperationKind::RestoreDisks,
         };
         if kind == OperationKind::Restore && !row.status.is_up() {
-            rooms.check_restart(&row).await?;
+            rooms.refuse_busy(&row).await?;
+            check_memory(row.spec.memory)?;
         }
         let begun = std::time::Instant::now();
         let operation = Operation {
@@ -85,20 +87,6 @@ impl Machines {
 }
 
 impl Rooms {
-    /// What a machine that is down needs to come up.
-    async fn check_restart(&self, row: &MachineRow) -> Result<()> {
-        self.refuse_busy_volumes(&row.id)?;
-        for port in self.store.ports_of(&row.id)? {
-            self.refuse_busy_port(&port).await?;
-        }
-        let host = crate::host::memory()?;
-        if row.spec.memory > host.available {
-            let (asked, free) = (row.spec.memory, host.available);
-            return Err(Error::MemoryShort { asked, free }.into());
-        }
-        Ok(())
-    }
-
     /// The machine's volumes in the order of the snapshot's disks; refused when they are others by now.
     fn same_disks(&self, row: &MachineRow, snapshot: &SnapshotRow) -> Result<Vec<String>> {
         let unfit = |why: String| Error::SnapshotUnfit {

@@ -5,16 +5,16 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::stat::Mode;
 
 use super::await_socket::Arrival;
 use super::plan::{self, Circumstances};
 use super::{Begun, CONTROL, Firecracker, LOG, Version, disk_locks, io_engine, own_folder, state};
-use crate::vmm::contain::{Access, Enclosure};
+use crate::vmm::contain::Access;
 use crate::vmm::error::Error;
-use crate::vmm::launch::namespace;
+use crate::vmm::launch::{enclosed, namespace};
 use crate::vmm::run_dir::RunDir;
 use crate::vmm::spawn::{Spawn, spawn};
 use crate::vmm::{LaunchSpec, console, strays};
@@ -59,7 +59,12 @@ impl Firecracker {
         for (index, disk) in spec.disks.iter().enumerate() {
             symlink(&disk.path, folder.join(plan::link(index))).map_err(fail("link a disk in"))?;
         }
-        let (program, enclosure) = self.enclosure(spec, [&folder, &log, &metrics])?;
+        let own = [&folder, &log, &metrics].map(|path| (path.clone(), Access::Writable));
+        let loaded = (spec.restore.iter())
+            .flat_map(|folder| state::files(folder))
+            .map(|path| (path, Access::Shared));
+        let more = own.into_iter().chain(loaded).collect();
+        let (program, enclosure) = enclosed(spec, self.program(), &[], more)?;
         let own = RunDir::open(&folder).map_err(fail("open the directory"))?;
         let arrival = Arrival::watch(&folder).map_err(fail("watch"))?;
         let process = spawn(Spawn {
@@ -80,31 +85,6 @@ impl Firecracker {
             arrival,
             calls,
         })
-    }
-
-    /// The program as it is executed, and what it gets of its host when it is contained: `own` beside what the machine
-    /// is made of.
-    fn enclosure(
-        &self,
-        spec: &LaunchSpec,
-        own: [&PathBuf; 3],
-    ) -> Result<(PathBuf, Option<Enclosure>), Error> {
-        let Some(owner) = spec.owner else {
-            return Ok((self.program().into(), None));
-        };
-        // What is not there is said to be missing, as elsewhere.
-        let Ok(program) = self.program().canonicalize() else {
-            return Err(Error::Missing {
-                program: self.program().display().to_string(),
-            });
-        };
-        let own = own.map(|path| (path.clone(), Access::Writable));
-        let loaded = (spec.restore.iter())
-            .flat_map(|folder| state::files(folder))
-            .map(|path| (path, Access::Shared));
-        let more = own.into_iter().chain(loaded).collect();
-        let enclosure = Enclosure::of(spec, owner, &program, &[], more)?;
-        Ok((program, Some(enclosure)))
     }
 }
 

@@ -48,22 +48,10 @@ impl Firecracker {
     }
 
     fn answered(&self, output: io::Result<Output>) -> Result<Version, Error> {
-        let output = output.map_err(|source| self.unspawned(source))?;
+        let output = output.map_err(|source| Error::not_started(&self.program, source))?;
         Version::printed(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| Error::Version {
             program: self.program.clone(),
             log: HypervisorLog(String::from_utf8_lossy(&output.stderr).trim().into()),
         })
-    }
-
-    pub(super) fn unspawned(&self, source: io::Error) -> Error {
-        match source.kind() {
-            io::ErrorKind::NotFound => Error::Missing {
-                program: self.program.display().to_string(),
-            },
-            _ => Error::Spawn {
-                program: self.program.clone(),
-                source,
-            },
-        }
     }
 }

@@ -25,9 +25,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::qmp::{Qmp, within};
-use super::contain::Enclosure;
 use super::error::{Error, HypervisorLog};
-use super::launch::{absolute, end, into_tokio, namespace};
+use super::launch::{absolute, enclosed, end, into_tokio, namespace};
 use super::process::{Process, State};
 use super::run_dir::RunDir;
 use super::spawn::{Spawn, spawn};
@@ -79,21 +78,6 @@ impl Qemu {
         &self.program
     }
 
-    /// The program as it is executed, and what it gets of its host when it is contained.
-    fn enclosure(&self, spec: &LaunchSpec) -> Result<(PathBuf, Option<Enclosure>), Error> {
-        let Some(owner) = spec.owner else {
-            return Ok((self.program.clone(), None));
-        };
-        // What is not there is said to be missing, as elsewhere.
-        let Ok(program) = self.program.canonicalize() else {
-            return Err(Error::Missing {
-                program: self.program.display().to_string(),
-            });
-        };
-        let enclosure = Enclosure::of(spec, owner, &program, &FIRMWARE, Vec::new())?;
-        Ok((program, Some(enclosure)))
-    }
-
     /// One try. The hypervisor that failed to come up is dead when this returns.
     async fn try_launch(
         &self,
@@ -120,7 +104,7 @@ impl Qemu {
         let stream = run_dir.connect(CONTROL).map_err(control)?;
 
         let arguments = arguments::arguments(spec, listener.as_raw_fd(), sandbox)?;
-        let (program, enclosure) = self.enclosure(spec)?;
+        let (program, enclosure) = enclosed(spec, &self.program, &FIRMWARE, Vec::new())?;
         let process = spawn(Spawn {
             program: &program,
             directory: Path::new("/"),
