@@ -353,6 +353,16 @@ fn the_beginning_of_several_identifiers_is_no_ones() {
         )],
         "volume list -o json",
     );
+    // A name that is gone is not taken for the beginning of another's identifier.
+    lab.run("volume delete a -y").ok();
+    lab.refuses(
+        &[
+            ("volume delete abc -y", 3, "there is no volume"),
+            ("volume show abc", 3, "there is no volume"),
+        ],
+        "volume list -o json",
+    );
+    lab.run("volume delete abcd -y").ok();
 }
 
 #[test]

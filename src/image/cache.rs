@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::download::BLOBS;
 use super::{Error, Image, ImageConfig, Images, disk, using, work};
 use crate::fault;
-use crate::store;
 use crate::store::images::ImageRow;
+use crate::store::{self, LEAST_PREFIX};
 use crate::value::{ByteSize, without_secrets};
 
 /// How long a download may lie before nobody will go on with it.
@@ -32,7 +32,8 @@ impl Images {
             None => {
                 let mut found = self.store.images_like(text)?;
                 let digits = text.strip_prefix("sha256:").unwrap_or(text);
-                let plausible = digits.len() >= 4 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+                let plausible =
+                    digits.len() >= LEAST_PREFIX && digits.bytes().all(|b| b.is_ascii_hexdigit());
                 match (found.pop(), found.is_empty()) {
                     (Some(row), true) if plausible => row,
                     (Some(_), false) if plausible => return Err(Error::Ambiguous(text.into())),

@@ -33,6 +33,10 @@ pub use error::Error;
 use open::connect;
 pub use version::Versions;
 
+/// How many characters of an identifier are the least that may stand for it: fewer are begun by too many to be meant, and
+/// a short name of something that is gone is not to be taken for them.
+pub const LEAST_PREFIX: usize = 4;
+
 /// The open database.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Mutex<Connection>>);

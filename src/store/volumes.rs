@@ -7,7 +7,7 @@ use std::str::FromStr;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Fields, Store};
+use super::{Error, Fields, LEAST_PREFIX, Store};
 use crate::value::{ByteSize, MachineId, Name};
 
 /// What a volume is for.
@@ -172,6 +172,9 @@ impl Store {
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM volumes WHERE name = ?1"))?;
         if let Some(row) = by_name.query_row([text], from_row).optional()? {
             return Ok(vec![row]);
+        }
+        if text.len() < LEAST_PREFIX {
+            return Ok(Vec::new());
         }
         let mut by_id = connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM volumes WHERE substr(id, 1, length(?1)) = lower(?1) LIMIT 2"

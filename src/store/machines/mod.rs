@@ -12,7 +12,7 @@ pub(super) use change::put_status;
 use row::{COLUMNS, from_row, process};
 pub use row::{Limits, MachineRow, ProcessRow, Spec, Status};
 
-use super::{Error, Fields, Store, column};
+use super::{Error, Fields, LEAST_PREFIX, Store, column};
 use crate::value::MachineId;
 
 impl Store {
@@ -134,6 +134,9 @@ impl Store {
             .prepare_cached(&format!("SELECT {COLUMNS} FROM machines WHERE name = ?1"))?;
         if let Some(row) = by_name.query_row([text], from_row).optional()? {
             return Ok(vec![row]);
+        }
+        if text.len() < LEAST_PREFIX {
+            return Ok(Vec::new());
         }
         let mut by_id = connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM machines WHERE substr(id, 1, length(?1)) = lower(?1) LIMIT 2"
