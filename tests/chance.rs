@@ -11,6 +11,8 @@ use crate::support::{Image, Lab, Screen, until};
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long a key is waited for that may change nothing.
 const MOMENT: Duration = Duration::from_millis(15);
+/// How long an answer takes at most that is one.
+const ANSWER: Duration = Duration::from_secs(4);
 
 /// All that acts but what ends the program, suspends it, or begins the palette, which knows how to set this computer up.
 const KEYS: &str = "j k h l g G n N o O V * y Y U M 1 2 3 4 5 6 d u x X R D L s S c e E a A + z p b P t T w f F r v / m ? - [ ] , . < > ' % \
@@ -136,20 +138,26 @@ fn a_minute_of_anything_neither_ends_the_console_nor_fills_it() {
         }
     }
 
-    // It finds its way back from wherever it is, and answers.
+    // It finds its way back from wherever it is, and answers. Each try waits for the answer to the last: whoever goes by
+    // what was there before leaves the shells and enters them again.
     screen.resize(100, 30);
-    for _ in 0..60 {
-        if screen.text().contains(" NAV ") {
+    let answers = |screen: &mut Screen| {
+        screen.press("1 ?");
+        screen.shows_within(ANSWER, |text| text.contains("In the list of machines"))
+    };
+    let mut answered = answers(&mut screen);
+    // Out of a form, whose question is answered, or out of the shells.
+    for keys in ["esc", "y", "esc", "ctrl-] d"].iter().cycle().take(60) {
+        if answered.is_ok() {
             break;
         }
-        // Out of a form, whose question is answered, or out of the shells.
-        for keys in ["esc", "y", "esc", "ctrl-] d"] {
-            screen.press(keys);
-            screen.more_than(u64::MAX, 4 * MOMENT);
-        }
+        screen.press(keys);
+        screen.more_than(u64::MAX, 4 * MOMENT);
+        answered = answers(&mut screen);
     }
-    screen.press("1 ?");
-    screen.sees("In the list of machines");
+    if let Err(why) = answered {
+        panic!("it does not find back, {why}");
+    }
     screen.press("esc");
     screen.gone("In the list of machines");
     // Its shells end with it, if it is still there.

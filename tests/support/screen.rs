@@ -165,7 +165,16 @@ impl Screen {
 
     /// The same, as a result: why it is not, and what is shown instead.
     pub fn shows(&self, holds: impl FnMut(&str) -> bool) -> Result<(), String> {
-        let end = Instant::now() + PATIENCE;
+        self.shows_within(PATIENCE, holds)
+    }
+
+    /// The same within a time.
+    pub fn shows_within(
+        &self,
+        patience: Duration,
+        holds: impl FnMut(&str) -> bool,
+    ) -> Result<(), String> {
+        let end = Instant::now() + patience;
         let shown = self.emulated.until(end, holds);
         shown.map_err(|(why, text)| format!("{why}:\n{text}"))
     }
