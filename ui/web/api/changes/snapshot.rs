@@ -27,19 +27,25 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) async fn read(web: &Web) -> Answer<Snapshot> {
         let engine = web.engine();
-        // What is committed while it is read is seen the next time.
+        // What is committed while it is read is seen the next time, at the latest.
         let version = web.api().lists.version(&engine)?;
-        let machines = machines(web).await?;
-        blocking(move || {
-            Ok(Snapshot {
-                version,
-                machines,
-                volumes: engine.machines().volumes()?,
-                images: engine.images().list()?,
-                networks: engine.machines().networks()?,
-            })
+        let (volumes, images, networks) = blocking(move || {
+            let volumes = engine.machines().volumes()?;
+            Ok((
+                volumes,
+                engine.images().list()?,
+                engine.machines().networks()?,
+            ))
         })
-        .await
+        .await?;
+        Ok(Snapshot {
+            version,
+            // Last, so that a machine comes before the volumes that came with it, and goes before those that go with it.
+            machines: machines(web).await?,
+            volumes,
+            images,
+            networks,
+        })
     }
 
     /// What has become otherwise since `before`.
