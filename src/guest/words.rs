@@ -22,12 +22,21 @@ pub const SSH_PORT: u16 = 7722;
 pub const READY_SUBSYSTEM: &str = "sistemo-ready";
 /// The SSH subsystem that has the guest power off cleanly; it ends with status 0 once that has begun.
 pub const POWER_OFF_SUBSYSTEM: &str = "sistemo-poweroff";
-/// The SSH subsystem that gives a guest that goes on from a snapshot its identity. It reads a [`Renewal`] as JSON up to the
-/// end of its input and ends with status 0 once the guest has taken it, but for its address, its host key and whom it lets
-/// in: these change when that connection has ended, which ends all others. Then [`READY_LINE`] comes again.
-pub const RENEW_SUBSYSTEM: &str = "sistemo-renew";
-/// The SSH subsystem that sets the guest's clock ([`clock_at`]).
-pub const CLOCK_SUBSYSTEM: &str = "sistemo-clock";
+/// The reserved port at which the guest takes the host's [`Order`]s, TCP.
+///
+/// ```text
+///   guest: CHALLENGE ⏎          host: SignedOrder as JSON ⏎          guest: Answer as JSON ⏎          host hangs up
+/// ```
+///
+/// Only the gateway is heard: other machines have no other way to its address. An emulated guest that has just been loaded
+/// logs an SSH client in within a second, and takes an order within a tenth of that.
+pub const ORDERS_PORT: u16 = 7723;
+/// The version of orders and of how they are given. A guest in a snapshot is as old as its snapshot.
+pub const ORDERS_VERSION: u32 = 1;
+/// The namespace of the signatures under orders (OpenSSH's PROTOCOL.sshsig): whatever was signed for another purpose is none.
+pub const ORDERS_NAMESPACE: &str = "orders@sistemo";
+/// The longest line of either side, in bytes.
+pub const LONGEST_ORDER: usize = 1 << 20;
 /// A line that the guest program prints on the console once its SSH server listens.
 pub const READY_LINE: &str = "sistemo-guest: ready";
 /// What begins the last line that the guest program prints on the console when it cannot go on.
@@ -46,9 +55,44 @@ pub fn power_off_within(seconds: u64) -> String {
     format!("{POWER_OFF_SUBSYSTEM}:{seconds}")
 }
 
-/// The SSH subsystem that sets the guest's clock to so many nanoseconds since 1970, UTC; it ends with status 0 when it has.
-pub fn clock_at(nanoseconds: u64) -> String {
-    format!("{CLOCK_SUBSYSTEM}:{nanoseconds}")
+/// What the host has a guest do beside what SSH is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// To become another machine, or the same at another time. It is answered once the guest has done so, but for its
+    /// address, its host key and whom it lets in: these change when the host has hung up, which ends all SSH connections.
+    /// Then [`READY_LINE`] comes again.
+    Renew(Box<Renewal>),
+    /// To set its clock.
+    SetClock {
+        /// In nanoseconds since 1970, UTC.
+        time_ns: u64,
+    },
+}
+
+/// An order, and that it is one of whoever may log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedOrder {
+    /// An [`Order`] as JSON.
+    pub order: String,
+    /// A signature in OpenSSH's PEM form (PROTOCOL.sshsig), in [`ORDERS_NAMESPACE`], of [`under_signature`], by a key in
+    /// [`Config::authorized_keys`].
+    pub signature: String,
+}
+
+/// What is signed: an order, for the one guest that asked with this challenge, once.
+pub fn under_signature(challenge: &str, order: &str) -> Vec<u8> {
+    format!("{challenge}\n{order}").into_bytes()
+}
+
+/// What a guest says of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It has done it; a line for each part that could not be had, without which it goes on.
+    Done { notes: Vec<String> },
+    /// It has not, and why.
+    Refused { why: String },
 }
 
 /// What a guest is told that goes on from a snapshot: who it is now.

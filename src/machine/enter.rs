@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use super::stop::process;
 use super::tied::Tied;
 use super::{Error, Machines, Rooms};
 use crate::error::Result;
 use crate::guest::client::{Client, Target};
-use crate::guest::{keys, words};
+use crate::guest::words::Order;
+use crate::guest::{keys, orders, words};
 use crate::store::machines::{MachineRow, Status};
 
 /// How long a TCP connection to a guest may take. It is one hop away.
@@ -138,23 +140,20 @@ impl Rooms {
         self.ask(row, &words::power_off_within(seconds)).await
     }
 
-    async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
-        let client = self.connect_as_root(row).await?;
-        self.ask_over(&client, row, subsystem).await
-    }
-
-    /// A connection for Sistemo's own words.
-    pub(super) async fn connect_as_root(&self, row: &MachineRow) -> Result<Client, Error> {
-        self.connect(row, "root", |target| target, Duration::from_secs(2))
-            .await
-    }
-
-    pub(super) async fn ask_over(
+    /// Gives the guest an order over a connection to where it takes them.
+    pub(super) async fn give(
         &self,
-        client: &Client,
         row: &MachineRow,
-        subsystem: &str,
-    ) -> Result<(), Error> {
+        stream: TcpStream,
+        order: impl FnOnce() -> Order,
+    ) -> Result<Vec<String>, orders::Error> {
+        let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(orders::Error::Key)?;
+        orders::give(Tied::new(stream, process(row)), &keys, order).await
+    }
+
+    async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
+        let patience = Duration::from_secs(2);
+        let client = self.connect(row, "root", |target| target, patience).await?;
         let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
             name: row.name.clone(),
             source,

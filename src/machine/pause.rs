@@ -1,5 +1,6 @@
 //! Pause and resume: the guest's processors are held still, with everything that it has in memory, and go on.
 
+use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
@@ -9,6 +10,7 @@ use super::stop::{refuse_unless, unfinished};
 use super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
+use crate::guest::words::{self, Order};
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
 
@@ -106,11 +108,18 @@ impl Rooms {
     }
 
     async fn try_correct_clock(&self, row: &MachineRow) -> Result<(), Error> {
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            name: row.name.clone(),
+            source,
+        };
+        let ip = row.ip.ok_or_else(|| fail("it has no address".into()))?;
+        let address = SocketAddrV4::new(ip, words::ORDERS_PORT);
         let set = async {
-            let client = self.connect_as_root(row).await?;
-            // The time at which it is sent, not that at which the connection began.
-            self.ask_over(&client, row, &crate::guest::words::clock_at(now()))
-                .await
+            let stream = self.home.connect(address, CLOCK).await;
+            let stream = stream.map_err(|error| fail(error.into()))?;
+            let order = || Order::SetClock { time_ns: now() };
+            let set = self.give(row, stream, order).await;
+            set.map(drop).map_err(|error| fail(error.into()))
         };
         tokio::time::timeout(CLOCK, set)
             .await

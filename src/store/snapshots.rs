@@ -67,6 +67,9 @@ pub struct Memory {
     /// What the guest's processor is made of: the host's model and features where it executes itself, and nothing under
     /// software emulation, which has one processor for each version.
     pub processor: String,
+    /// The version of the orders that its guest program understands.
+    #[serde(default)]
+    pub orders: u32,
 }
 
 /// A copy of a volume.

@@ -62,6 +62,18 @@ fn renew_kept(mut device: &File) -> io::Result<()> {
     identity::put_bytes(kept, &seed).map_err(io::Error::other)
 }
 
+/// Bytes of the kernel's generator.
+pub fn draw<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes as hexadecimal digits.
+pub fn encode(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Bytes from hexadecimal digits.
 fn decode(text: &str) -> Option<Vec<u8>> {
     if text.is_empty() || !text.is_ascii() || text.len() % 2 == 1 {

@@ -12,9 +12,6 @@ use tokio::sync::mpsc;
 use super::error::Error;
 use super::{Client, PACKET};
 
-/// How much of what a subsystem says is kept, in bytes.
-const MOST_SAID: usize = 64 << 10;
-
 /// A command for the guest.
 #[derive(Clone, Debug, Default)]
 pub struct Exec {
@@ -135,40 +132,6 @@ impl Client {
             End::Closed(exit) => {
                 open.closed();
                 exit.ok_or(Error::NoExit)
-            }
-            End::Lost => Err(self.shared.lost()),
-        }
-    }
-
-    /// Tells a subsystem something that answers with its exit, and perhaps with words, of which at most 64 KiB come back.
-    ///
-    /// # Errors
-    ///
-    /// As [`Client::exec`].
-    pub async fn tell(&self, subsystem: &str, what: &[u8]) -> Result<(Exit, String), Error> {
-        let channel = self.session().await?;
-        let asked = channel.request_subsystem(true, subsystem).await;
-        asked.map_err(|error| self.shared.loss(error))?;
-        let (mut incoming, outgoing) = channel.split();
-        let open = Open::new(outgoing);
-        let (mut said, mut rest) = tokio::io::duplex(MOST_SAID);
-        let mut text = Vec::new();
-        let received = async {
-            let ended = receive(&mut incoming, tokio::io::sink(), &mut said, self.room.ahead).await;
-            let _ = said.shutdown().await;
-            ended
-        };
-        let (_, outcome, _) = tokio::join!(
-            send(what, &open.channel, self.room.ahead),
-            received,
-            rest.read_to_end(&mut text),
-        );
-        text.truncate(MOST_SAID);
-        match outcome? {
-            End::Closed(exit) => {
-                open.closed();
-                let exit = exit.ok_or(Error::NoExit)?;
-                Ok((exit, String::from_utf8_lossy(&text).into_owned()))
             }
             End::Lost => Err(self.shared.lost()),
         }

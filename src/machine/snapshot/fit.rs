@@ -2,6 +2,7 @@
 
 use super::super::{Error, Rooms};
 use crate::error::Result;
+use crate::guest::words;
 use crate::store::snapshots::{Memory, SnapshotRow};
 use crate::vmm::{self, Hypervisor};
 
@@ -48,6 +49,7 @@ impl Rooms {
             version: vmm.version().await?,
             accelerator: choice.accelerator.as_str().into(),
             processor: vmm::processor(choice.accelerator),
+            orders: words::ORDERS_VERSION,
         };
         match difference(memory, &here) {
             Some(why) => Err(unfit(why, true)),
@@ -73,6 +75,10 @@ fn difference(saved: &Memory, here: &Memory) -> Option<String> {
         })
         .or_else(|| other("with", &saved.accelerator, &here.accelerator))
         .or_else(|| other("on the processor", &saved.processor, &here.processor))
+        .or_else(|| {
+            (saved.orders != here.orders)
+                .then(|| "its guest was started by another version of Sistemo".into())
+        })
 }
 
 #[cfg(test)]
@@ -86,6 +92,7 @@ mod tests {
             version: version.into(),
             accelerator: accelerator.into(),
             processor: processor.into(),
+            orders: words::ORDERS_VERSION,
         };
         let saved = memory("qemu", "7.2.22", "kvm", "A (01)");
         assert_eq!(difference(&saved, &saved), None);
@@ -110,5 +117,11 @@ mod tests {
             let said = difference(&saved, &here).unwrap();
             assert!(said.contains(why), "{said}");
         }
+        let older = Memory {
+            orders: 0,
+            ..saved.clone()
+        };
+        let said = difference(&older, &saved).unwrap();
+        assert!(said.contains("another version of Sistemo"), "{said}");
     }
 }

@@ -10,13 +10,12 @@ use ipnet::Ipv4Net;
 use super::super::configure::guest_config;
 use super::super::journal::Operation;
 use super::super::stop::process;
-use super::super::tied::Tied;
 use super::super::{Error, Rooms, pause};
 use crate::error::Result;
-use crate::guest::client::{Client, Target};
-use crate::guest::{keys, words};
+use crate::guest::words::Order;
+use crate::guest::{orders, words};
 use crate::store::machines::MachineRow;
-use crate::store::snapshots::{Place, SnapshotRow};
+use crate::store::snapshots::Place;
 
 /// How long one attempt to connect may take. The guest is one hop away; it has not run for a while.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -56,7 +55,7 @@ pub(in crate::machine) async fn renew_guest(operation: &Operation<'_>) -> Result
     tokio::select! {
         biased;
         () = operation.cancel.cancelled() => return Err(Error::Cancelled.into()),
-        told = rooms.tell(&row, &snapshot, place) => told?,
+        told = rooms.tell(&row, place) => told?,
         () = ended => return Err(Error::Died(None).into()),
         () = tokio::time::sleep(limit) => return Err(Error::Silent(limit.as_secs()).into()),
     }
@@ -72,10 +71,10 @@ fn gateway(place: &Place) -> Ipv4Net {
 }
 
 impl Rooms {
-    async fn tell(&self, row: &MachineRow, snapshot: &SnapshotRow, place: &Place) -> Result<()> {
+    async fn tell(&self, row: &MachineRow, place: &Place) -> Result<()> {
         let config = guest_config(self, row, &self.kernel()?).await?;
         loop {
-            match self.tell_once(row, snapshot, place, &config).await {
+            match self.tell_once(row, place, &config).await {
                 Ok(()) => return Ok(()),
                 // What the guest has refused it refuses again.
                 Err(error @ Error::NotRenewed { .. }) => return Err(error.into()),
@@ -88,7 +87,6 @@ impl Rooms {
     async fn tell_once(
         &self,
         row: &MachineRow,
-        snapshot: &SnapshotRow,
         place: &Place,
         config: &words::Config,
     ) -> Result<(), Error> {
@@ -96,41 +94,31 @@ impl Rooms {
             name: row.name.clone(),
             source,
         };
-        let host_key = snapshot.taken.host_key.as_deref().unwrap_or_default();
-        let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
-        let target = Target::new("root", &keys, host_key)
-            .map_err(|e| fail(e.into()))?
-            .emulated(row.accelerator.as_deref() == Some("tcg"));
         let machine = self.place(row).map_err(|e| fail(e.into()))?;
         let machine = machine.ok_or_else(|| fail("it has no address".into()))?;
-        let address = SocketAddrV4::new(place.ip, words::SSH_PORT);
-        let stream = self
-            .home
-            .connect_inside(&machine, address, CONNECT)
-            .await
-            .map_err(|e| fail(e.into()))?;
-        let client = Client::connect(Tied::new(stream, process(row)), &target)
-            .await
-            .map_err(|e| fail(e.into()))?;
-        let renewal = words::Renewal {
-            config: config.clone(),
-            time_ns: pause::now(),
-            seed: seed().map_err(|e| fail(e.into()))?,
+        let seed = seed().map_err(|e| fail(e.into()))?;
+        let address = SocketAddrV4::new(place.ip, words::ORDERS_PORT);
+        let stream = self.home.connect_inside(&machine, address, CONNECT).await;
+        let renewal = || {
+            Order::Renew(Box::new(words::Renewal {
+                config: config.clone(),
+                time_ns: pause::now(),
+                seed,
+            }))
         };
-        let told = serde_json::json!(renewal).to_string();
-        let (exit, said) = client
-            .tell(words::RENEW_SUBSYSTEM, told.as_bytes())
-            .await
-            .map_err(|e| fail(e.into()))?;
-        for line in said.lines() {
-            tracing::warn!(machine = %row.name, "{line}");
-        }
-        match exit.success() {
-            true => Ok(()),
-            false => Err(Error::NotRenewed {
+        let stream = stream.map_err(|e| fail(e.into()))?;
+        match self.give(row, stream, renewal).await {
+            Ok(notes) => {
+                for note in notes {
+                    tracing::warn!(machine = %row.name, "{note}");
+                }
+                Ok(())
+            }
+            Err(orders::Error::Refused(said)) => Err(Error::NotRenewed {
                 name: row.name.clone(),
-                said: said.trim().into(),
+                said,
             }),
+            Err(error) => Err(fail(error.into())),
         }
     }
 }

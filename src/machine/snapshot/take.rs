@@ -9,6 +9,7 @@ use super::super::boot::disks;
 use super::super::journal::Operation;
 use super::super::{Error, Rooms};
 use crate::error::Result;
+use crate::guest::words;
 use crate::host::space;
 use crate::store;
 use crate::store::machines::{MachineRow, Status};
@@ -142,6 +143,7 @@ impl Rooms {
             version: vmm.version().await?,
             accelerator: accelerator.as_str().into(),
             processor: vmm::processor(accelerator),
+            orders: words::ORDERS_VERSION,
         })
     }
 }

@@ -10,6 +10,7 @@ mod flow;
 mod forward;
 mod keys;
 mod login;
+mod orders;
 mod privilege;
 mod process;
 mod pty;
@@ -31,7 +32,7 @@ use nix::sys::socket::sockopt;
 use russh::keys::PrivateKey;
 use russh::server::Config as ServerConfig;
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
-use sistemo::guest::words::{Config, SSH_PORT};
+use sistemo::guest::words::{Config, ORDERS_PORT, SSH_PORT};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -90,7 +91,9 @@ pub fn serve_machine(
     descriptors::extend();
     server.run(async |server| {
         let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
-        let listener = listen(SocketAddr::from(([0, 0, 0, 0], SSH_PORT))).await?;
+        let everywhere = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let listener = listen(everywhere(SSH_PORT)).await?;
+        let orders = listen(everywhere(ORDERS_PORT)).await?;
         listening();
         let start = async {
             let mut gate = Gate::new(gate).map_err(ServeError::Gate)?;
@@ -105,8 +108,7 @@ pub fn serve_machine(
             if !SERVERS
                 .iter()
                 .any(|server| process::is_program(server.as_ref()))
-                && let Ok(listener) =
-                    listen(SocketAddr::from(([0, 0, 0, 0], WELL_KNOWN_PORT))).await
+                && let Ok(listener) = listen(everywhere(WELL_KNOWN_PORT)).await
             {
                 server.accept(&listener).await;
             }
@@ -115,6 +117,7 @@ pub fn serve_machine(
         tokio::select! {
             failed = start => failed,
             () = server.accept(&listener) => Ok(()),
+            () = orders::take(&orders, &server.shared) => Ok(()),
             _ = terminate.recv() => {
                 // The machine ends. Whoever asked for that over this server still gets the answer.
                 tokio::time::sleep(FAREWELL).await;

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use russh::ChannelId;
 use russh::keys::PublicKey;
 use russh::server::Session;
-use tokio::sync::Notify;
 
 use self::channels::Open;
 pub use self::channels::{Inboxes, MOST_CHANNELS, Wishes};
@@ -36,15 +35,12 @@ pub struct Client {
     inboxes: Inboxes,
     sessions: HashMap<ChannelId, Open>,
     listening: Listening,
-    /// Told when the connection is over.
-    over: Arc<Notify>,
 }
 
 impl Drop for Client {
     /// The connection is over: whatever runs for it learns so.
     fn drop(&mut self) {
         self.inboxes.close();
-        self.over.notify_one();
     }
 }
 
@@ -66,7 +62,6 @@ impl Client {
             inboxes: Inboxes::default(),
             sessions: HashMap::new(),
             listening: Listening::default(),
-            over: Arc::default(),
         }
     }
 
@@ -143,7 +138,6 @@ impl Client {
             wishes,
             image: &facts.environment,
             shared: &self.shared,
-            over: &self.over,
             connection: &|terminal| self.connection(terminal),
         };
         session.channel_success(channel)?;

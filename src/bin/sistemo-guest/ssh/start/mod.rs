@@ -8,12 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use russh::server::Handle;
-use sistemo::guest::words::{
-    CLOCK_SUBSYSTEM, POWER_OFF_SUBSYSTEM, READY_SUBSYSTEM, RENEW_SUBSYSTEM,
-};
+use sistemo::guest::words::{POWER_OFF_SUBSYSTEM, READY_SUBSYSTEM};
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
-use tokio::sync::Notify;
 
 use self::program::Refusal;
 use super::client::Wishes;
@@ -36,10 +33,6 @@ pub enum Asked {
     Ready,
     /// Within so many seconds, if the client says so.
     PowerOff(Option<u32>),
-    /// To take the identity that the client gives.
-    Renew,
-    /// To set the clock to so many nanoseconds since 1970.
-    Clock(u64),
 }
 
 impl Asked {
@@ -48,11 +41,7 @@ impl Asked {
             "sftp" => Some(Asked::Sftp),
             READY_SUBSYSTEM => Some(Asked::Ready),
             POWER_OFF_SUBSYSTEM => Some(Asked::PowerOff(None)),
-            RENEW_SUBSYSTEM => Some(Asked::Renew),
             _ => {
-                if let Some(rest) = name.strip_prefix(CLOCK_SUBSYSTEM) {
-                    return Some(Asked::Clock(rest.strip_prefix(':')?.parse().ok()?));
-                }
                 let rest = name.strip_prefix(POWER_OFF_SUBSYSTEM)?;
                 let seconds = rest.strip_prefix(':')?.parse().ok()?;
                 Some(Asked::PowerOff(Some(seconds)))
@@ -80,8 +69,6 @@ pub struct Start<'a> {
     /// The application's `ENV`.
     pub image: &'a [String],
     pub shared: &'a Arc<Shared>,
-    /// Told when the connection is over.
-    pub over: &'a Arc<Notify>,
     /// The variables that tell of the connection and, by its name, the terminal.
     pub connection: &'a dyn Fn(Option<&str>) -> Environment,
 }
@@ -96,7 +83,7 @@ impl Start<'_> {
                 Running::default()
             }
             Asked::PowerOff(within) => {
-                let may = self.may("power the machine off");
+                let may = words::may_power_off(&self.account, self.shared.machine);
                 tokio::spawn(words::power_off(
                     may,
                     within,
@@ -107,24 +94,8 @@ impl Start<'_> {
                 ));
                 Running::default()
             }
-            Asked::Renew => {
-                let may = self.may("say who this machine is");
-                let (shared, over) = (Arc::clone(self.shared), Arc::clone(self.over));
-                tokio::spawn(words::renew(may, shared, over, writer, handle, inbox));
-                Running::default()
-            }
-            Asked::Clock(time) => {
-                let may = self.may("set the clock");
-                tokio::spawn(words::clock(may, time, writer, handle, inbox));
-                Running::default()
-            }
             Asked::Shell | Asked::Command(_) | Asked::Sftp => self.launch(writer, handle, inbox),
         }
-    }
-
-    /// Why this client may not do that to the machine, if it may not.
-    fn may(&self, what: &str) -> Result<(), String> {
-        words::may(&self.account, self.shared.machine, what)
     }
 
     fn launch(mut self, writer: Writer, handle: Handle, inbox: Arc<Inbox>) -> Running {

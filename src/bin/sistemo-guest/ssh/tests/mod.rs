@@ -4,6 +4,7 @@ mod flow;
 mod forward;
 mod login;
 mod many;
+mod orders;
 mod session;
 mod terminal;
 

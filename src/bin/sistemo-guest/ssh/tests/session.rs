@@ -31,36 +31,6 @@ async fn a_server_on_trial_powers_nothing_off() {
 }
 
 #[tokio::test]
-async fn a_server_on_trial_becomes_nobody_else_and_keeps_its_clock() {
-    let renewal = sistemo::guest::words::Renewal {
-        config: config(),
-        time_ns: 0,
-        seed: "00".into(),
-    };
-    let renewal = serde_json::to_vec(&renewal).unwrap();
-    for (asked, told) in [
-        ("sistemo-renew", &renewal[..]),
-        ("sistemo-renew", b"no identity"),
-        ("sistemo-clock:0", b""),
-    ] {
-        let (_handle, mut channel) = session().await;
-        channel.request_subsystem(true, asked).await.unwrap();
-        channel.data(told).await.unwrap();
-        channel.eof().await.unwrap();
-        let said = all_of(&mut channel).await;
-        assert_eq!(said.status, Some(1), "{asked}");
-        let said = String::from_utf8(said.err).unwrap();
-        assert!(said.contains("this is no machine of its own"), "{said}");
-    }
-    for wrong in ["sistemo-clock", "sistemo-clock:", "sistemo-clock:x"] {
-        let (_handle, mut channel) = session().await;
-        channel.request_subsystem(true, wrong).await.unwrap();
-        let refused = listen_to(&mut channel, |said| !said.replies.is_empty()).await;
-        assert_eq!(refused.replies, [false], "{wrong}");
-    }
-}
-
-#[tokio::test]
 async fn connections_end_when_the_machine_becomes_another() {
     let (_sender, stages) = Stages::new(Stage::Ready);
     let server = Server::new(&config(), stages, true).unwrap();
