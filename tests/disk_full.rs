@@ -121,6 +121,38 @@ fn volumes_and_machines_in_memory() {
 }
 
 #[test]
+fn snapshots_and_forks_of_a_machine_that_runs() {
+    on_small_disk(Kind::Ext4, 512, |disk| {
+        let lab = &disk.lab;
+        let tiny = lab.image(Image::Tiny);
+        lab.run(&format!("machine deploy {tiny} --name a --memory 128M"))
+            .ok();
+        let seen = [ALL, &["machine snapshot list -o json"]].concat();
+        let before = lab
+            .run("machine exec a cat /proc/sys/kernel/random/boot_id")
+            .ok();
+        fill(
+            disk,
+            "machine snapshot create a s",
+            &seen,
+            &["machine snapshot delete a s -y"],
+        );
+        fill(
+            disk,
+            "machine fork a b --no-wait",
+            &seen,
+            &["machine delete b -y"],
+        );
+        let after = lab
+            .run("machine exec a cat /proc/sys/kernel/random/boot_id")
+            .ok();
+        assert_eq!(before, after, "it goes on");
+        lab.run("machine delete a -y").ok();
+        lab.has_nothing_left();
+    });
+}
+
+#[test]
 fn images_from_a_registry_and_from_files() {
     let container = Container::new(3 << 20);
     let reference = container.clone().serve();

@@ -1,12 +1,13 @@
 //! A machine that goes on from a snapshot becomes another, or itself at another time.
 //!
 //! ```text
-//!   host says who ─▶ take: clock, seed, names, machine-id ─▶ answered ─▶ connection ends
+//!   host says who ─▶ take: seed, names, machine-id, clock ─▶ answered ─▶ connection ends
 //!        ─▶ address, host key, whom it lets in ─▶ READY_LINE ─▶ afterwards: the image's own daemons
 //! ```
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use sistemo::guest::words::Renewal;
 
@@ -27,8 +28,8 @@ pub struct Taken {
     pub wants_keys: bool,
 }
 
-/// Takes what needs no new connection. `other` says whether it is another machine from now on.
-pub fn take(renewal: &Renewal, other: bool) -> Taken {
+/// Takes what needs no new connection, told of it at `told`. `other` says whether it is another machine from now on.
+pub fn take(renewal: &Renewal, told: Instant, other: bool) -> Taken {
     let config = &renewal.config;
     let mut notes = Vec::new();
     let mut note = |failed: &dyn std::error::Error| {
@@ -36,9 +37,6 @@ pub fn take(renewal: &Renewal, other: bool) -> Taken {
         console::say(&line);
         notes.push(format!("{line}\n"));
     };
-    if let Err(error) = clock::set(renewal.time_ns) {
-        note(&error);
-    }
     if let Err(error) = seed::mix_in(&renewal.seed) {
         note(&error);
     }
@@ -55,6 +53,10 @@ pub fn take(renewal: &Renewal, other: bool) -> Taken {
     }
     let wants_keys = other && has_host_keys(Path::new(SSH));
     if wants_keys && let Err(error) = forget_host_keys(Path::new(SSH)) {
+        note(&error);
+    }
+    // Last: half of what runs in an operating system wakes up when the clock jumps.
+    if let Err(error) = clock::set(renewal.time_ns, told) {
         note(&error);
     }
     Taken { notes, wants_keys }

@@ -65,7 +65,7 @@ fn renew_kept(mut device: &File) -> io::Result<()> {
 /// Bytes of the kernel's generator.
 pub fn draw<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
     let mut bytes = [0; COUNT];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
 }
 

@@ -148,6 +148,9 @@ fn block_node(node: &str, disk: &Disk) -> Result<Value, Error> {
         "read-only": disk.read_only,
         "cache": cache,
         "discard": "unmap",
+        // Another host might have written to the disk, QEMU thinks, when it has loaded a state: it would have the host
+        // write all of the disk that it has in memory, and forget it.
+        "drop-cache": false,
     });
     Ok(json!({
         "driver": "raw",

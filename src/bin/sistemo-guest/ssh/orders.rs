@@ -11,7 +11,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use russh::keys::ssh_key::SshSig;
@@ -74,10 +74,11 @@ async fn attend(stream: TcpStream, shared: &Shared, turn: &Mutex<()>) -> io::Res
     let facts = shared.facts();
     let heard = tokio::time::timeout(PATIENCE, hear(&mut stream, &facts));
     let order = heard.await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let told = Instant::now();
     let _turn = turn.lock().await;
     match order {
         Ok(Order::SetClock { time_ns }) => {
-            let answer = match clock::set(time_ns) {
+            let answer = match clock::set(time_ns, told) {
                 Ok(()) => Answer::Done { notes: Vec::new() },
                 Err(error) => refused(&error),
             };
@@ -85,7 +86,7 @@ async fn attend(stream: TcpStream, shared: &Shared, turn: &Mutex<()>) -> io::Res
         }
         Ok(Order::Renew(renewal)) => match Facts::new(&renewal.config) {
             Ok(facts) => {
-                become_another(stream, shared, &renewal, facts).await;
+                become_another(stream, shared, &renewal, told, facts).await;
                 Ok(())
             }
             Err(error) => say(&mut stream, &refused(&error)).await,
@@ -124,8 +125,8 @@ fn challenge() -> io::Result<String> {
 
 /// What is ordered, if somebody does who may.
 fn order(challenge: &str, said: &str, facts: &Facts) -> Result<Order, String> {
-    let SignedOrder { order, signature } =
-        serde_json::from_str(said).map_err(|error| format!("that is no order: {error}"))?;
+    let SignedOrder { order, signature } = serde_json::from_slice(said.as_bytes())
+        .map_err(|error| format!("that is no order: {error}"))?;
     let signature =
         SshSig::from_pem(&signature).map_err(|error| format!("that is no signature: {error}"))?;
     let signed = words::under_signature(challenge, &order);
@@ -136,7 +137,8 @@ fn order(challenge: &str, said: &str, facts: &Facts) -> Result<Order, String> {
     if !facts.keys.iter().any(may) {
         return Err("the order is not signed by a key that may log in".into());
     }
-    serde_json::from_str(&order).map_err(|error| format!("that cannot be ordered: {error}"))
+    serde_json::from_slice(order.as_bytes())
+        .map_err(|error| format!("that cannot be ordered: {error}"))
 }
 
 fn refused(error: &dyn std::error::Error) -> Answer {
@@ -157,10 +159,11 @@ async fn become_another(
     mut stream: BufReader<TcpStream>,
     shared: &Shared,
     renewal: &Renewal,
+    told: Instant,
     facts: Facts,
 ) {
     let was = shared.facts();
-    let taken = renew::take(renewal, facts.host_key != was.host_key);
+    let taken = renew::take(renewal, told, facts.host_key != was.host_key);
     let notes = taken.notes;
     if say(&mut stream, &Answer::Done { notes }).await.is_ok() {
         // A host that does not hear of it does not hang up either.
