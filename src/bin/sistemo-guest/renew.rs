@@ -62,9 +62,12 @@ pub fn take(renewal: &Renewal, told: Instant, other: bool) -> Taken {
     Taken { notes, wants_keys }
 }
 
-/// Has daemons of the image follow, beside everything else: making keys takes an emulated processor seconds.
+/// Does what nobody waits for, and has daemons of the image follow: making keys takes an emulated processor seconds.
 pub fn afterwards(wants_keys: bool) {
     std::thread::spawn(move || {
+        if let Err(error) = seed::renew_kept() {
+            console::say(&format!("sistemo-guest: {}", console::report(&error)));
+        }
         if Path::new(NETWORKD).exists() {
             let _ = Command::new("networkctl").arg("reload").status();
         }

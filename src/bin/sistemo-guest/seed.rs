@@ -48,17 +48,17 @@ pub fn mix_in(hexadecimal: &str) -> io::Result<()> {
     unsafe { add_entropy(device.as_raw_fd(), (&raw const pool).cast()) }?;
     // SAFETY: RNDRESEEDCRNG takes no argument.
     unsafe { reseed(device.as_raw_fd()) }?;
-    renew_kept(&device)
+    Ok(())
 }
 
-/// What is kept for the next start was copied as well.
-fn renew_kept(mut device: &File) -> io::Result<()> {
+/// Has what is kept for the next start be another's no more: it was copied as well.
+pub fn renew_kept() -> io::Result<()> {
     let kept = Path::new(KEPT);
     let Ok(meta) = kept.symlink_metadata() else {
         return Ok(());
     };
     let mut seed = vec![0; usize::try_from(meta.len()).unwrap_or(0).clamp(32, 4096)];
-    device.read_exact(&mut seed)?;
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
     identity::put_bytes(kept, &seed).map_err(io::Error::other)
 }
 
