@@ -44,6 +44,7 @@ impl Rooms {
                 .map_err(silent)?;
         }
         let taken = self.what_is_taken(row).await?;
+        self.check_room(row, &taken)?;
         let mut snapshot = SnapshotRow {
             id,
             name: row.name.clone(),
@@ -77,6 +78,20 @@ impl Rooms {
             }
             .into()),
         }
+    }
+
+    /// Refuses a snapshot that the host's disk has no room for, before the guest is held still for it.
+    fn check_room(&self, row: &MachineRow, taken: &Taken) -> Result<()> {
+        let volumes = self.store.volumes_of(&row.id)?;
+        let disks: u64 = volumes
+            .iter()
+            .filter_map(|volume| volume::used(&volume.path))
+            .sum();
+        // At most: what the guest has never touched is not written.
+        let memory = (taken.memory.as_ref()).map_or(0, |_| taken.spec.memory.as_u64());
+        let keep = self.config.min_disk_free;
+        let needed = ByteSize::bytes(disks.saturating_add(memory));
+        Ok(space::check(&self.paths.snapshots(), needed, keep)?)
     }
 
     async fn what_is_taken(&self, row: &MachineRow) -> Result<Taken> {
@@ -167,16 +182,6 @@ pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
             Some((volume.path.clone(), folder.join(&disk.file), disk.size))
         })
         .collect();
-    let needed: u64 = pairs
-        .iter()
-        .filter_map(|(from, ..)| volume::used(from))
-        .sum();
-    let memory = snapshot.taken.memory.as_ref();
-    // At most: what the guest has never touched is not written.
-    let most = memory.map_or(0, |_| snapshot.taken.spec.memory.as_u64());
-    let keep = rooms.config.min_disk_free;
-    let needed = ByteSize::bytes(needed.saturating_add(most));
-    space::check(&rooms.paths.snapshots(), needed, keep)?;
     let begun = Instant::now();
     std::fs::DirBuilder::new()
         .mode(0o700)
@@ -192,7 +197,7 @@ pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
     };
     let vmm = rooms.driver_of(&rooms.row(&operation.machine)?)?;
     let save = async {
-        match memory {
+        match snapshot.taken.memory {
             Some(_) => {
                 let run_dir = rooms.paths.run(&operation.machine);
                 vmm.save(&run_dir, &folder).await

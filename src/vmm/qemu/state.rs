@@ -56,13 +56,24 @@ pub(super) async fn resume(qmp: &mut Qmp) -> Result<(), Error> {
                 qmp.event("MIGRATION", RESUME, has_ended).await?;
             }
         }
-        let status = qmp.execute("query-status", RESUME).await?;
-        if status["running"].as_bool() != Some(true) {
+        if settled(qmp, RESUME).await?["running"].as_bool() != Some(true) {
             qmp.execute("cont", RESUME).await?;
         }
         Ok(())
     })
     .await
+}
+
+/// The machine's status once a migration that has ended has left it alone. Between the two QEMU refuses to let it go on,
+/// and does not say when that is over; it is a matter of moments.
+async fn settled(qmp: &mut Qmp, act: &'static str) -> Result<Value, Error> {
+    loop {
+        let status = qmp.execute("query-status", act).await?;
+        if status["status"] != "finish-migrate" {
+            return Ok(status);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Writes the state of a paused machine to a new file in `folder`.
@@ -80,7 +91,7 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         .map_err(fail("write"))?;
     let saved = within(MOVING, SAVE, async {
         tell_of_progress(qmp, SAVE).await?;
-        if qmp.execute("query-status", SAVE).await?["status"] == "postmigrate" {
+        if settled(qmp, SAVE).await?["status"] == "postmigrate" {
             // QEMU saves a machine that was saved already only once it has run, be it for a moment.
             qmp.execute("cont", SAVE).await?;
             qmp.execute("stop", SAVE).await?;
@@ -92,7 +103,8 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         qmp.give(FILE, &state, SAVE).await?;
         let to = json!({ "uri": format!("fd:{FILE}") });
         qmp.execute_with("migrate", to, SAVE).await?;
-        ends_well(qmp, SAVE).await
+        ends_well(qmp, SAVE).await?;
+        settled(qmp, SAVE).await
     });
     if let Err(error) = saved.await {
         // QEMU does not say why a write failed.
