@@ -363,6 +363,18 @@ fn the_beginning_of_several_identifiers_is_no_ones() {
         "volume list -o json",
     );
     lab.run("volume delete abcd -y").ok();
+    lab.store(
+        "INSERT INTO machines (id, name, status, spec, image, created_at) VALUES ('abcd0000-0000-4000-8000-000000000000', \
+         'web', 'stopped', '{\"vcpus\":1,\"memory\":134217728,\"command\":null}', 'debian', '2026-01-01T00:00:00.000Z')",
+    );
+    lab.refuses(
+        &[
+            ("machine delete a -y", 3, "there is no machine"),
+            ("machine delete abc -y", 3, "there is no machine"),
+        ],
+        "machine list -o json",
+    );
+    lab.run("machine delete abcd -y").ok();
 }
 
 #[test]

@@ -28,11 +28,13 @@ pub const POWER_OFF_SUBSYSTEM: &str = "sistemo-poweroff";
 ///   guest: CHALLENGE ⏎          host: SignedOrder as JSON ⏎          guest: Answer as JSON ⏎          host hangs up
 /// ```
 ///
-/// Only the gateway is heard: other machines have no other way to its address. An emulated guest that has just been loaded
-/// logs an SSH client in within a second, and takes an order within a tenth of that.
-pub const ORDERS_PORT: u16 = 7723;
-/// The version of orders and of how they are given. A guest in a snapshot is as old as its snapshot.
+/// Only the gateway is heard. The guest is not asked who it is: whoever answers on a port that only root may listen on is
+/// the machine (its kernel's `ip_unprivileged_port_start`).
+pub const ORDERS_PORT: u16 = 722;
+/// The version of orders and of how they are given. A guest is as old as its last start.
 pub const ORDERS_VERSION: u32 = 1;
+/// What a challenge begins with: this, the version, a blank.
+pub const CHALLENGE_BEGINS: &str = "sistemo-orders-";
 /// The namespace of the signatures under orders (OpenSSH's PROTOCOL.sshsig): whatever was signed for another purpose is none.
 pub const ORDERS_NAMESPACE: &str = "orders@sistemo";
 /// The longest line of either side, in bytes.
@@ -80,9 +82,17 @@ pub struct SignedOrder {
     pub signature: String,
 }
 
-/// What is signed: an order, for the one guest that asked with this challenge, once.
-pub fn under_signature(challenge: &str, order: &str) -> Vec<u8> {
-    format!("{challenge}\n{order}").into_bytes()
+/// What is signed: an order, for the guest that has this address and asked with this challenge, once. A guest that passed
+/// another's challenge on would get an order that is for itself.
+pub fn under_signature(guest: Ipv4Addr, challenge: &str, order: &str) -> Vec<u8> {
+    format!("{guest}\n{challenge}\n{order}").into_bytes()
+}
+
+/// Whether this is the challenge of a guest that takes orders of this version, as far as it has come.
+pub fn is_challenge(line: &str) -> bool {
+    line.strip_prefix(CHALLENGE_BEGINS)
+        .and_then(|rest| rest.split_once(' '))
+        .is_some_and(|(version, _)| version.parse() == Ok(ORDERS_VERSION))
 }
 
 /// What a guest says of an order.

@@ -1,6 +1,7 @@
-//! Entering a running machine over SSH.
+//! Connections into a running machine: over SSH, and for orders.
 
-use std::net::SocketAddrV4;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -110,22 +111,40 @@ impl Rooms {
             name: row.name.clone(),
             source,
         };
-        let ip = row.ip.ok_or_else(|| fail("it has no address".into()))?;
-        let address = SocketAddrV4::new(ip, words::SSH_PORT);
-        let mut stream = self
-            .home
-            .connect(address, Duration::from_secs(2))
-            .await
-            .map_err(|error| fail(error.into()))?;
+        let mut stream = self.reach(row, words::SSH_PORT).await?;
         let mut greeting = [0; 4];
         match tokio::time::timeout(CONNECT, stream.read_exact(&mut greeting)).await {
             Ok(Ok(_)) if &greeting == b"SSH-" => Ok(()),
             Ok(Ok(_)) => Err(fail("what answers is no SSH server".into())),
             Ok(Err(error)) => Err(fail(error.into())),
-            Err(_) => Err(fail(
-                std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
-            )),
+            Err(_) => Err(fail(io::Error::from(io::ErrorKind::TimedOut).into())),
         }
+    }
+
+    /// Whether the guest would take an order: it asks who gives it.
+    pub(super) async fn takes_orders(&self, row: &MachineRow) -> Result<(), Error> {
+        let stream = self.reach(row, words::ORDERS_PORT).await?;
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            name: row.name.clone(),
+            source,
+        };
+        match tokio::time::timeout(CONNECT, orders::listens(stream)).await {
+            Ok(listens) => listens.map_err(|error| fail(error.into())),
+            Err(_) => Err(fail(io::Error::from(io::ErrorKind::TimedOut).into())),
+        }
+    }
+
+    /// A connection to that port of the guest's.
+    async fn reach(&self, row: &MachineRow, port: u16) -> Result<TcpStream, Error> {
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            name: row.name.clone(),
+            source,
+        };
+        let ip = row.ip.ok_or_else(|| fail("it has no address".into()))?;
+        self.home
+            .connect(SocketAddrV4::new(ip, port), Duration::from_secs(2))
+            .await
+            .map_err(|error| fail(error.into()))
     }
 
     /// Asks the guest to power off within `grace`. It comes back once the guest has taken note.
@@ -140,15 +159,16 @@ impl Rooms {
         self.ask(row, &words::power_off_within(seconds)).await
     }
 
-    /// Gives the guest an order over a connection to where it takes them.
+    /// Gives the guest, which has that address, an order over a connection to where it takes them.
     pub(super) async fn give(
         &self,
         row: &MachineRow,
+        guest: Ipv4Addr,
         stream: TcpStream,
         order: impl FnOnce() -> Order,
     ) -> Result<Vec<String>, orders::Error> {
         let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(orders::Error::Key)?;
-        orders::give(Tied::new(stream, process(row)), &keys, order).await
+        orders::give(Tied::new(stream, process(row)), guest, &keys, order).await
     }
 
     async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {

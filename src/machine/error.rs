@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{self, Advice, Error as Cause, Kind};
-use crate::guest::client;
+use crate::guest::{client, orders};
 use crate::store;
 use crate::store::machines::Status;
 use crate::store::volumes::Role;
@@ -162,8 +162,11 @@ pub enum Error {
         /// Whether its disks can be used without its memory.
         disks_fit: bool,
     },
-    #[error("the guest of machine {name} does not take its identity: {said}")]
-    NotRenewed { name: Name, said: String },
+    #[error("the guest of machine {name} does not take its identity")]
+    NotRenewed {
+        name: Name,
+        source: Box<orders::Error>,
+    },
     #[error("cancelled")]
     Cancelled,
     #[error("the step {0} was made to fail")]
@@ -329,7 +332,7 @@ impl Advice for Error {
             Error::SnapshotSilent(name) => format!(
                 "try again when it has started, or take its disks alone: sistemo machine stop {name}"
             ),
-            Error::SnapshotUnfit { disks_fit: true, .. } => {
+            Error::NotRenewed { .. } | Error::SnapshotUnfit { disks_fit: true, .. } => {
                 "its disks can be used without its memory: --disks-only".into()
             }
             Error::State { way_out, .. } => way_out.clone(),

@@ -118,7 +118,7 @@ impl Rooms {
             let stream = self.home.connect(address, CLOCK).await;
             let stream = stream.map_err(|error| fail(error.into()))?;
             let order = || Order::SetClock { time_ns: now() };
-            let set = self.give(row, stream, order).await;
+            let set = self.give(row, ip, stream, order).await;
             set.map(drop).map_err(|error| fail(error.into()))
         };
         tokio::time::timeout(CLOCK, set)

@@ -39,8 +39,6 @@ pub struct Taken {
     pub image_digest: Option<String>,
     /// Where its guest was, as the guest knows it.
     pub place: Option<Place>,
-    /// Public half of the guest's SSH host key, OpenSSH form.
-    pub host_key: Option<String>,
     /// The state of its memory and devices, if it ran.
     pub memory: Option<Memory>,
     /// The disk with the kernel's modules, which is not copied.

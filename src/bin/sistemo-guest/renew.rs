@@ -35,7 +35,7 @@ pub fn take(renewal: &Renewal, told: Instant, other: bool) -> Taken {
     let mut note = |failed: &dyn std::error::Error| {
         let line = format!("sistemo-guest: {}", console::report(failed));
         console::say(&line);
-        notes.push(format!("{line}\n"));
+        notes.push(line);
     };
     if let Err(error) = seed::mix_in(&renewal.seed) {
         note(&error);

@@ -58,7 +58,7 @@ impl Machines {
             if row.status != Status::Running {
                 return forking.await;
             }
-            // Its own connection takes as long as much of what the other needs.
+            // The other does not wait for it.
             let (forked, ()) = tokio::join!(forking, rooms.correct_clock(&row, progress));
             forked
         };

@@ -76,7 +76,7 @@ impl Rooms {
         loop {
             match self.tell_once(row, place, &config).await {
                 Ok(()) => return Ok(()),
-                // What the guest has refused it refuses again.
+                // The next attempt would not be another.
                 Err(error @ Error::NotRenewed { .. }) => return Err(error.into()),
                 Err(error) => tracing::debug!(%error, "the guest cannot be told yet"),
             }
@@ -107,17 +107,19 @@ impl Rooms {
             }))
         };
         let stream = stream.map_err(|e| fail(e.into()))?;
-        match self.give(row, stream, renewal).await {
+        match self.give(row, place.ip, stream, renewal).await {
             Ok(notes) => {
-                for note in notes {
+                for note in notes.iter().flat_map(|note| note.lines()) {
                     tracing::warn!(machine = %row.name, "{note}");
                 }
                 Ok(())
             }
-            Err(orders::Error::Refused(said)) => Err(Error::NotRenewed {
-                name: row.name.clone(),
-                said,
-            }),
+            Err(error @ (orders::Error::Refused(_) | orders::Error::Long(_))) => {
+                Err(Error::NotRenewed {
+                    name: row.name.clone(),
+                    source: Box::new(error),
+                })
+            }
             Err(error) => Err(fail(error.into())),
         }
     }

@@ -34,7 +34,7 @@ impl Rooms {
     ) -> Result<()> {
         if row.status == Status::Running {
             let answers = async {
-                while self.greets(row).await.is_err() {
+                while self.takes_orders(row).await.is_err() {
                     tokio::time::sleep(AGAIN).await;
                 }
             };
@@ -139,7 +139,6 @@ impl Rooms {
             image: row.image.clone(),
             image_digest: row.image_digest.clone(),
             place,
-            host_key: row.host_key.clone(),
             memory,
             modules,
             disks: taken,

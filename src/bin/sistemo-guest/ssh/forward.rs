@@ -22,7 +22,7 @@ use super::flow::Inbox;
 use super::privilege;
 use super::session::Writer;
 use crate::accounts::{self, Account};
-use crate::resolve;
+use crate::{resolve, seed};
 
 /// How much is read from a socket at once, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -280,19 +280,8 @@ fn private_folder() -> io::Result<PathBuf> {
         .into_iter()
         .find(|path| path.is_dir());
     let base = base.ok_or(io::ErrorKind::NotFound)?;
-    let mut number = [0; 8];
-    getrandom(&mut number)?;
-    let folder = base.join(format!("ssh-{:016x}", u64::from_ne_bytes(number)));
+    let number = seed::encode(&seed::draw::<8>()?);
+    let folder = base.join(format!("ssh-{number}"));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
-}
-
-fn getrandom(bytes: &mut [u8]) -> io::Result<()> {
-    // SAFETY: the kernel writes at most `len` bytes to the buffer. Up to 256 bytes come whole (getrandom(2)).
-    let count = unsafe { nix::libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    if count < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
 }

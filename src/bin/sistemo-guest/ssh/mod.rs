@@ -1,4 +1,4 @@
-//! The SSH server: public keys only, shell, commands, terminals, SFTP, forwarding.
+//! The SSH server: public keys only, shell, commands, terminals, SFTP, forwarding. Beside it the host's orders.
 //!
 //! One thread, and a process of its own: it goes on when PID 1 becomes the image's init. The host made the host key
 //! and pins it. Who holds the host's key may log in as any user of the image, since it owns the machine.

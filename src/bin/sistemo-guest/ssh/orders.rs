@@ -6,10 +6,10 @@
 //! ```
 //!
 //! A challenge is another each time, also in two machines that go on from the same memory: what one was told means nothing
-//! to the other.
+//! to the other. Neither does what was signed for another address.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,7 @@ async fn attend(stream: TcpStream, shared: &Shared, turn: &Mutex<()>) -> io::Res
     let mut stream = BufReader::new(stream);
     let facts = shared.facts();
     let heard = tokio::time::timeout(PATIENCE, hear(&mut stream, &facts));
-    let order = heard.await.map_err(|_| io::ErrorKind::TimedOut)??;
-    let told = Instant::now();
+    let (told, order) = heard.await.map_err(|_| io::ErrorKind::TimedOut)??;
     let _turn = turn.lock().await;
     match order {
         Ok(Order::SetClock { time_ns }) => {
@@ -95,11 +94,11 @@ async fn attend(stream: TcpStream, shared: &Shared, turn: &Mutex<()>) -> io::Res
     }
 }
 
-/// An order, or why what was said is none.
+/// An order, or why what was said is none, and when it was said: under emulation a signature takes its time.
 async fn hear(
     stream: &mut BufReader<TcpStream>,
     facts: &Facts,
-) -> io::Result<Result<Order, String>> {
+) -> io::Result<(Instant, Result<Order, String>)> {
     let challenge = challenge()?;
     stream
         .write_all(format!("{challenge}\n").as_bytes())
@@ -107,7 +106,7 @@ async fn hear(
     let mut said = String::new();
     let most = words::LONGEST_ORDER as u64;
     stream.take(most).read_line(&mut said).await?;
-    Ok(order(&challenge, &said, facts))
+    Ok((Instant::now(), order(&challenge, &said, facts)))
 }
 
 /// A line that nobody has been given yet: randomness, and, since two machines may go on from one state of the kernel's
@@ -116,7 +115,9 @@ fn challenge() -> io::Result<String> {
     let random = seed::draw::<CHALLENGE>()?;
     let up = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
     Ok(format!(
-        "{}-{}.{:09}",
+        "{}{} {}-{}.{:09}",
+        words::CHALLENGE_BEGINS,
+        words::ORDERS_VERSION,
         seed::encode(&random),
         up.tv_sec(),
         up.tv_nsec()
@@ -129,7 +130,9 @@ fn order(challenge: &str, said: &str, facts: &Facts) -> Result<Order, String> {
         .map_err(|error| format!("that is no order: {error}"))?;
     let signature =
         SshSig::from_pem(&signature).map_err(|error| format!("that is no signature: {error}"))?;
-    let signed = words::under_signature(challenge, &order);
+    let address = facts.network.as_ref().map(|network| network.address);
+    let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let signed = words::under_signature(address, challenge, &order);
     let may = |key: &russh::keys::PublicKey| {
         key.verify(words::ORDERS_NAMESPACE, &signed, &signature)
             .is_ok()

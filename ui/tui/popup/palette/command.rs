@@ -169,7 +169,7 @@ fn machine_of<'a>(name: &str, model: &'a Model) -> Result<&'a sistemo::machine::
             .filter(|machine| machine.id.starts_with(name));
         begun
             .next()
-            .filter(|_| begun.next().is_none() && !name.is_empty())
+            .filter(|_| begun.next().is_none() && name.len() >= sistemo::store::LEAST_PREFIX)
     });
     known.ok_or_else(|| there_is_no("machine", name, "machine list"))
 }

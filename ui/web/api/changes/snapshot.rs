@@ -40,7 +40,7 @@ impl Snapshot {
         .await?;
         Ok(Snapshot {
             version,
-            // Last, so that a machine comes before the volumes that came with it, and goes before those that go with it.
+            // Last, so that a machine comes before the volumes that came with it.
             machines: machines(web).await?,
             volumes,
             images,

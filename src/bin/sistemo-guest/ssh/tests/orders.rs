@@ -2,7 +2,8 @@
 
 use russh::keys::HashAlg;
 use sistemo::guest::words::{
-    Answer, Network, ORDERS_NAMESPACE, Order, Renewal, SignedOrder, under_signature,
+    Answer, LONGEST_ORDER, Network, ORDERS_NAMESPACE, Order, Renewal, SignedOrder, is_challenge,
+    under_signature,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -29,9 +30,13 @@ async fn commanded_by(gateway: [u8; 4]) -> SocketAddr {
     address
 }
 
-/// Signs an order for this challenge.
+/// Signs an order for this challenge of the server's.
 fn signed(seed: u8, namespace: &str, challenge: &str, order: &str) -> String {
-    let bytes = under_signature(challenge, order);
+    signed_for([127, 0, 0, 1], seed, namespace, challenge, order)
+}
+
+fn signed_for(guest: [u8; 4], seed: u8, namespace: &str, challenge: &str, order: &str) -> String {
+    let bytes = under_signature(guest.into(), challenge, order);
     let signature = key(seed).sign(namespace, HashAlg::Sha512, &bytes).unwrap();
     let signed = SignedOrder {
         order: order.into(),
@@ -45,6 +50,7 @@ async fn told(address: SocketAddr, make: impl FnOnce(&str) -> String) -> String 
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
     let mut challenge = String::new();
     stream.read_line(&mut challenge).await.unwrap();
+    assert!(is_challenge(&challenge), "{challenge}");
     let said = format!("{}\n", make(challenge.trim_end()));
     stream.write_all(said.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -81,6 +87,12 @@ async fn only_what_is_signed_for_this_guest_and_this_time_is_heard() {
     }
     let why = told(address, |it| signed(good, "file", it, &order)).await;
     assert!(why.contains(unsigned), "signed for something else: {why}");
+    let other = [127, 0, 0, 3];
+    let why = told(address, |it| {
+        signed_for(other, good, ORDERS_NAMESPACE, it, &order)
+    })
+    .await;
+    assert!(why.contains(unsigned), "signed for another guest: {why}");
     let mut used = String::new();
     told(address, |it| {
         used = signed(good, ORDERS_NAMESPACE, it, &order);
@@ -116,14 +128,19 @@ async fn only_the_gateway_is_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_says_nothing_or_too_much_is_hung_up_on() {
+async fn a_host_that_says_nothing_is_hung_up_on() {
     let address = commanded_by([127, 0, 0, 1]).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut said = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(60), silent.read_to_end(&mut said));
     ended.await.expect("it may stay").unwrap();
     assert!(said.ends_with(b"\n"), "{said:?}");
+}
 
-    let why = told(address, |_| "x".repeat(2 << 20)).await;
+#[tokio::test]
+async fn what_is_too_long_is_no_order() {
+    let address = commanded_by([127, 0, 0, 1]).await;
+    // With the end of line that `told` adds, one more than is read.
+    let why = told(address, |_| "x".repeat(LONGEST_ORDER)).await;
     assert!(why.contains("that is no order"), "{why}");
 }
