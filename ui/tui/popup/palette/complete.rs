@@ -38,7 +38,9 @@ pub(super) fn is_command(line: &str, commands: &Command) -> bool {
 
 /// What the last word of a line may become.
 pub(super) fn complete(line: &str, commands: &Command, model: &Model) -> Completion {
-    let from = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let last = line.char_indices().rfind(|(_, sign)| sign.is_whitespace());
+    // Some blanks are longer than a byte.
+    let from = last.map_or(0, |(at, sign)| at + sign.len_utf8());
     let word = &line[from..];
     let mut at = commands;
     let mut top = "";

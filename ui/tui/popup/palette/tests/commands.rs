@@ -165,3 +165,13 @@ fn a_deploy_is_what_was_asked_for() {
     assert_eq!(request.vcpus, Some(4));
     assert_eq!(request.expose.len(), 1);
 }
+
+#[test]
+fn blanks_may_be_longer_than_a_byte() {
+    let model = with_web(80, 24);
+    assert_eq!(done("\u{2000}", &model), done(" ", &model));
+    for line in ["machine\u{2000}stop\u{3000}nosuch", "machine stop\u{a0}"] {
+        let said = done(line, &model);
+        assert!(said.starts_with('!'), "{line:?}: {said}");
+    }
+}
