@@ -169,14 +169,10 @@ impl Machines {
         let opening = async {
             let row = self.0.find(machine)?;
             let session = self.enter(machine, user, None).await?;
-            let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-                name: row.name.clone(),
-                source,
-            };
             let stream = session.subsystem("sftp").await;
-            let stream = stream.map_err(|error| fail(error.into()))?;
+            let stream = stream.map_err(|error| Error::connect(&row.name, error))?;
             let sftp = Sftp::begin(stream).await;
-            let sftp = sftp.map_err(|error| fail(error.into()))?;
+            let sftp = sftp.map_err(|error| Error::connect(&row.name, error))?;
             let name = match user {
                 Some(user) => format!("{user}@{}", row.name),
                 None => row.name.to_string(),

@@ -20,6 +20,9 @@ use crate::store::machines::{MachineRow, Status};
 /// How long a TCP connection to a guest may take. It is one hop away.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How long one may take that is asked for again when it fails, or that somebody waits for.
+const HOP: Duration = Duration::from_secs(2);
+
 /// How much of the time for powering off an application leaves to the rest of its machine.
 const REST: Duration = Duration::from_secs(6);
 
@@ -77,26 +80,19 @@ impl Rooms {
         adapt: impl FnOnce(Target) -> Target,
         patience: Duration,
     ) -> Result<Client, Error> {
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
+        let (Some(_), Some(host_key)) = (row.ip, &row.host_key) else {
+            let why = "it has no address or no host key";
+            return Err(Error::connect(&row.name, why));
         };
-        let (Some(ip), Some(host_key)) = (row.ip, &row.host_key) else {
-            return Err(fail("it has no address or no host key".into()));
-        };
-        let keys = keys::ensure_key_pair(&self.paths.keys()).map_err(|e| fail(e.into()))?;
+        let keys =
+            keys::ensure_key_pair(&self.paths.keys()).map_err(|e| Error::connect(&row.name, e))?;
         let target = Target::new(user, &keys, host_key)
-            .map_err(|e| fail(e.into()))?
+            .map_err(|e| Error::connect(&row.name, e))?
             .emulated(row.accelerator.as_deref() == Some("tcg"));
-        let address = SocketAddrV4::new(ip, words::SSH_PORT);
-        let stream = self
-            .home
-            .connect(address, patience)
-            .await
-            .map_err(|e| fail(e.into()))?;
+        let stream = self.reach(row, words::SSH_PORT, patience).await?;
         Client::connect(Tied::new(stream, process(row)), &adapt(target))
             .await
-            .map_err(|e| fail(e.into()))
+            .map_err(|e| Error::connect(&row.name, e))
     }
 
     /// Asks the guest whether it has handed over to its init.
@@ -107,44 +103,42 @@ impl Rooms {
     /// Whether the guest's SSH server answers at all, by the first bytes that it sends (RFC 4253 §4.2). An emulated guest
     /// needs a second for logging a client in, and next to nothing for this.
     pub(super) async fn greets(&self, row: &MachineRow) -> Result<(), Error> {
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
-        };
-        let mut stream = self.reach(row, words::SSH_PORT).await?;
+        let mut stream = self.reach(row, words::SSH_PORT, HOP).await?;
         let mut greeting = [0; 4];
         match tokio::time::timeout(CONNECT, stream.read_exact(&mut greeting)).await {
             Ok(Ok(_)) if &greeting == b"SSH-" => Ok(()),
-            Ok(Ok(_)) => Err(fail("what answers is no SSH server".into())),
-            Ok(Err(error)) => Err(fail(error.into())),
-            Err(_) => Err(fail(io::Error::from(io::ErrorKind::TimedOut).into())),
+            Ok(Ok(_)) => Err(Error::connect(&row.name, "what answers is no SSH server")),
+            Ok(Err(error)) => Err(Error::connect(&row.name, error)),
+            Err(_) => Err(Error::connect(
+                &row.name,
+                io::Error::from(io::ErrorKind::TimedOut),
+            )),
         }
     }
 
     /// Whether the guest would take an order: it asks who gives it.
     pub(super) async fn takes_orders(&self, row: &MachineRow) -> Result<(), Error> {
-        let stream = self.reach(row, words::ORDERS_PORT).await?;
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
-        };
+        let stream = self.reach(row, words::ORDERS_PORT, HOP).await?;
         match tokio::time::timeout(CONNECT, orders::listens(stream)).await {
-            Ok(listens) => listens.map_err(|error| fail(error.into())),
-            Err(_) => Err(fail(io::Error::from(io::ErrorKind::TimedOut).into())),
+            Ok(listens) => listens.map_err(|error| Error::connect(&row.name, error)),
+            Err(_) => Err(Error::connect(
+                &row.name,
+                io::Error::from(io::ErrorKind::TimedOut),
+            )),
         }
     }
 
     /// A connection to that port of the guest's.
-    async fn reach(&self, row: &MachineRow, port: u16) -> Result<TcpStream, Error> {
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
-        };
-        let ip = row.ip.ok_or_else(|| fail("it has no address".into()))?;
+    pub(super) async fn reach(
+        &self,
+        row: &MachineRow,
+        port: u16,
+        patience: Duration,
+    ) -> Result<TcpStream, Error> {
         self.home
-            .connect(SocketAddrV4::new(ip, port), Duration::from_secs(2))
+            .connect(SocketAddrV4::new(address_of(row)?, port), patience)
             .await
-            .map_err(|error| fail(error.into()))
+            .map_err(|e| Error::connect(&row.name, e))
     }
 
     /// Asks the guest to power off within `grace`. It comes back once the guest has taken note.
@@ -172,16 +166,20 @@ impl Rooms {
     }
 
     async fn ask(&self, row: &MachineRow, subsystem: &str) -> Result<(), Error> {
-        let patience = Duration::from_secs(2);
-        let client = self.connect(row, "root", |target| target, patience).await?;
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
-        };
+        let client = self.connect(row, "root", |target| target, HOP).await?;
         match client.ask(subsystem).await {
             Ok(exit) if exit.success() => Ok(()),
-            Ok(exit) => Err(fail(format!("{subsystem} ended with {exit:?}").into())),
-            Err(error) => Err(fail(error.into())),
+            Ok(exit) => Err(Error::connect(
+                &row.name,
+                format!("{subsystem} ended with {exit:?}"),
+            )),
+            Err(error) => Err(Error::connect(&row.name, error)),
         }
     }
+}
+
+/// The guest's address.
+pub(super) fn address_of(row: &MachineRow) -> Result<Ipv4Addr, Error> {
+    row.ip
+        .ok_or_else(|| Error::connect(&row.name, "it has no address"))
 }

@@ -181,6 +181,19 @@ fn because(why: &Option<String>) -> String {
         .unwrap_or_default()
 }
 
+impl Error {
+    /// No connection to the guest of that machine, or none that is of use, and why.
+    pub(super) fn connect(
+        name: &Name,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::Connect {
+            name: name.clone(),
+            source: source.into(),
+        }
+    }
+}
+
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {

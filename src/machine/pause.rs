@@ -1,10 +1,10 @@
 //! Pause and resume: the guest's processors are held still, with everything that it has in memory, and go on.
 
-use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
+use super::enter::address_of;
 use super::journal::{Detail, Operation};
 use super::stop::{refuse_unless, unfinished};
 use super::{Error, Machine, Machines, Rooms};
@@ -108,18 +108,11 @@ impl Rooms {
     }
 
     async fn try_correct_clock(&self, row: &MachineRow) -> Result<(), Error> {
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
-        };
-        let ip = row.ip.ok_or_else(|| fail("it has no address".into()))?;
-        let address = SocketAddrV4::new(ip, words::ORDERS_PORT);
         let set = async {
-            let stream = self.home.connect(address, CLOCK).await;
-            let stream = stream.map_err(|error| fail(error.into()))?;
+            let stream = self.reach(row, words::ORDERS_PORT, CLOCK).await?;
             let order = || Order::SetClock { time_ns: now() };
-            let set = self.give(row, ip, stream, order).await;
-            set.map(drop).map_err(|error| fail(error.into()))
+            let set = self.give(row, address_of(row)?, stream, order).await;
+            set.map(drop).map_err(|e| Error::connect(&row.name, e))
         };
         tokio::time::timeout(CLOCK, set)
             .await

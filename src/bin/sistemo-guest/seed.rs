@@ -2,7 +2,7 @@
 //! the same, and so would one that goes on from it twice (random(4)).
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -58,7 +58,7 @@ pub fn renew_kept() -> io::Result<()> {
         return Ok(());
     };
     let mut seed = vec![0; usize::try_from(meta.len()).unwrap_or(0).clamp(32, 4096)];
-    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
     identity::put_bytes(kept, &seed).map_err(io::Error::other)
 }
 

@@ -35,12 +35,6 @@ pub(in crate::machine) async fn clone_disks(operation: &Operation<'_>) -> Result
             Ok(()) => return Ok(()),
         }
     }
-    let needed: u64 = pairs
-        .iter()
-        .filter_map(|(from, ..)| volume::used(from))
-        .sum();
-    let keep = rooms.config.min_disk_free;
-    space::check(&rooms.paths.volumes(), ByteSize::bytes(needed), keep)?;
     copy(operation, pairs).await
 }
 
@@ -57,11 +51,15 @@ pub(in crate::machine) fn remove_disks(operation: &Operation<'_>) -> Result<()> 
     Ok(())
 }
 
-/// Copies disks, each to its place and of its size.
+/// Copies disks to where volumes are, each to its place and of its size, if there is room for them.
 pub(super) async fn copy(
     operation: &Operation<'_>,
     pairs: Vec<(PathBuf, PathBuf, ByteSize)>,
 ) -> Result<()> {
+    let rooms = operation.rooms;
+    let needed = pairs.iter().filter_map(|(from, ..)| volume::used(from));
+    let needed = ByteSize::bytes(needed.sum());
+    space::check(&rooms.paths.volumes(), needed, rooms.config.min_disk_free)?;
     let (progress, cancel) = (operation.progress.clone(), operation.cancel.clone());
     let copied = tokio::task::spawn_blocking(move || {
         let report = |done| progress.transfer("disks", "disks", done, None);
@@ -76,7 +74,7 @@ pub(super) async fn copy(
         Ok(Err(error)) => Err(error.into()),
         Err(join) => Err(Error::File {
             what: "write",
-            path: operation.rooms.paths.volumes(),
+            path: rooms.paths.volumes(),
             source: std::io::Error::other(join),
         }
         .into()),

@@ -90,13 +90,9 @@ impl Rooms {
         place: &Place,
         config: &words::Config,
     ) -> Result<(), Error> {
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
-            name: row.name.clone(),
-            source,
-        };
-        let machine = self.place(row).map_err(|e| fail(e.into()))?;
-        let machine = machine.ok_or_else(|| fail("it has no address".into()))?;
-        let seed = seed().map_err(|e| fail(e.into()))?;
+        let machine = self.place(row).map_err(|e| Error::connect(&row.name, e))?;
+        let machine = machine.ok_or_else(|| Error::connect(&row.name, "it has no address"))?;
+        let seed = seed().map_err(|e| Error::connect(&row.name, e))?;
         let address = SocketAddrV4::new(place.ip, words::ORDERS_PORT);
         let stream = self.home.connect_inside(&machine, address, CONNECT).await;
         let renewal = || {
@@ -106,7 +102,7 @@ impl Rooms {
                 seed,
             }))
         };
-        let stream = stream.map_err(|e| fail(e.into()))?;
+        let stream = stream.map_err(|e| Error::connect(&row.name, e))?;
         match self.give(row, place.ip, stream, renewal).await {
             Ok(notes) => {
                 for note in notes.iter().flat_map(|note| note.lines()) {
@@ -120,7 +116,7 @@ impl Rooms {
                     source: Box::new(error),
                 })
             }
-            Err(error) => Err(fail(error.into())),
+            Err(error) => Err(Error::connect(&row.name, error)),
         }
     }
 }

@@ -18,7 +18,6 @@ use super::super::stop::{refuse_unless, unfinished};
 use super::super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::host::space;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
 use crate::store::snapshots::SnapshotRow;
@@ -150,12 +149,6 @@ pub(in crate::machine) async fn stage_disks(operation: &Operation<'_>) -> Result
         let volume = volume.ok_or_else(|| volume::Error::Unknown(disk.name.to_string()))?;
         pairs.push((folder.join(&disk.file), staged(&volume.path), disk.size));
     }
-    let needed: u64 = pairs
-        .iter()
-        .filter_map(|(from, ..)| volume::used(from))
-        .sum();
-    let keep = rooms.config.min_disk_free;
-    space::check(&rooms.paths.volumes(), ByteSize::bytes(needed), keep)?;
     super::disks::copy(operation, pairs).await
 }
 
