@@ -4,6 +4,7 @@ pub mod background;
 pub mod command;
 pub mod doctor;
 pub mod packages;
+pub mod reclaim;
 pub mod service;
 pub mod setup;
 pub mod space;
