@@ -138,6 +138,9 @@ pub trait Vmm: Send + Sync {
     /// Its version as it prints it, such as `7.2.22`. Fails when the program is missing or does not run.
     async fn version(&self) -> Result<String, Error>;
 
+    /// The version of what runs the machine in `run_dir`: another than [`Vmm::version`] says when it was replaced since.
+    async fn version_in(&self, run_dir: &Path) -> Result<String, Error>;
+
     /// Starts the machine and returns once its guest's processors run. When it fails, nothing is left running. When the
     /// future is dropped midway the hypervisor may be left running: its identity has then been given to `born`, or it
     /// is found by [`find_strays`].

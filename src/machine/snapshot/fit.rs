@@ -3,6 +3,7 @@
 use super::super::{Error, Rooms};
 use crate::error::Result;
 use crate::guest::words;
+use crate::store::machines::MachineRow;
 use crate::store::snapshots::{Memory, SnapshotRow};
 use crate::vmm::{self, Hypervisor};
 
@@ -54,6 +55,16 @@ impl Rooms {
         match difference(memory, &here) {
             Some(why) => Err(unfit(why, true)),
             None => Ok(()),
+        }
+    }
+
+    /// Finds out what [`Rooms::refuse_unfit`] will want to know of the hypervisor that a machine runs under. What cannot
+    /// be found out is its to complain about.
+    pub(super) async fn prepare_to_load(&self, row: &MachineRow) {
+        if row.status.is_up()
+            && let Ok(vmm) = self.driver_of(row)
+        {
+            let _ = vmm.version().await;
         }
     }
 }

@@ -50,9 +50,11 @@ impl Machines {
         let kept = Lock::found(rooms, &id, "fork")?;
         let forked = async {
             let (row, lock) = rooms.take(machine, "fork", progress, cancel).await?;
-            rooms
-                .snapshot_locked(&row, id, None, true, progress, cancel)
-                .await?;
+            let (taken, ()) = tokio::join!(
+                rooms.snapshot_locked(&row, id, None, true, progress, cancel),
+                rooms.prepare_to_load(&row),
+            );
+            taken?;
             drop(lock);
             let forking = self.go_on(&id, "fork", request, progress, cancel);
             if row.status != Status::Running {

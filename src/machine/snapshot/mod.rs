@@ -188,6 +188,9 @@ impl Rooms {
     pub(super) fn remove_snapshot(&self, row: &SnapshotRow) -> Result<()> {
         self.store.begin_on_snapshot(&row.id, Doing::Delete)?;
         fault("snapshot-delete", "before")?;
+        if row.passing {
+            take::reclaim_files(self, &row.id);
+        }
         take::remove_files(self, &row.id)?;
         fault("snapshot-delete", "after")?;
         self.store.remove_snapshot(&row.id)?;

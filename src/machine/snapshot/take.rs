@@ -10,7 +10,7 @@ use super::super::journal::Operation;
 use super::super::{Error, Rooms};
 use crate::error::Result;
 use crate::guest::words;
-use crate::host::space;
+use crate::host::{reclaim, space};
 use crate::store;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::snapshots::{Memory, Place, SnapshotRow, Taken, TakenDisk};
@@ -154,7 +154,7 @@ impl Rooms {
         };
         Ok(Memory {
             vmm: vmm.name().into(),
-            version: vmm.version().await?,
+            version: vmm.version_in(&self.paths.run(&row.id)).await?,
             accelerator: accelerator.as_str().into(),
             processor: vmm::processor(accelerator),
             orders: words::ORDERS_VERSION,
@@ -262,6 +262,14 @@ fn sync(folder: &Path) -> std::io::Result<()> {
         File::open(entry?.path())?.sync_all()?;
     }
     File::open(folder)?.sync_all()
+}
+
+/// Removes the files of a snapshot whose end nobody waits for. What stays is [`remove_files`]'s to complain about.
+pub(super) fn reclaim_files(rooms: &Rooms, id: &MachineId) {
+    let entries = std::fs::read_dir(rooms.paths.snapshot(id));
+    for entry in entries.into_iter().flatten().flatten() {
+        let _ = reclaim::remove(&entry.path());
+    }
 }
 
 /// Removes a snapshot's folder. One that is not there is no failure.

@@ -162,6 +162,12 @@ pub(super) enum BackendType {
     File,
 }
 
+/// What the answer to the question for the version holds.
+#[derive(Debug, Deserialize)]
+pub(super) struct FirecrackerVersion {
+    pub(super) firecracker_version: String,
+}
+
 /// What is in the body of an answer that refuses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Fault {

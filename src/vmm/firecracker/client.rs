@@ -9,9 +9,11 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::UnixStream;
 
-use super::body::Fault;
+use super::Version;
+use super::body::{Fault, FirecrackerVersion};
 use super::plan::Call;
 use crate::vmm::error::Error;
 
@@ -52,8 +54,25 @@ impl Client {
         self.call_within(call, ANSWER).await
     }
 
+    /// The version of the Firecracker at the other end.
+    pub(super) async fn version(&mut self) -> Result<Version, Error> {
+        let call = Call::version();
+        let answer = self.answer(&call, ANSWER).await?;
+        let said = serde_json::from_slice::<FirecrackerVersion>(&answer).ok();
+        said.and_then(|said| Version::numbered(&said.firecracker_version))
+            .ok_or_else(|| Error::Broken {
+                request: call.to_string(),
+                source: io::ErrorKind::InvalidData.into(),
+            })
+    }
+
     /// As [`Client::call`], for what takes longer.
     pub(super) async fn call_within(&mut self, call: &Call, limit: Duration) -> Result<(), Error> {
+        self.answer(call, limit).await.map(drop)
+    }
+
+    /// The body of the answer to a call.
+    async fn answer(&mut self, call: &Call, limit: Duration) -> Result<Vec<u8>, Error> {
         let answered = tokio::time::timeout(limit, self.send(call)).await;
         let (status, body) = answered
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -62,7 +81,7 @@ impl Client {
                 source,
             })?;
         if (200..300).contains(&status) {
-            return Ok(());
+            return Ok(body);
         }
         let text = match serde_json::from_slice::<Fault>(&body) {
             Ok(fault) => fault.fault_message,
@@ -76,14 +95,20 @@ impl Client {
     }
 
     async fn send(&mut self, call: &Call) -> io::Result<(u16, Vec<u8>)> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(call.method)
             .uri(&call.path)
             .header(HOST, "localhost")
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json")
-            .body(call.body.to_string())
-            .map_err(io::Error::other)?;
+            .header(ACCEPT, "application/json");
+        // A question with a body is refused.
+        let body = match &call.body {
+            Value::Null => String::new(),
+            body => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                body.to_string()
+            }
+        };
+        let request = request.body(body).map_err(io::Error::other)?;
         self.sender.ready().await.map_err(io::Error::other)?;
         let answer = (self.sender.send_request(request).await).map_err(io::Error::other)?;
         let status = answer.status().as_u16();

@@ -119,6 +119,11 @@ impl Vmm for Firecracker {
         Ok(self.release().await?.to_string())
     }
 
+    async fn version_in(&self, run_dir: &Path) -> Result<String, Error> {
+        let mut client = self.client(run_dir, "ask for its version").await?;
+        Ok(client.version().await?.to_string())
+    }
+
     async fn launch(&self, spec: &LaunchSpec, born: Born<'_>) -> Result<Process, Error> {
         let spec = &absolute(spec)?;
         if spec.accelerator != Accelerator::Kvm {

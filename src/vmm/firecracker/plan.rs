@@ -34,9 +34,10 @@ const SECOND: u64 = 1000;
 /// A call: a body for a path.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Call {
-    /// `PUT`, or `PATCH` for what changes a part.
+    /// `PUT`, `PATCH` for what changes a part, `GET` for a question.
     pub(super) method: &'static str,
     pub(super) path: String,
+    /// Null for a call without one.
     pub(super) body: Value,
 }
 
@@ -51,6 +52,15 @@ impl Call {
             source: error.into(),
         })?;
         Ok(Call { method, path, body })
+    }
+
+    /// Asks for Firecracker's version.
+    pub(super) fn version() -> Call {
+        Call {
+            method: "GET",
+            path: "/version".into(),
+            body: Value::Null,
+        }
     }
 
     /// Holds the guest's processors still, or lets them go on.

@@ -34,8 +34,12 @@ impl Version {
         let words = text
             .lines()
             .find_map(|line| line.strip_prefix("Firecracker v"))?;
-        let number = words.split_whitespace().next()?;
-        let number = number.split(['-', '+']).next()?;
+        Version::numbered(words.split_whitespace().next()?)
+    }
+
+    /// The version in what the API calls `firecracker_version`, such as `1.17.0` or `1.17.0-dev`.
+    pub fn numbered(text: &str) -> Option<Version> {
+        let number = text.split(['-', '+']).next()?;
         let mut parts = number.split('.').map(|part| part.parse().ok());
         let version = Version::new(
             parts.next()??,

@@ -14,18 +14,18 @@ mod qmp;
 mod state;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use self::qmp::{Qmp, within};
-use super::error::{Error, HypervisorLog};
+use super::error::Error;
 use super::launch::{absolute, enclosed, end, into_tokio, namespace};
 use super::process::{Process, State};
 use super::run_dir::RunDir;
@@ -141,26 +141,11 @@ impl Vmm for Qemu {
     }
 
     async fn version(&self) -> Result<String, Error> {
-        let output = tokio::process::Command::new(&self.program)
-            .arg("-version")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .map_err(|source| Error::Spawn {
-                program: self.program.clone(),
-                source,
-            })?;
-        // "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)"
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.split_whitespace()
-            .skip_while(|word| *word != "version")
-            .nth(1)
-            .map(Into::into)
-            .ok_or_else(|| Error::Version {
-                program: self.program.clone(),
-                log: HypervisorLog(String::from_utf8_lossy(&output.stderr).trim().into()),
-            })
+        version::of(&self.program).await
+    }
+
+    async fn version_in(&self, run_dir: &Path) -> Result<String, Error> {
+        state::version(&mut talk(run_dir, state::VERSION).await?).await
     }
 
     async fn launch(&self, spec: &LaunchSpec, born: Born<'_>) -> Result<Process, Error> {

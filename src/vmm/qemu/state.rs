@@ -23,6 +23,7 @@ use super::super::error::Error;
 use super::ANSWER;
 use super::qmp::{Qmp, within};
 
+pub(super) const VERSION: &str = "ask for its version";
 pub(super) const PAUSE: &str = "pause the machine";
 pub(super) const RESUME: &str = "let the machine go on";
 pub(super) const SAVE: &str = "save the machine's state";
@@ -36,6 +37,23 @@ const FILE: &str = "state";
 /// The file in a state's folder.
 fn file(folder: &Path) -> PathBuf {
     folder.join("state")
+}
+
+/// The version of the QEMU at the other end, as `-version` prints it.
+pub(super) async fn version(qmp: &mut Qmp) -> Result<String, Error> {
+    let said = within(ANSWER, VERSION, qmp.execute("query-version", VERSION)).await?;
+    let part = |name| {
+        (said["qemu"][name].as_u64()).ok_or_else(|| Error::Refused {
+            act: VERSION,
+            text: format!("it says {said}"),
+        })
+    };
+    Ok(format!(
+        "{}.{}.{}",
+        part("major")?,
+        part("minor")?,
+        part("micro")?
+    ))
 }
 
 /// Holds the processors still. QEMU has written what the guest's disks were given when it answers.

@@ -96,9 +96,14 @@ impl Server {
     fn serve(&self, stream: &UnixStream) {
         let mut reader = BufReader::new(stream);
         while let Some((method, path, body)) = request(&mut reader) {
-            let (status, fault) = self.answer(&method, &path, &body);
-            let text = fault.map(|fault| json!({ "fault_message": fault }).to_string());
-            let text = text.unwrap_or_default();
+            let (status, text) = match self.answer(&method, &path, &body) {
+                Ok(Value::Null) => ("204 No Content", String::new()),
+                Ok(value) => ("200 OK", value.to_string()),
+                Err(fault) => {
+                    let body = json!({ "fault_message": fault });
+                    ("400 Bad Request", body.to_string())
+                }
+            };
             let mut answer = format!("HTTP/1.1 {status}\r\nServer: Firecracker API\r\n");
             answer.push_str("Connection: keep-alive\r\n");
             if !text.is_empty() {
@@ -119,17 +124,16 @@ impl Server {
         }
     }
 
-    fn answer(&self, method: &str, path: &str, body: &[u8]) -> (&'static str, Option<String>) {
-        const DONE: &str = "204 No Content";
-        const BAD: &str = "400 Bad Request";
+    /// The body of the answer, Null for one without; or why the call is refused.
+    fn answer(&self, method: &str, path: &str, body: &[u8]) -> Result<Value, String> {
         let Ok(mut started) = self.started.lock() else {
-            return (BAD, Some("broken".into()));
+            return Err("broken".into());
         };
         let body = serde_json::from_slice(body).unwrap_or(Value::Null);
         self.write_down(method, path, &body);
         let now = if *started { When::After } else { When::Before };
         if let Err(wrong) = (self.check)(method, path, &body, now) {
-            return (BAD, Some(format!("contract: {wrong}")));
+            return Err(format!("contract: {wrong}"));
         }
         if self.behaviour.get("dies-at") == Some(path) {
             end("thread 'main' panicked at the stand-in", 148);
@@ -138,7 +142,11 @@ impl Server {
         if let Some((at, words)) = refused.and_then(|line| line.split_once(' '))
             && at == path
         {
-            return (BAD, Some(words.into()));
+            return Err(words.into());
+        }
+        if path == "/version" {
+            let version = self.behaviour.get("version").unwrap_or("1.17.0");
+            return Ok(json!({ "firecracker_version": version }));
         }
         if path == "/metrics" {
             let file = body["metrics_path"].as_str().unwrap_or_default();
@@ -147,12 +155,10 @@ impl Server {
                 .custom_flags(0o4000)
                 .open(file);
             if let Err(error) = opened {
-                return (BAD, Some(format!("cannot open {file}: {error}")));
+                return Err(format!("cannot open {file}: {error}"));
             }
         }
-        if let Err(words) = self.of_state(path, &body, &mut started) {
-            return (BAD, Some(words));
-        }
+        self.of_state(path, &body, &mut started)?;
         match body["action_type"].as_str() {
             Some("InstanceStart") => {
                 *started = true;
@@ -174,7 +180,7 @@ impl Server {
             }
             _ => {}
         }
-        (DONE, None)
+        Ok(Value::Null)
     }
 
     /// Pausing, saving and loading.

@@ -46,6 +46,23 @@ async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
 }
 
 #[tokio::test]
+async fn the_version_of_what_runs_is_asked_of_it() {
+    // Replaced by another since.
+    let bench = Bench::new("1.17.0", "version 1.14.2-dev");
+    bench.launch().await.unwrap();
+    let driver = bench.driver();
+    assert_eq!(driver.version().await.unwrap(), "1.17.0");
+    let running = driver.version_in(&bench.spec.run_dir).await.unwrap();
+    assert_eq!(running, "1.14.2");
+
+    let bench = Bench::new("1.17.0", "version ?");
+    bench.launch().await.unwrap();
+    let unknown = bench.driver().version_in(&bench.spec.run_dir).await;
+    let error = unknown.unwrap_err().to_string();
+    assert!(error.contains("GET /version"), "{error}");
+}
+
+#[tokio::test]
 async fn a_state_that_cannot_be_loaded_leaves_nothing_running() {
     let mut bench = Bench::new("1.17.0", "");
     bench.spec.restore = Some(bench.dir.path().join("no-such-state"));

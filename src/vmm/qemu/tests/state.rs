@@ -21,6 +21,8 @@ async fn a_counter_in_a_guest_goes_on_where_it_was_saved() {
     let run_dir = bench.spec.run_dir.clone();
     let process = bench.launch().await.unwrap();
     bench.prints("init: count 3").await;
+    let running = qemu.version_in(&run_dir).await.unwrap();
+    assert_eq!(running, qemu.version().await.unwrap());
     qemu.pause(&run_dir).await.unwrap();
     qemu.pause(&run_dir).await.unwrap();
     let before = counts(&fs::read_to_string(&bench.spec.console).unwrap());
