@@ -256,7 +256,10 @@ pub(super) async fn launch(operation: &Operation<'_>) -> Result<()> {
             Some(snapshot) => disks_as_before(operation, snapshot)?,
             None => disks(rooms, &row.id, &kernel)?,
         },
-        restore: restored.map(|snapshot| rooms.paths.snapshot(&snapshot.id)),
+        restore: restored.map(|snapshot| vmm::Restore {
+            folder: rooms.paths.snapshot(&snapshot.id),
+            is_last: snapshot.passing,
+        }),
         taps: plan
             .iter()
             .map(|p| vmm::Tap {

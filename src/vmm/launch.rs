@@ -23,7 +23,7 @@ pub(super) fn absolute(spec: &LaunchSpec) -> Result<LaunchSpec, Error> {
     for path in own
         .into_iter()
         .chain(spec.disks.iter_mut().map(|disk| &mut disk.path))
-        .chain(&mut spec.restore)
+        .chain(spec.restore.iter_mut().map(|restore| &mut restore.folder))
     {
         *path = std::path::absolute(&*path).map_err(|source| Error::RunDir {
             act: "find the way to",

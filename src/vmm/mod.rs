@@ -83,10 +83,18 @@ pub struct LaunchSpec {
     /// The user of the host's that the hypervisor is contained as ([`contain`]). Without one it may do what this program
     /// may.
     pub owner: Option<contain::Owner>,
-    /// The folder of a saved state ([`Vmm::save`]) that the machine goes on from instead of booting. All else must be
-    /// as it was when it was saved, but for names, files and hardware addresses; the kernel, its initramfs and its
-    /// command line are not looked at.
-    pub restore: Option<PathBuf>,
+    /// The saved state that the machine goes on from instead of booting. All else must be as it was when it was saved, but
+    /// for names, files and hardware addresses; the kernel, its initramfs and its command line are not looked at.
+    pub restore: Option<Restore>,
+}
+
+/// A saved state to go on from.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// Its folder ([`Vmm::save`]).
+    pub folder: PathBuf,
+    /// Whether nobody else goes on from it: what is in it may become this machine's.
+    pub is_last: bool,
 }
 
 /// A raw disk image or block device.
@@ -166,7 +174,7 @@ pub trait Vmm: Send + Sync {
     async fn resume(&self, run_dir: &Path) -> Result<(), Error>;
 
     /// Writes the memory and devices of a paused machine to files in `folder`, which is there and empty, and returns once
-    /// they are written, though perhaps not on the disk yet. The machine stays paused, also when it fails; one that was saved already since it was paused may run
-    /// for a moment first.
-    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error>;
+    /// they are written, though perhaps not on the disk yet. The machine, whose hypervisor is `process`, stays paused,
+    /// also when it fails; one that was saved already since it was paused may run for a moment first.
+    async fn save(&self, process: &Process, run_dir: &Path, folder: &Path) -> Result<(), Error>;
 }

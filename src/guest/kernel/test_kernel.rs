@@ -27,9 +27,13 @@ pub(crate) fn kernel() -> Kernel {
         return kernel;
     }
     let packages = tempfile::tempdir_in(&cache).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let fetched = runtime.block_on(fetch(PackageManager::Apt, packages.path(), None));
-    kernels.install_all(&fetched.unwrap()).unwrap()
+    let fetch = || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let fetched = runtime.block_on(fetch(PackageManager::Apt, packages.path(), None));
+        kernels.install_all(&fetched.unwrap()).unwrap()
+    };
+    // A thread of its own: whoever asks first may be within a runtime.
+    std::thread::scope(|scope| scope.spawn(fetch).join().unwrap())
 }
 
 /// A statically linked busybox.

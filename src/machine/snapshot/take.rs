@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::boot::disks;
 use super::super::journal::Operation;
+use super::super::stop::process;
 use super::super::{Error, Rooms};
 use crate::error::Result;
 use crate::guest::words;
@@ -194,14 +195,16 @@ pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
         }
         Ok::<_, volume::Error>(())
     };
-    let vmm = rooms.driver_of(&rooms.row(&operation.machine)?)?;
+    let row = rooms.row(&operation.machine)?;
+    let vmm = rooms.driver_of(&row)?;
     let save = async {
-        match snapshot.taken.memory {
-            Some(_) => {
+        match (&snapshot.taken.memory, process(&row)) {
+            (Some(_), Some(process)) => {
                 let run_dir = rooms.paths.run(&operation.machine);
-                vmm.save(&run_dir, &folder).await
+                Ok(vmm.save(&process, &run_dir, &folder).await?)
             }
-            None => Ok(()),
+            (Some(_), None) => Err(Error::Died(None).into()),
+            (None, _) => Ok::<_, crate::error::Error>(()),
         }
     };
     let (saved, copied) = if vmm.is_settled_by_pause() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::owner::Owner;
 use super::{files, group, program};
+use crate::value::ByteSize;
 use crate::vmm::LaunchSpec;
 use crate::vmm::accelerator::Accelerator;
 
@@ -25,6 +26,9 @@ const THREADS: u64 = 128;
 const OPEN_FILES: u64 = 1024;
 /// The least that a file may grow to, in bytes: the console's log, which others keep small, and a saved state.
 const LEAST_FILE: u64 = 1 << 30;
+
+/// Where the file in memory is, if it gets one. From outside, as root, `/proc/PID/root` is before it.
+pub(in crate::vmm) const MEMORY: &str = "/memory/guest";
 
 /// What a file or folder is to the hypervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ pub(in crate::vmm) struct Enclosure {
     pub(super) devices: Vec<PathBuf>,
     /// Taps of its network namespace that it opens.
     pub(super) taps: Vec<String>,
+    /// The size of a file in memory at [`MEMORY`], in bytes.
+    pub(super) memory: Option<u64>,
     /// A folder on which its root is mounted, where nobody else sees it.
     pub(super) stage: PathBuf,
     pub(super) limits: Limits,
@@ -109,8 +115,14 @@ impl Enclosure {
             files,
             devices: devices.into_iter().map(PathBuf::from).collect(),
             taps: spec.taps.iter().map(|tap| tap.name.clone()).collect(),
+            memory: None,
             stage: spec.run_dir.clone(),
         })
+    }
+
+    /// Gives it a file in memory, as large as the guest's, that it may map and this program can read.
+    pub(in crate::vmm) fn give_memory(&mut self, guest: ByteSize) {
+        self.memory = Some(guest.mib_up() << 20);
     }
 
     /// Makes ready what lasts longer than the thread that starts it: whose its files are, and its control group, into

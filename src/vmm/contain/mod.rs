@@ -33,7 +33,7 @@ mod tests;
 pub use self::ability::Ability;
 pub(super) use self::child::{Last, LastNumbers};
 pub use self::choice::{Choice, UnknownChoice};
-pub(super) use self::enclosure::{Access, Enclosure};
+pub(super) use self::enclosure::{Access, Enclosure, MEMORY};
 pub use self::error::Error;
 pub use self::files::release;
 pub use self::owner::Owner;

@@ -7,16 +7,17 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, chown, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, chown, fchown, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, mknod, umask};
 use nix::unistd::{chdir, chroot, pivot_root, sethostname};
 
-use super::enclosure::{Access, Enclosure};
+use super::enclosure::{Access, Enclosure, MEMORY};
 use super::error::Error;
 use crate::host::tap;
 
@@ -61,6 +62,9 @@ impl Enclosure {
             source.mount(stage)?;
         }
         self.make_devices(stage)?;
+        if let Some(size) = self.memory {
+            self.make_memory(stage, size)?;
+        }
         turn(&self.stage)?;
         unshare(CloneFlags::CLONE_NEWPID).map_err(Error::act("make a process namespace"))?;
         Ok(())
@@ -130,6 +134,35 @@ impl Enclosure {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
         change(&folder, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags)
             .map_err(Error::path("protect", &folder))
+    }
+}
+
+impl Enclosure {
+    /// A file in memory of that size. There is room for it and nothing else.
+    fn make_memory(&self, stage: &Path, size: u64) -> Result<(), Error> {
+        let path = Path::new(MEMORY);
+        let place = stage.join(place_of(path));
+        let folder = place.parent().unwrap_or(stage);
+        fs::create_dir_all(folder).map_err(Error::path("make the folder of", path))?;
+        let options = format!("mode=755,size={size},nr_inodes=2");
+        // Large pages, if the kernel has them (tmpfs(5)): QEMU asks for them.
+        let options = [format!("{options},huge=advise"), options];
+        let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+        let mounted = options.iter().fold(Err(Errno::EINVAL), |mounted, options| {
+            let options = Some(options.as_str());
+            mounted.or_else(|_| mount(Some("enclosure"), folder, Some("tmpfs"), flags, options))
+        });
+        mounted.map_err(Error::path("mount a file system for", path))?;
+        let failed = Error::path("make", path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&place)
+            .map_err(&failed)?;
+        file.set_len(size).map_err(&failed)?;
+        let owner = Some(self.owner.number());
+        fchown(&file, owner, owner).map_err(failed)
     }
 }
 

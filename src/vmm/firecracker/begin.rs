@@ -61,7 +61,7 @@ impl Firecracker {
         }
         let own = [&folder, &log, &metrics].map(|path| (path.clone(), Access::Writable));
         let loaded = (spec.restore.iter())
-            .flat_map(|folder| state::files(folder))
+            .flat_map(|restore| state::files(&restore.folder))
             .map(|path| (path, Access::Shared));
         let more = own.into_iter().chain(loaded).collect();
         let (program, enclosure) = enclosed(spec, self.program(), &[], more)?;

@@ -160,7 +160,7 @@ impl Vmm for Firecracker {
         false
     }
 
-    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error> {
+    async fn save(&self, _: &Process, run_dir: &Path, folder: &Path) -> Result<(), Error> {
         let mut client = self.client(run_dir, "save the machine's state").await?;
         state::save(&mut client, &own_folder(run_dir), folder).await
     }

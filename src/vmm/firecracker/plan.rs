@@ -163,9 +163,9 @@ pub(super) fn calls(
             },
         )?,
     ];
-    if let Some(folder) = &spec.restore {
+    if let Some(restore) = &spec.restore {
         // All else is in the state, and nothing else may be said before.
-        calls.push(Call::load(state::files(folder))?);
+        calls.push(Call::load(state::files(&restore.folder))?);
         return Ok(calls);
     }
     calls.extend([

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::memory::{self, Memory};
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::error::Error;
 use crate::vmm::{Disk, LaunchSpec, Tap, strays};
@@ -27,6 +28,7 @@ const TRANSLATIONS: u32 = 256;
 /// system-call filter.
 pub(super) fn arguments(
     spec: &LaunchSpec,
+    memory: &Memory,
     control: i32,
     sandbox: bool,
 ) -> Result<Vec<OsString>, Error> {
@@ -52,10 +54,14 @@ pub(super) fn arguments(
     line.option("-display", "none");
     // The microvm machine has no firmware menu, no PCI and nothing that a Linux guest does not use. ACPI describes its
     // devices and brings the power button.
-    line.option(
-        "-machine",
-        "microvm,acpi=on,pit=on,rtc=on,isa-serial=on,dump-guest-core=off,mem-merge=off",
-    );
+    let mut machine =
+        "microvm,acpi=on,pit=on,rtc=on,isa-serial=on,dump-guest-core=off,mem-merge=off".to_owned();
+    if let Some(object) = memory.object(spec.memory, spec.accelerator)? {
+        line.json("-object", object);
+        machine.push_str(",memory-backend=");
+        machine.push_str(memory::NAME);
+    }
+    line.option("-machine", machine);
     match spec.accelerator {
         Accelerator::Kvm => {
             line.option("-accel", "kvm");
@@ -240,7 +246,7 @@ impl Line {
 mod tests {
     use super::*;
     use crate::value::ByteSize;
-    use crate::vmm::HugePages;
+    use crate::vmm::{HugePages, Restore};
 
     fn spec(accelerator: Accelerator) -> LaunchSpec {
         let disk = |path: &str, serial: &str, read_only| Disk {
@@ -277,7 +283,12 @@ mod tests {
 
     fn lines(spec: &LaunchSpec) -> String {
         let mut text = String::new();
-        for word in arguments(spec, 9, true).unwrap() {
+        let memory = match spec.restore.is_some() {
+            true => Memory::Mapped("/data/snapshots/a/memory".into()),
+            false if spec.accelerator == Accelerator::Tcg => Memory::Shared,
+            false => Memory::Anonymous,
+        };
+        for word in arguments(spec, &memory, 9, true).unwrap() {
             let word = word.into_string().unwrap();
             let gap = if word.starts_with('-') { "\n" } else { " " };
             text.push_str(&format!("{gap}{word}"));
@@ -291,23 +302,31 @@ mod tests {
     }
 
     #[test]
-    fn kvm_differs_in_processor_alone() {
+    fn kvm_differs_in_processor_and_memory_alone() {
         let (kvm, tcg) = (
             lines(&spec(Accelerator::Kvm)),
             lines(&spec(Accelerator::Tcg)),
         );
-        let differ: Vec<&str> = (kvm.lines().zip(tcg.lines()))
-            .filter(|(a, b)| a != b)
-            .map(|(a, _)| a)
-            .collect();
-        assert_eq!(differ, ["-accel kvm", "-cpu host"]);
+        let tcg: Vec<&str> = tcg.lines().collect();
+        let differ: Vec<&str> = kvm.lines().filter(|line| !tcg.contains(line)).collect();
+        assert_eq!(
+            differ,
+            [
+                "-machine microvm,acpi=on,pit=on,rtc=on,isa-serial=on,dump-guest-core=off,mem-merge=off",
+                "-accel kvm",
+                "-cpu host"
+            ]
+        );
     }
 
     #[test]
     fn a_state_is_loaded_instead_of_a_kernel() {
         let mut restored = spec(Accelerator::Tcg);
         let booted = lines(&restored);
-        restored.restore = Some("/data/snapshots/a".into());
+        restored.restore = Some(Restore {
+            folder: "/data/snapshots/a".into(),
+            is_last: true,
+        });
         let restored = lines(&restored);
         let only = |a: &str, b: &str| -> Vec<String> {
             let other: Vec<_> = b.lines().collect();
@@ -316,8 +335,11 @@ mod tests {
                 .map(|line| line.split(' ').next().unwrap().into())
                 .collect()
         };
-        assert_eq!(only(&restored, &booted), ["-incoming", "-S"]);
-        assert_eq!(only(&booted, &restored), ["-kernel", "-initrd", "-append"]);
+        assert_eq!(only(&restored, &booted), ["-object", "-incoming", "-S"]);
+        assert_eq!(
+            only(&booted, &restored),
+            ["-object", "-kernel", "-initrd", "-append"]
+        );
     }
 
     #[test]
@@ -337,9 +359,15 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let mut many = spec(Accelerator::Tcg);
         many.disks = vec![many.disks[0].clone(); MOST_DEVICES];
-        assert!(matches!(arguments(&many, 9, true), Err(Error::Unfit(_))));
+        assert!(matches!(
+            arguments(&many, &Memory::Anonymous, 9, true),
+            Err(Error::Unfit(_))
+        ));
         let mut long = spec(Accelerator::Tcg);
         long.disks[0].serial = "x".repeat(21);
-        assert!(matches!(arguments(&long, 9, true), Err(Error::Unfit(_))));
+        assert!(matches!(
+            arguments(&long, &Memory::Anonymous, 9, true),
+            Err(Error::Unfit(_))
+        ));
     }
 }

@@ -10,6 +10,7 @@
 //! nothing to poll: QEMU's greeting is the event, and so is its end.
 
 mod arguments;
+mod memory;
 mod qmp;
 mod state;
 #[cfg(test)]
@@ -24,7 +25,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::memory::Memory;
 use self::qmp::{Qmp, within};
+use super::contain::Access;
 use super::error::Error;
 use super::launch::{absolute, enclosed, end, into_tokio, namespace};
 use super::process::{Process, State};
@@ -103,8 +106,15 @@ impl Qemu {
         let listener = OwnedFd::from(run_dir.listen(CONTROL).map_err(control)?);
         let stream = run_dir.connect(CONTROL).map_err(control)?;
 
-        let arguments = arguments::arguments(spec, listener.as_raw_fd(), sandbox)?;
-        let (program, enclosure) = enclosed(spec, &self.program, &FIRMWARE, Vec::new())?;
+        memory::tidy(&spec.run_dir)?;
+        let memory = Memory::of(spec).await?;
+        let arguments = arguments::arguments(spec, &memory, listener.as_raw_fd(), sandbox)?;
+        let more = memory.mapped().map(|path| (path.into(), Access::Writable));
+        let more = more.into_iter().collect();
+        let (program, mut enclosure) = enclosed(spec, &self.program, &FIRMWARE, more)?;
+        if let (Memory::Shared, Some(enclosure)) = (&memory, &mut enclosure) {
+            enclosure.give_memory(spec.memory);
+        }
         let process = spawn(Spawn {
             program: &program,
             directory: Path::new("/"),
@@ -117,10 +127,13 @@ impl Qemu {
         })
         .map_err(|source| Error::not_started(&self.program, source))?;
         let up = match born(&process) {
-            Ok(()) => come_up(&process, stream, &run_dir, spec.restore.as_deref()).await,
+            Ok(()) => {
+                let folder = spec.restore.as_ref().map(|restore| &*restore.folder);
+                come_up(&process, stream, &run_dir, folder).await
+            }
             Err(source) => Err(Error::Identity(source)),
         };
-        match up {
+        match up.and_then(|()| memory::tidy(&spec.run_dir)) {
             Ok(()) => Ok(process),
             Err(error) => {
                 end(&process).await?;
@@ -177,8 +190,8 @@ impl Vmm for Qemu {
         state::resume(&mut talk(run_dir, state::RESUME).await?).await
     }
 
-    async fn save(&self, run_dir: &Path, folder: &Path) -> Result<(), Error> {
-        state::save(&mut talk(run_dir, state::SAVE).await?, folder).await
+    async fn save(&self, process: &Process, run_dir: &Path, folder: &Path) -> Result<(), Error> {
+        state::save(&mut talk(run_dir, state::SAVE).await?, process, folder).await
     }
 }
 

@@ -20,8 +20,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
-use super::ANSWER;
+use super::super::process::Process;
 use super::qmp::{Qmp, within};
+use super::{ANSWER, memory};
 
 pub(super) const VERSION: &str = "ask for its version";
 pub(super) const PAUSE: &str = "pause the machine";
@@ -95,7 +96,7 @@ async fn settled(qmp: &mut Qmp, act: &'static str) -> Result<Value, Error> {
 }
 
 /// Writes the state of a paused machine to a new file in `folder`.
-pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
+pub(super) async fn save(qmp: &mut Qmp, process: &Process, folder: &Path) -> Result<(), Error> {
     let path = file(folder);
     let fail = |act| {
         let path = path.clone();
@@ -109,6 +110,7 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         .map_err(fail("write"))?;
     let saved = within(MOVING, SAVE, async {
         tell_of_progress(qmp, SAVE).await?;
+        let apart = memory::is_shared(qmp, SAVE).await?;
         if settled(qmp, SAVE).await?["status"] == "postmigrate" {
             // QEMU saves a machine that was saved already only once it has run, be it for a moment.
             qmp.execute("cont", SAVE).await?;
@@ -118,11 +120,16 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         let most = json!({ "max-bandwidth": u64::MAX >> 8 });
         qmp.execute_with("migrate-set-parameters", most, SAVE)
             .await?;
+        leave_memory_out(qmp, apart, SAVE).await?;
         qmp.give(FILE, &state, SAVE).await?;
         let to = json!({ "uri": format!("fd:{FILE}") });
         qmp.execute_with("migrate", to, SAVE).await?;
         ends_well(qmp, SAVE).await?;
-        settled(qmp, SAVE).await
+        settled(qmp, SAVE).await?;
+        match apart {
+            true => memory::save(process, folder).await,
+            false => Ok(()),
+        }
     });
     if let Err(error) = saved.await {
         // QEMU does not say why a write failed.
@@ -150,12 +157,24 @@ pub(super) async fn load(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
         source,
     })?;
     tell_of_progress(qmp, LOAD).await?;
+    leave_memory_out(qmp, memory::is_apart(folder), LOAD).await?;
     qmp.give(FILE, &state, LOAD).await?;
     let from = json!({ "uri": format!("fd:{FILE}") });
     qmp.execute_with("migrate-incoming", from, LOAD).await?;
     ends_well(qmp, LOAD).await?;
     qmp.execute("cont", LOAD).await?;
     Ok(())
+}
+
+/// Has a stream be without memory that is a file's (`x-ignore-shared`; private memory of the same file may be loaded to
+/// since QEMU 4.1), or have all of it.
+async fn leave_memory_out(qmp: &mut Qmp, is_out: bool, act: &'static str) -> Result<(), Error> {
+    let ignore = json!({
+        "capabilities": [{ "capability": "x-ignore-shared", "state": is_out }],
+    });
+    (qmp.execute_with("migrate-set-capabilities", ignore, act)
+        .await)
+        .map(drop)
 }
 
 /// Has QEMU send events of a migration. While one is under way that cannot be changed, and was asked for before.

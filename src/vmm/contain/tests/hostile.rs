@@ -69,6 +69,25 @@ fn lists() {
     walk(Path::new("/"));
 }
 
+/// Makes the most of its file in memory.
+#[test]
+#[ignore = "runs inside the enclosure"]
+fn remembers() {
+    println!();
+    let guest = "/memory/guest";
+    let file = OpenOptions::new().read(true).write(true).open(guest);
+    let file = file.unwrap();
+    let piece = vec![1; 1 << 20];
+    let filled = (0..u64::MAX).find_map(|at| {
+        let written = file.write_all_at(&piece, at << 20);
+        written.err().map(|error| (at, error))
+    });
+    let (pieces, error) = filled.unwrap();
+    said(&format!("more than {pieces} MiB"), Err::<(), _>(error));
+    said("another", fs::write("/memory/other", ""));
+    said("remove", fs::remove_file(guest));
+}
+
 /// Works in a folder of its own, and goes for those around it.
 #[test]
 #[ignore = "runs inside the enclosure"]

@@ -174,6 +174,32 @@ async fn a_hypervisor_that_was_taken_over_sees_its_machine_and_nothing_else() {
     assert_eq!(mode("machines/own/initramfs"), 0o600);
 }
 
+#[tokio::test]
+async fn a_file_in_memory_is_as_large_as_the_guest_s_and_alone() {
+    let stage = Stage::new();
+    let mut enclosure = stage.enclosure().unwrap();
+    enclosure.give_memory(stage.spec.memory);
+    let said = async |what| {
+        let prey = Prey::default();
+        stage.start(what, &prey, Some(enclosure.clone())).await
+    };
+    let seen = said("lists").await;
+    assert!(seen.contains("said: /memory/guest\n"), "{seen}");
+    let tried = said("remembers").await;
+    let tried: Vec<_> = tried
+        .lines()
+        .filter_map(|line| line.strip_prefix("said: "))
+        .collect();
+    assert_eq!(
+        tried,
+        [
+            "more than 128 MiB: ENOSPC",
+            "another: EACCES",
+            "remove: EACCES"
+        ]
+    );
+}
+
 /// Firecracker makes its socket and its states by itself, beside links to its disks.
 #[tokio::test]
 async fn a_folder_of_its_own_is_all_that_it_can_write_to() {

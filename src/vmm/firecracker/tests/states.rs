@@ -1,17 +1,22 @@
 //! States: what is asked for, where the files come to lie, and whose disks a machine has that goes on from one.
 
 use super::*;
+use crate::vmm::Restore;
 
 /// A machine that runs and was saved to a folder of its own.
 async fn saved(bench: &Bench) -> std::path::PathBuf {
-    bench.launch().await.unwrap();
+    let process = bench.launch().await.unwrap();
     let (driver, run) = (bench.driver(), &bench.spec.run_dir);
     let folder = bench.dir.path().join("state");
     fs::create_dir(&folder).unwrap();
-    let early = driver.save(run, &folder).await.unwrap_err().to_string();
+    let early = driver
+        .save(&process, run, &folder)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(early.contains("PUT /snapshot/create"), "{early}");
     driver.pause(run).await.unwrap();
-    driver.save(run, &folder).await.unwrap();
+    driver.save(&process, run, &folder).await.unwrap();
     driver.resume(run).await.unwrap();
     folder
 }
@@ -33,7 +38,10 @@ async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
     }
 
     let mut fork = Bench::new("1.10.1", "");
-    fork.spec.restore = Some(folder);
+    fork.spec.restore = Some(Restore {
+        folder,
+        is_last: true,
+    });
     fork.launch().await.unwrap();
     assert_eq!(fork.calls(), ["/logger", "/metrics", "/snapshot/load"]);
     // What the state calls its disks leads to the fork's own.
@@ -65,7 +73,10 @@ async fn the_version_of_what_runs_is_asked_of_it() {
 #[tokio::test]
 async fn a_state_that_cannot_be_loaded_leaves_nothing_running() {
     let mut bench = Bench::new("1.17.0", "");
-    bench.spec.restore = Some(bench.dir.path().join("no-such-state"));
+    bench.spec.restore = Some(Restore {
+        folder: bench.dir.path().join("no-such-state"),
+        is_last: false,
+    });
     let error = bench.launch().await.unwrap_err().to_string();
     assert!(error.contains("PUT /snapshot/load"), "{error}");
     bench.is_clean();

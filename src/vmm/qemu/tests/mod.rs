@@ -6,6 +6,7 @@ mod state;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Mutex;
 
 use tokio::io::{AsyncBufReadExt, BufReader};

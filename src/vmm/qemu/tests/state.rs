@@ -1,9 +1,11 @@
 //! A machine is paused, saved and loaded.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use super::bench::Bench;
 use super::*;
+use crate::vmm::Restore;
 
 /// The numbers that a guest has counted to.
 fn counts(log: &str) -> Vec<u64> {
@@ -11,6 +13,95 @@ fn counts(log: &str) -> Vec<u64> {
         .lines()
         .filter_map(|line| line.strip_prefix("init: count "));
     numbers.filter_map(|n| n.trim().parse().ok()).collect()
+}
+
+/// The guest counts on from there, and leaves nothing out but a line that may have been under way.
+async fn goes_on_after(bench: &Bench, reached: u64) {
+    let next = reached + 1;
+    bench.prints(&format!("init: count {}", next + 2)).await;
+    let after = counts(&fs::read_to_string(&bench.spec.console).unwrap());
+    assert!(after[..3] == [next, next + 1, next + 2] || after[..2] == [next + 1, next + 2]);
+}
+
+/// Holds a machine still, and gives how far it has counted.
+async fn paused(bench: &Bench) -> u64 {
+    let qemu = Qemu::find().unwrap();
+    qemu.pause(&bench.spec.run_dir).await.unwrap();
+    let log = fs::read_to_string(&bench.spec.console).unwrap();
+    *counts(&log).last().unwrap()
+}
+
+/// Saves a machine to a folder of that name.
+async fn saved(bench: &Bench, process: &Process, name: &str) -> PathBuf {
+    let folder = bench.dir.path().join(name);
+    fs::create_dir(&folder).unwrap();
+    let qemu = Qemu::find().unwrap();
+    let saved = qemu.save(process, &bench.spec.run_dir, &folder).await;
+    saved.unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn memory_is_a_file_that_is_mapped_and_stays_as_it_was() {
+    let mut bench = Bench::new("count");
+    let process = bench.launch().await.unwrap();
+    bench.prints("init: count 3").await;
+    let first = paused(&bench).await;
+    let state = saved(&bench, &process, "state").await;
+    process.kill().await.unwrap();
+    let memory = state.join("memory");
+    let (before, owner) = (fs::read(&memory).unwrap(), bench.spec.owner.unwrap());
+    assert_eq!(before.len(), 256 << 20);
+    let devices = state.join("state").metadata().unwrap().len();
+    assert!(devices < 4 << 20, "{devices} bytes beside the memory");
+
+    // One that others go on from as well is copied, and the copy is nobody's but the hypervisor's soon.
+    for _ in 0..2 {
+        bench.spec.restore = Some(Restore {
+            folder: state.clone(),
+            is_last: false,
+        });
+        let process = bench.launch().await.unwrap();
+        assert!(!bench.spec.run_dir.join("memory").exists());
+        goes_on_after(&bench, first).await;
+        process.kill().await.unwrap();
+        assert!(memory.metadata().unwrap().uid() != owner.number());
+        assert!(fs::read(&memory).unwrap() == before, "it was written to");
+    }
+
+    // Without the copy; what goes on from it is saved page by page, and so is what goes on from that.
+    let (mut folder, mut reached) = (state, first);
+    for name in ["second", "third"] {
+        bench.spec.restore = Some(Restore {
+            folder,
+            is_last: true,
+        });
+        let process = bench.launch().await.unwrap();
+        goes_on_after(&bench, reached).await;
+        reached = paused(&bench).await;
+        folder = saved(&bench, &process, name).await;
+        assert!(!folder.join("memory").exists());
+        process.kill().await.unwrap();
+    }
+    assert!(fs::read(&memory).unwrap() == before, "it was written to");
+}
+
+#[tokio::test]
+async fn a_hypervisor_that_is_not_contained_saves_all_in_one() {
+    let mut bench = Bench::new("count");
+    bench.spec.owner = None;
+    let process = bench.launch().await.unwrap();
+    bench.prints("init: count 3").await;
+    let reached = paused(&bench).await;
+    let folder = saved(&bench, &process, "state").await;
+    assert!(!folder.join("memory").exists());
+    process.kill().await.unwrap();
+    bench.spec.restore = Some(Restore {
+        folder,
+        is_last: false,
+    });
+    bench.launch().await.unwrap();
+    goes_on_after(&bench, reached).await;
 }
 
 #[tokio::test]
@@ -30,27 +121,29 @@ async fn a_counter_in_a_guest_goes_on_where_it_was_saved() {
 
     let state = bench.dir.path().join("state");
     fs::create_dir(&state).unwrap();
-    qemu.save(&run_dir, &state).await.unwrap();
+    qemu.save(&process, &run_dir, &state).await.unwrap();
     // A state is written once.
-    assert!(qemu.save(&run_dir, &state).await.is_err());
+    assert!(qemu.save(&process, &run_dir, &state).await.is_err());
     let later = counts(&fs::read_to_string(&bench.spec.console).unwrap());
     assert_eq!(later, before, "it was paused");
     // Once more, somewhere else.
     let again = bench.dir.path().join("again");
     fs::create_dir(&again).unwrap();
-    qemu.save(&run_dir, &again).await.unwrap();
+    qemu.save(&process, &run_dir, &again).await.unwrap();
     qemu.resume(&run_dir).await.unwrap();
     qemu.resume(&run_dir).await.unwrap();
     bench.prints(&format!("init: count {}", reached + 3)).await;
     process.kill().await.unwrap();
 
-    bench.spec.restore = Some(state.clone());
+    let restored = |folder: &Path, is_last| {
+        Some(Restore {
+            folder: folder.into(),
+            is_last,
+        })
+    };
+    bench.spec.restore = restored(&state, false);
     let process = bench.launch().await.unwrap();
-    let next = reached + 1;
-    bench.prints(&format!("init: count {}", next + 2)).await;
-    let after = counts(&fs::read_to_string(&bench.spec.console).unwrap());
-    // The line may have been under way.
-    assert!(after[..3] == [next, next + 1, next + 2] || after[..2] == [next + 1, next + 2]);
+    goes_on_after(&bench, reached).await;
     process.kill().await.unwrap();
 
     // A state that is cut off is no machine.
@@ -110,7 +203,7 @@ async fn a_state_that_fills_the_disk_is_said_and_the_guest_goes_on() {
     let bench = Bench::new("count");
     let qemu = Qemu::find().unwrap();
     let run_dir = bench.spec.run_dir.clone();
-    bench.launch().await.unwrap();
+    let process = bench.launch().await.unwrap();
     bench.prints("init: count 3").await;
     let small = bench.dir.path().join("small");
     fs::create_dir(&small).unwrap();
@@ -121,7 +214,7 @@ async fn a_state_that_fills_the_disk_is_said_and_the_guest_goes_on() {
     let flags = MsFlags::empty();
     mount(Some("test"), &small, Some("tmpfs"), flags, Some("size=8m")).unwrap();
     qemu.pause(&run_dir).await.unwrap();
-    let error = qemu.save(&run_dir, &small).await.unwrap_err();
+    let error = qemu.save(&process, &run_dir, &small).await.unwrap_err();
     assert!(
         matches!(&error, Error::RunDir { source, .. } if source.kind() == io::ErrorKind::StorageFull),
         "{error:?}"
@@ -134,5 +227,5 @@ async fn a_state_that_fills_the_disk_is_said_and_the_guest_goes_on() {
     qemu.pause(&run_dir).await.unwrap();
     let large = bench.dir.path().join("large");
     fs::create_dir(&large).unwrap();
-    qemu.save(&run_dir, &large).await.unwrap();
+    qemu.save(&process, &run_dir, &large).await.unwrap();
 }
