@@ -202,6 +202,7 @@ pub(super) async fn end_processes(rooms: &Rooms, row: &MachineRow) -> Result<()>
             .await
             .map_err(process_error("end", process.pid))?;
     }
+    vmm::tidy(&rooms.paths.run(&row.id))?;
     let (machine, folder) = (row.id.to_string(), rooms.paths.machine(&row.id));
     let volumes = rooms.store.volumes_of(&row.id)?;
     let disks: Vec<_> = volumes.into_iter().map(|volume| volume.path).collect();

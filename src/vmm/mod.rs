@@ -41,6 +41,7 @@ pub use self::huge_pages::HugePages;
 pub use self::hypervisor::{Hypervisor, HypervisorChoice};
 pub use self::process::{Process, State, boot_id};
 pub use self::processor::processor;
+pub use self::qemu::{copied_to_load, tidy};
 pub use self::select::{MOST_FIRECRACKER_VCPUS, Selection, check_vcpus, driver, select};
 pub use self::strays::find_strays;
 pub use self::usage::Usage;

@@ -6,8 +6,9 @@ use super::super::Error;
 use super::super::journal::Operation;
 use crate::error::Result;
 use crate::host::space;
+use crate::store::operations::OperationKind;
 use crate::value::ByteSize;
-use crate::volume;
+use crate::{vmm, volume};
 
 /// Makes the machine's disks of those in the snapshot.
 pub(in crate::machine) async fn clone_disks(operation: &Operation<'_>) -> Result<()> {
@@ -51,15 +52,30 @@ pub(in crate::machine) fn remove_disks(operation: &Operation<'_>) -> Result<()> 
     Ok(())
 }
 
-/// Copies disks to where volumes are, each to its place and of its size, if there is room for them.
+/// Copies disks to where volumes are, each to its place and of its size, if there is room for them, and for the memory that
+/// a launch is going to copy.
 pub(super) async fn copy(
     operation: &Operation<'_>,
     pairs: Vec<(PathBuf, PathBuf, ByteSize)>,
 ) -> Result<()> {
     let rooms = operation.rooms;
-    let needed = pairs.iter().filter_map(|(from, ..)| volume::used(from));
-    let needed = ByteSize::bytes(needed.sum());
-    space::check(&rooms.paths.volumes(), needed, rooms.config.min_disk_free)?;
+    let snapshot = operation.snapshot()?;
+    let memory = match operation.kind {
+        OperationKind::Fork | OperationKind::Restore if !snapshot.passing => {
+            vmm::copied_to_load(&rooms.paths.snapshot(&snapshot.id))
+        }
+        _ => 0,
+    };
+    let disks = pairs.iter().filter_map(|(from, ..)| volume::used(from));
+    let disks = disks.sum::<u64>();
+    // They may lie on one file system or on two.
+    for (place, needed) in [
+        (rooms.paths.volumes(), disks + memory),
+        (rooms.paths.data_dir().into(), memory),
+    ] {
+        let needed = ByteSize::bytes(needed);
+        space::check(&place, needed, rooms.config.min_disk_free)?;
+    }
     let (progress, cancel) = (operation.progress.clone(), operation.cancel.clone());
     let copied = tokio::task::spawn_blocking(move || {
         let report = |done| progress.transfer("disks", "disks", done, None);

@@ -122,7 +122,10 @@ impl Enclosure {
 
     /// Gives it a file in memory, as large as the guest's, that it may map and this program can read.
     pub(in crate::vmm) fn give_memory(&mut self, guest: ByteSize) {
-        self.memory = Some(guest.mib_up() << 20);
+        let size = guest.mib_up() << 20;
+        self.memory = Some(size);
+        // It is not of its own then.
+        self.limits.data = self.limits.data.saturating_sub(size);
     }
 
     /// Makes ready what lasts longer than the thread that starts it: whose its files are, and its control group, into

@@ -56,7 +56,7 @@ pub(super) fn arguments(
     // devices and brings the power button.
     let mut machine =
         "microvm,acpi=on,pit=on,rtc=on,isa-serial=on,dump-guest-core=off,mem-merge=off".to_owned();
-    if let Some(object) = memory.object(spec.memory, spec.accelerator)? {
+    if let Some(object) = memory.object(spec.memory)? {
         line.json("-object", object);
         machine.push_str(",memory-backend=");
         machine.push_str(memory::NAME);

@@ -14,19 +14,22 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::unistd::{Whence, lseek};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::qmp::Qmp;
+use crate::host::space;
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::error::Error;
-use crate::vmm::process::Process;
+use crate::vmm::process::{Process, State};
 use crate::vmm::{LaunchSpec, contain};
-use crate::volume;
 
-/// The name that QEMU has it by.
-pub(super) const NAME: &str = "memory";
+/// The name that QEMU has it by: the one that it has when nobody names it (`default_ram_id` in hw/i386/microvm.c), since
+/// states are loaded by that name.
+pub(super) const NAME: &str = "microvm.ram";
 /// The file in a state's folder, and that of a machine in its run directory.
 const FILE: &str = "memory";
 /// How much is read at once, and what is left out when there is nothing in it: a page. In bytes.
@@ -36,7 +39,7 @@ const PAGE: usize = 4 << 10;
 /// What a machine's memory is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// Of what the kernel has.
+    /// Of what the kernel has, as QEMU makes it by itself.
     Anonymous,
     /// Of a file in memory, which can be read from outside.
     Shared,
@@ -62,12 +65,12 @@ impl Memory {
         }
         // It is opened for writing, and a hypervisor that was taken over would write.
         let own = file(&spec.run_dir);
-        let (from, to, size) = (saved, own.clone(), spec.memory);
-        let copied = tokio::task::spawn_blocking(move || {
-            volume::clone_image(&from, &to, size, &|_| {}, &|| false)
-        });
-        let copied = copied.await.map_err(io::Error::other);
-        let copied = copied.and_then(|copied| copied.map_err(io::Error::other));
+        let (from, to) = (saved, own.clone());
+        // Whoever waits for it may go.
+        let cancel = CancellationToken::new();
+        let _gone = cancel.clone().drop_guard();
+        let copied = tokio::task::spawn_blocking(move || duplicate(&from, &to, &cancel)).await;
+        let copied = copied.unwrap_or_else(|join| Err(io::Error::other(join)));
         copied.map_err(failed("copy the memory to", &own))?;
         Ok(Memory::Mapped(own))
     }
@@ -80,36 +83,23 @@ impl Memory {
         }
     }
 
-    /// The object that QEMU makes of it; with KVM it makes its own.
-    pub(super) fn object(
-        &self,
-        size: ByteSize,
-        accelerator: Accelerator,
-    ) -> Result<Option<Value>, Error> {
-        let size = size.mib_up() << 20;
-        let of_file = |path: &Path, share: bool| {
-            let path = path
-                .to_str()
-                .ok_or_else(|| Error::Unfit(format!("the path {} is not UTF-8", path.display())))?;
-            Ok::<Value, Error>(json!({
-                "qom-type": "memory-backend-file",
-                "id": NAME,
-                "size": size,
-                "mem-path": path,
-                "share": share,
-            }))
+    /// The object that QEMU makes of it, unless it makes its own.
+    pub(super) fn object(&self, size: ByteSize) -> Result<Option<Value>, Error> {
+        let (path, share) = match self {
+            Memory::Anonymous => return Ok(None),
+            Memory::Shared => (Path::new(contain::MEMORY), true),
+            Memory::Mapped(path) => (&**path, false),
         };
-        Ok(match (self, accelerator) {
-            (Memory::Anonymous, Accelerator::Kvm) => None,
-            // It has to have the same name in all states.
-            (Memory::Anonymous, Accelerator::Tcg) => Some(json!({
-                "qom-type": "memory-backend-ram",
-                "id": NAME,
-                "size": size,
-            })),
-            (Memory::Shared, _) => Some(of_file(Path::new(contain::MEMORY), true)?),
-            (Memory::Mapped(path), _) => Some(of_file(path, false)?),
-        })
+        let path = path
+            .to_str()
+            .ok_or_else(|| Error::Unfit(format!("the path {} is not UTF-8", path.display())))?;
+        Ok(Some(json!({
+            "qom-type": "memory-backend-file",
+            "id": NAME,
+            "size": size.mib_up() << 20,
+            "mem-path": path,
+            "share": share,
+        })))
     }
 }
 
@@ -123,45 +113,88 @@ pub(super) fn is_apart(folder: &Path) -> bool {
     file(folder).is_file()
 }
 
-/// Removes the copy that a machine had for itself: whoever maps it keeps it.
-pub(super) fn tidy(run_dir: &Path) -> Result<(), Error> {
-    let path = file(run_dir);
-    for path in [volume::partial(&path), path] {
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("tidy", &path)(source));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+/// How much of the disk a machine takes to go on from the state in that folder, beside its own disks, if others may as
+/// well. In bytes; nothing where blocks can be shared, which is not known beforehand.
+pub fn copied_to_load(folder: &Path) -> u64 {
+    space::used(&file(folder))
 }
 
-/// Whether the memory of the QEMU at the other end is a file that others can read.
-pub(super) async fn is_shared(qmp: &mut Qmp, act: &'static str) -> Result<bool, Error> {
+/// Removes the copy that a machine had for itself: whoever maps it keeps it.
+///
+/// # Errors
+///
+/// As `unlink(2)`; that it is not there is none.
+pub fn tidy(run_dir: &Path) -> Result<(), Error> {
+    let path = file(run_dir);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(failed("tidy", &path)(source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A copy in this run directory that is removed in the end, however that comes.
+pub(super) struct Passing<'a>(pub(super) &'a Path);
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        // The next launch, and whoever sees the machine off, tries again.
+        let _ = tidy(self.0);
+    }
+}
+
+/// The memory of the QEMU at the other end, which is `process`, if it is a file that this program can read.
+pub(super) async fn shared(
+    qmp: &mut Qmp,
+    process: &Process,
+    act: &'static str,
+) -> Result<Option<File>, Error> {
     let share = json!({ "path": format!("/objects/{NAME}"), "property": "share" });
     match qmp.execute_with("qom-get", share, act).await {
-        Ok(shared) => Ok(shared == Value::Bool(true)),
-        // There is no such object.
-        Err(Error::Refused { .. }) => Ok(false),
-        Err(error) => Err(error),
+        Ok(Value::Bool(true)) => {}
+        // There is no such object in a QEMU that makes its own.
+        Ok(_) | Err(Error::Refused { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let path = PathBuf::from(format!("/proc/{}/root{}", process.pid, contain::MEMORY));
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(&path);
+    let file = match file {
+        // Who may not look into another process (CAP_SYS_PTRACE) has QEMU write it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        file => file.map_err(failed("read", &path))?,
+    };
+    // Opened first and proved second: a number may be another process's by then.
+    match process.current_state().map_err(failed("read", &path))? {
+        State::Alive => Ok(Some(file)),
+        State::Dead => Err(failed("read", &path)(io::ErrorKind::NotFound.into())),
     }
 }
 
-/// Copies the memory of a process that is held still to a new file in `folder`.
-pub(super) async fn save(process: &Process, folder: &Path) -> Result<(), Error> {
+/// Copies the memory of a machine that is held still to a new file in `folder`.
+pub(super) async fn save(memory: File, folder: &Path) -> Result<(), Error> {
     let path = file(folder);
-    let from = format!("/proc/{}/root{}", process.pid, contain::MEMORY);
-    let from = File::open(&from).map_err(failed("read", Path::new(&from)))?;
-    let to = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed("write", &path))?;
-    let saved = tokio::task::spawn_blocking(move || copy(&from, &to)).await;
-    let saved = saved.unwrap_or_else(|join| Err(io::Error::other(join)));
-    saved.map_err(failed("write", &path))
+    let length = size(&memory).map_err(failed("read", &path))?;
+    let to = create(&path).map_err(failed("write", &path))?;
+    let cancel = CancellationToken::new();
+    let _gone = cancel.clone().drop_guard();
+    let copied = tokio::task::spawn_blocking(move || copy(&memory, &to, length, &cancel)).await;
+    let copied = copied.unwrap_or_else(|join| Err(io::Error::other(join)));
+    copied.map_err(failed("write", &path))
+}
+
+/// How large it is: as its file system, which is not its hypervisor's to change. One that has it otherwise is not followed.
+fn size(memory: &File) -> io::Result<u64> {
+    let system = nix::sys::statvfs::fstatvfs(memory)?;
+    let size = system.blocks() * system.fragment_size();
+    let facts = memory.metadata()?;
+    match facts.is_file() && facts.len() == size {
+        true => Ok(size),
+        false => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 fn failed(act: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
@@ -173,9 +206,26 @@ fn failed(act: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
     }
 }
 
+/// Makes a file of what another has: its blocks, where the file system can share them (ioctl_ficlone(2)), or copies.
+fn duplicate(from: &Path, to: &Path, cancel: &CancellationToken) -> io::Result<()> {
+    let (from, to) = (File::open(from)?, create(to)?);
+    match rustix::fs::ioctl_ficlone(&to, &from) {
+        Ok(()) => Ok(()),
+        Err(_) => copy(&from, &to, from.metadata()?.len(), cancel),
+    }
+}
+
+/// A new file for nobody else.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
 /// Copies what is there (`SEEK_DATA` of lseek(2)) and is not all zeros, to a file that is as long in the end.
-fn copy(from: &File, to: &File) -> io::Result<()> {
-    let length = from.metadata()?.len();
+fn copy(from: &File, to: &File, length: u64, cancel: &CancellationToken) -> io::Result<()> {
     to.set_len(length)?;
     let mut piece = vec![0; PIECE];
     let mut at = 0;
@@ -186,8 +236,13 @@ fn copy(from: &File, to: &File) -> io::Result<()> {
             Err(errno) => return Err(errno.into()),
         };
         let hole = lseek(from, data.cast_signed(), Whence::SeekHole)?.cast_unsigned();
+        // It is a hypervisor's, which may change it meanwhile.
+        let hole = hole.min(length);
         at = data;
         while at < hole {
+            if cancel.is_cancelled() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             let wanted = usize::try_from(hole - at).unwrap_or(PIECE).min(PIECE);
             let count = from.read_at(&mut piece[..wanted], at)?;
             if count == 0 {
@@ -202,16 +257,19 @@ fn copy(from: &File, to: &File) -> io::Result<()> {
 
 /// Writes the pages of `piece` that are not all zeros, neighbours at once.
 fn write_pages(to: &File, piece: &[u8], at: u64) -> io::Result<()> {
-    let is_zero = |page: &[u8]| page.iter().all(|byte| *byte == 0);
-    let pages: Vec<&[u8]> = piece.chunks(PAGE).collect();
-    let mut offset = at;
-    for run in pages.chunk_by(|a, b| is_zero(a) == is_zero(b)) {
-        let length = run.iter().map(|page| page.len()).sum::<usize>();
-        if !is_zero(run[0]) {
-            let begin = usize::try_from(offset - at).unwrap_or(0);
-            to.write_all_at(&piece[begin..begin + length], offset)?;
+    const ZEROS: [u8; PAGE] = [0; PAGE];
+    // As one comparison, which the C library is fast at.
+    let pages = piece.chunks(PAGE);
+    let pages: Vec<_> = pages
+        .map(|page| (page.len(), page == &ZEROS[..page.len()]))
+        .collect();
+    let mut begin = 0;
+    for run in pages.chunk_by(|a, b| a.1 == b.1) {
+        let end = begin + run.iter().map(|(length, _)| length).sum::<usize>();
+        if !run[0].1 {
+            to.write_all_at(&piece[begin..end], at + begin as u64)?;
         }
-        offset += length as u64;
+        begin = end;
     }
     Ok(())
 }
@@ -236,11 +294,19 @@ mod tests {
         memory.write_all_at(b"end", size - 3).unwrap();
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
         let path = folder.path().join("copy");
-        copy(&memory, &File::create(&path).unwrap()).unwrap();
+        let (to, cancel) = (File::create(&path).unwrap(), CancellationToken::new());
+        copy(&memory, &to, size, &cancel).unwrap();
         let mut whole = vec![0; usize::try_from(size).unwrap()];
         memory.read_exact_at(&mut whole, 0).unwrap();
         assert!(fs::read(&path).unwrap() == whole);
         let taken = path.metadata().unwrap().blocks() * 512;
         assert!(taken <= 16 * PAGE as u64, "{taken}");
+        // No more than that, whatever is there; and no more at all once nobody waits.
+        copy(&memory, &to, border, &cancel).unwrap();
+        assert_eq!(path.metadata().unwrap().len(), border);
+        cancel.cancel();
+        assert!(copy(&memory, &to, size, &cancel).is_err());
+        // A file system of another size than its file.
+        assert!(super::size(&memory).is_err());
     }
 }

@@ -26,6 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::memory::Memory;
+pub use self::memory::{copied_to_load, tidy};
 use self::qmp::{Qmp, within};
 use super::contain::Access;
 use super::error::Error;
@@ -107,6 +108,8 @@ impl Qemu {
         let stream = run_dir.connect(CONTROL).map_err(control)?;
 
         memory::tidy(&spec.run_dir)?;
+        // Once it is opened nobody needs its name.
+        let _copy = memory::Passing(&spec.run_dir);
         let memory = Memory::of(spec).await?;
         let arguments = arguments::arguments(spec, &memory, listener.as_raw_fd(), sandbox)?;
         let more = memory.mapped().map(|path| (path.into(), Access::Writable));
@@ -133,7 +136,7 @@ impl Qemu {
             }
             Err(source) => Err(Error::Identity(source)),
         };
-        match up.and_then(|()| memory::tidy(&spec.run_dir)) {
+        match up {
             Ok(()) => Ok(process),
             Err(error) => {
                 end(&process).await?;

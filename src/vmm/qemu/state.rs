@@ -9,7 +9,8 @@
 //! ```
 //!
 //! QEMU's word for both ways is migration (docs/devel/migration.rst in its source): the stream that would go to another
-//! host goes to a file. The file is opened here and handed over the control socket, so QEMU needs no way to it.
+//! host goes to a file. The file is opened here and handed over the control socket, so QEMU needs no way to it. Memory may
+//! have a file of its own ([`memory`]).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -110,7 +111,7 @@ pub(super) async fn save(qmp: &mut Qmp, process: &Process, folder: &Path) -> Res
         .map_err(fail("write"))?;
     let saved = within(MOVING, SAVE, async {
         tell_of_progress(qmp, SAVE).await?;
-        let apart = memory::is_shared(qmp, SAVE).await?;
+        let apart = memory::shared(qmp, process, SAVE).await?;
         if settled(qmp, SAVE).await?["status"] == "postmigrate" {
             // QEMU saves a machine that was saved already only once it has run, be it for a moment.
             qmp.execute("cont", SAVE).await?;
@@ -120,15 +121,15 @@ pub(super) async fn save(qmp: &mut Qmp, process: &Process, folder: &Path) -> Res
         let most = json!({ "max-bandwidth": u64::MAX >> 8 });
         qmp.execute_with("migrate-set-parameters", most, SAVE)
             .await?;
-        leave_memory_out(qmp, apart, SAVE).await?;
+        leave_memory_out(qmp, apart.is_some(), SAVE).await?;
         qmp.give(FILE, &state, SAVE).await?;
         let to = json!({ "uri": format!("fd:{FILE}") });
         qmp.execute_with("migrate", to, SAVE).await?;
         ends_well(qmp, SAVE).await?;
         settled(qmp, SAVE).await?;
         match apart {
-            true => memory::save(process, folder).await,
-            false => Ok(()),
+            Some(memory) => memory::save(memory, folder).await,
+            None => Ok(()),
         }
     });
     if let Err(error) = saved.await {

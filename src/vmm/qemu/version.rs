@@ -1,10 +1,11 @@
 //! Which version a QEMU is. Finding out takes longer than most of what it is asked for: the program is linked to a
-//! hundred libraries. So it is asked once for as long as it stays the same file.
+//! hundred libraries. So what it said holds for a moment, as long as it stays the same file.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::vmm::error::{Error, HypervisorLog};
 
@@ -19,8 +20,18 @@ struct Program {
     changed: (i64, i64),
 }
 
+/// How long an answer holds: a script in its place may start another program than before.
+const HOLDS: Duration = Duration::from_secs(60);
+
+/// An answer, and when it came.
+struct Answer {
+    program: Program,
+    version: String,
+    at: Instant,
+}
+
 /// What was asked already. There are one or two programs.
-static KNOWN: Mutex<Vec<(Program, String)>> = Mutex::new(Vec::new());
+static KNOWN: Mutex<Vec<Answer>> = Mutex::new(Vec::new());
 
 /// The version of the QEMU at `path`, such as `7.2.22`.
 ///
@@ -29,17 +40,23 @@ static KNOWN: Mutex<Vec<(Program, String)>> = Mutex::new(Vec::new());
 /// [`Error::Spawn`] when it is missing or does not run, [`Error::Version`] when it does not say.
 pub(super) async fn of(path: &Path) -> Result<String, Error> {
     let program = look(path);
-    let known = |known: &Vec<(Program, String)>| {
-        let found = known.iter().find(|(one, _)| Some(one) == program.as_ref());
-        found.map(|(_, version)| version.clone())
+    let known = |known: &Vec<Answer>| {
+        let found = known.iter().find(|answer| {
+            Some(&answer.program) == program.as_ref() && answer.at.elapsed() < HOLDS
+        });
+        found.map(|answer| answer.version.clone())
     };
     if let Some(version) = KNOWN.lock().ok().as_deref().and_then(known) {
         return Ok(version);
     }
     let version = ask(path).await?;
     if let (Some(program), Ok(mut known)) = (program, KNOWN.lock()) {
-        known.retain(|(one, _)| one.path != program.path);
-        known.push((program, version.clone()));
+        known.retain(|answer| answer.program.path != program.path);
+        known.push(Answer {
+            program,
+            version: version.clone(),
+            at: Instant::now(),
+        });
     }
     Ok(version)
 }
@@ -82,21 +99,22 @@ async fn ask(path: &Path) -> Result<String, Error> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
 
     #[tokio::test]
     async fn a_program_is_asked_again_once_it_is_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("qemu");
+        // Written by another process: none that a test next to this one starts has it open then.
         let install = |version: &str| {
-            let new = folder.path().join("new");
-            let text = format!(
-                "#!/bin/sh\necho asked >> '{}/asked'\necho 'QEMU emulator version {version} (Distribution)'\n",
-                folder.path().display()
+            let folder = folder.path().display();
+            let script = format!(
+                "cd '{folder}' && printf '%s\\n' '#!/bin/sh' \"echo asked >> '{folder}/asked'\" \
+                 \"echo 'QEMU emulator version {version} (Distribution)'\" > new \
+                 && chmod 755 new && mv new qemu"
             );
-            fs::write(&new, text).unwrap();
-            fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
-            fs::rename(&new, &path).unwrap();
+            let status = Command::new("sh").args(["-ec", &script]).status();
+            assert!(status.unwrap().success());
         };
         install("7.2.22");
         assert_eq!(of(&path).await.unwrap(), "7.2.22");
