@@ -55,8 +55,9 @@ async fn memory_is_a_file_that_is_mapped_and_stays_as_it_was() {
     let devices = state.join("state").metadata().unwrap().len();
     assert!(devices < 4 << 20, "{devices} bytes beside the memory");
 
-    // One that others go on from as well is copied, and the copy is nobody's but the hypervisor's soon.
-    for _ in 0..2 {
+    // One that others go on from as well is copied, and the copy is nobody's but the hypervisor's soon; contained or not.
+    for contained in [true, true, false] {
+        bench.spec.owner = contained.then_some(owner);
         bench.spec.restore = Some(Restore {
             folder: state.clone(),
             is_last: false,
@@ -68,6 +69,8 @@ async fn memory_is_a_file_that_is_mapped_and_stays_as_it_was() {
         assert!(memory.metadata().unwrap().uid() != owner.number());
         assert!(fs::read(&memory).unwrap() == before, "it was written to");
     }
+
+    bench.spec.owner = Some(owner);
 
     // Without the copy; what goes on from it is saved page by page, and so is what goes on from that.
     let (mut folder, mut reached) = (state, first);
@@ -84,6 +87,27 @@ async fn memory_is_a_file_that_is_mapped_and_stays_as_it_was() {
         process.kill().await.unwrap();
     }
     assert!(fs::read(&memory).unwrap() == before, "it was written to");
+}
+
+#[tokio::test]
+async fn memory_that_its_hypervisor_has_made_larger_is_not_followed() {
+    let bench = Bench::new("count");
+    let process = bench.launch().await.unwrap();
+    bench.prints("init: count 3").await;
+    paused(&bench).await;
+    let memory = format!("/proc/{}/root/memory/guest", process.pid);
+    let memory = fs::File::options().write(true).open(memory).unwrap();
+    memory.set_len(1 << 40).unwrap();
+    let folder = bench.dir.path().join("state");
+    fs::create_dir(&folder).unwrap();
+    let qemu = Qemu::find().unwrap();
+    let run_dir = &bench.spec.run_dir;
+    let error = qemu.save(&process, run_dir, &folder).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::RunDir { source, .. } if source.kind() == io::ErrorKind::InvalidData),
+        "{error:?}"
+    );
+    assert!(!folder.join("memory").exists());
 }
 
 #[tokio::test]
@@ -160,6 +184,7 @@ async fn a_counter_in_a_guest_goes_on_where_it_was_saved() {
         matches!(error, Error::Refused { .. } | Error::Ended { .. }),
         "{error}"
     );
+    assert!(!run_dir.join("memory").exists());
     for process in bench.launched.lock().unwrap().iter() {
         assert_eq!(process.current_state().unwrap(), State::Dead);
     }
