@@ -10,7 +10,6 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, chown, fchown, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -145,14 +144,15 @@ impl Enclosure {
         let folder = place.parent().unwrap_or(stage);
         fs::create_dir_all(folder).map_err(Error::path("make the folder of", path))?;
         let options = format!("mode=755,size={size},nr_inodes=2");
-        // Large pages, if the kernel has them (tmpfs(5)): QEMU asks for them.
-        let options = [format!("{options},huge=advise"), options];
         let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-        let mounted = options.iter().fold(Err(Errno::EINVAL), |mounted, options| {
-            let options = Some(options.as_str());
-            mounted.or_else(|_| mount(Some("enclosure"), folder, Some("tmpfs"), flags, options))
-        });
-        mounted.map_err(Error::path("mount a file system for", path))?;
+        let mount = |options: &str| {
+            let (source, kind) = (Some("enclosure"), Some("tmpfs"));
+            mount(source, folder, kind, flags, Some(options))
+        };
+        // With large pages, if the kernel has them (tmpfs(5)): QEMU asks for them.
+        mount(&format!("{options},huge=advise"))
+            .or_else(|_| mount(&options))
+            .map_err(Error::path("mount a file system for", path))?;
         let failed = Error::path("make", path);
         let file = OpenOptions::new()
             .write(true)

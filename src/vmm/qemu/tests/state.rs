@@ -159,13 +159,10 @@ async fn a_counter_in_a_guest_goes_on_where_it_was_saved() {
     bench.prints(&format!("init: count {}", reached + 3)).await;
     process.kill().await.unwrap();
 
-    let restored = |folder: &Path, is_last| {
-        Some(Restore {
-            folder: folder.into(),
-            is_last,
-        })
-    };
-    bench.spec.restore = restored(&state, false);
+    bench.spec.restore = Some(Restore {
+        folder: state.clone(),
+        is_last: false,
+    });
     let process = bench.launch().await.unwrap();
     goes_on_after(&bench, reached).await;
     process.kill().await.unwrap();
