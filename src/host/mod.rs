@@ -8,6 +8,7 @@ pub mod reclaim;
 pub mod service;
 pub mod setup;
 pub mod space;
+pub mod sparse;
 pub mod tap;
 pub mod user;
 

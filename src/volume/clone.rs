@@ -3,20 +3,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::unistd::Whence;
 
 use super::Error;
+use crate::host::sparse;
 use crate::value::ByteSize;
-
-nix::ioctl_write_int!(
-    /// `FICLONE` of ioctl_ficlone(2): share all blocks of another file.
-    ficlone, 0x94, 9
-);
 
 /// How a disk was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +34,7 @@ pub fn clone_image(
     copied: &dyn Fn(u64),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Clone, Error> {
+    let share = |from: &File, to: &File| sparse::share(from, to).is_ok();
     make(image, disk, size, copied, cancelled, &share)
 }
 
@@ -100,13 +95,7 @@ fn write(
     Ok(how)
 }
 
-/// Has `to` share all blocks of `from`, if the file system can.
-fn share(from: &File, to: &File) -> bool {
-    // SAFETY: both descriptors are open files for the length of the call.
-    unsafe { ficlone(to.as_raw_fd(), from.as_raw_fd() as u64) }.is_ok()
-}
-
-/// Copies what is not a hole, by `SEEK_DATA` and `SEEK_HOLE` (lseek(2)).
+/// Copies what is not a hole.
 fn copy_data(
     from: &File,
     to: &File,
@@ -116,14 +105,9 @@ fn copy_data(
 ) -> io::Result<()> {
     const PIECE: usize = 8 << 20;
     let mut at = 0;
-    while at < length {
-        let data = match nix::unistd::lseek(from, at.cast_signed(), Whence::SeekData) {
-            Ok(data) => data,
-            Err(nix::Error::ENXIO) => break, // only holes follow
-            Err(error) => return Err(error.into()),
-        };
-        let hole = nix::unistd::lseek(from, data, Whence::SeekHole)?;
-        let (mut source, mut target) = (data, data);
+    while let Some(data) = sparse::data(from, at, length)? {
+        let hole = data.end.cast_signed();
+        let (mut source, mut target) = (data.start.cast_signed(), data.start.cast_signed());
         while source < hole {
             if cancelled() {
                 return Err(io::Error::new(io::ErrorKind::Interrupted, "cancelled"));
@@ -153,7 +137,7 @@ fn copy_data(
             }
             copied(source.cast_unsigned());
         }
-        at = hole.cast_unsigned();
+        at = data.end;
     }
     Ok(())
 }

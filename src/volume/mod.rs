@@ -19,7 +19,7 @@ pub use filesystem::{LEAST, grow, make};
 pub use place::{Attachment, BadPath, MountPath};
 
 use crate::error::{self, Advice, Kind};
-use crate::host::command;
+use crate::host::{command, reclaim};
 use crate::store::volumes::VolumeRow;
 use crate::store::{self, Store};
 
@@ -119,7 +119,16 @@ pub fn used(path: &Path) -> Option<u64> {
 
 /// Removes a disk's file. One that is not there is no failure.
 pub fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
+    gone(path, std::fs::remove_file(path))
+}
+
+/// The same for one that nobody waits for: its space may be free only a moment later.
+pub fn reclaim(path: &Path) -> Result<(), Error> {
+    gone(path, reclaim::remove(path))
+}
+
+fn gone(path: &Path, removed: std::io::Result<()>) -> Result<(), Error> {
+    match removed {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
             path: path.into(),
             source,

@@ -2,20 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
 use super::Check;
+use crate::host::sparse;
 use crate::store::Store;
 use crate::value::ByteSize;
-
-nix::ioctl_write_int_bad!(
-    /// Makes a file share the blocks of another (ioctl_ficlonerange(2)).
-    clone_file,
-    nix::request_code_write!(0x94, 9, std::mem::size_of::<nix::libc::c_int>())
-);
 
 /// Writes a file, waits until it is on the disk, reads it back, and removes it.
 pub(super) fn data_directory(path: &Path) -> Check {
@@ -61,9 +55,7 @@ fn reflinks(path: &Path) -> io::Result<()> {
     let mut from = tempfile::tempfile_in(path)?;
     from.write_all(&[1; 4096])?;
     let to: File = tempfile::tempfile_in(path)?;
-    // SAFETY: both descriptors are open, and the argument is a number.
-    unsafe { clone_file(to.as_raw_fd(), from.as_raw_fd()) }?;
-    Ok(())
+    sparse::share(&from, &to)
 }
 
 /// Free space and inodes where the data directory is or will be.

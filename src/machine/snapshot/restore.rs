@@ -18,7 +18,6 @@ use super::super::stop::{refuse_unless, unfinished};
 use super::super::{Error, Machine, Machines, Rooms};
 use crate::error::Result;
 use crate::event::Progress;
-use crate::host::reclaim;
 use crate::store::machines::{MachineRow, Status};
 use crate::store::operations::OperationKind;
 use crate::store::snapshots::SnapshotRow;
@@ -194,15 +193,8 @@ pub(in crate::machine) fn swap_back(operation: &Operation<'_>) -> Result<()> {
 pub(in crate::machine) fn drop_old_disks(operation: &Operation<'_>) -> Result<()> {
     let rooms = operation.rooms;
     for id in &operation.detail.disks {
-        let Some(volume) = rooms.store.volume(id)? else {
-            continue;
-        };
-        let path = old(&volume.path);
-        match reclaim::remove(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(volume::Error::Remove { path, source }.into());
-            }
-            _ => {}
+        if let Some(volume) = rooms.store.volume(id)? {
+            volume::reclaim(&old(&volume.path))?;
         }
     }
     Ok(())

@@ -13,14 +13,12 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{Whence, lseek};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::qmp::Qmp;
-use crate::host::space;
+use crate::host::{space, sparse};
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::error::Error;
@@ -56,10 +54,10 @@ impl Memory {
                 _ => Memory::Anonymous,
             });
         };
-        let saved = file(&restore.folder);
-        if !saved.is_file() {
+        if !is_apart(&restore.folder) {
             return Ok(Memory::Anonymous);
         }
+        let saved = file(&restore.folder);
         if restore.is_last {
             return Ok(Memory::Mapped(saved));
         }
@@ -206,10 +204,10 @@ fn failed(act: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
     }
 }
 
-/// Makes a file of what another has: its blocks, where the file system can share them (ioctl_ficlone(2)), or copies.
+/// Makes a file of what another has: its blocks, where the file system can share them, or copies.
 fn duplicate(from: &Path, to: &Path, cancel: &CancellationToken) -> io::Result<()> {
     let (from, to) = (File::open(from)?, create(to)?);
-    match rustix::fs::ioctl_ficlone(&to, &from) {
+    match sparse::share(&from, &to) {
         Ok(()) => Ok(()),
         Err(_) => copy(&from, &to, from.metadata()?.len(), cancel),
     }
@@ -224,26 +222,19 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Copies what is there (`SEEK_DATA` of lseek(2)) and is not all zeros, to a file that is as long in the end.
+/// Copies what is there and is not all zeros, to a file that is as long in the end. The other is a hypervisor's, which may
+/// change it meanwhile.
 fn copy(from: &File, to: &File, length: u64, cancel: &CancellationToken) -> io::Result<()> {
     to.set_len(length)?;
     let mut piece = vec![0; PIECE];
     let mut at = 0;
-    while at < length {
-        let data = match lseek(from, at.cast_signed(), Whence::SeekData) {
-            Ok(data) => data.cast_unsigned(),
-            Err(Errno::ENXIO) => break, // only holes follow
-            Err(errno) => return Err(errno.into()),
-        };
-        let hole = lseek(from, data.cast_signed(), Whence::SeekHole)?.cast_unsigned();
-        // It is a hypervisor's, which may change it meanwhile.
-        let hole = hole.min(length);
-        at = data;
-        while at < hole {
+    while let Some(data) = sparse::data(from, at, length)? {
+        at = data.start;
+        while at < data.end {
             if cancel.is_cancelled() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            let wanted = usize::try_from(hole - at).unwrap_or(PIECE).min(PIECE);
+            let wanted = usize::try_from(data.end - at).unwrap_or(PIECE).min(PIECE);
             let count = from.read_at(&mut piece[..wanted], at)?;
             if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());

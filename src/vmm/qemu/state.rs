@@ -170,24 +170,27 @@ pub(super) async fn load(qmp: &mut Qmp, folder: &Path) -> Result<(), Error> {
 /// Has a stream be without memory that is a file's (`x-ignore-shared`; private memory of the same file may be loaded to
 /// since QEMU 4.1), or have all of it.
 async fn leave_memory_out(qmp: &mut Qmp, is_out: bool, act: &'static str) -> Result<(), Error> {
-    let ignore = json!({
-        "capabilities": [{ "capability": "x-ignore-shared", "state": is_out }],
-    });
-    (qmp.execute_with("migrate-set-capabilities", ignore, act)
-        .await)
-        .map(drop)
+    set_capability(qmp, "x-ignore-shared", is_out, act).await
 }
 
 /// Has QEMU send events of a migration. While one is under way that cannot be changed, and was asked for before.
 pub(super) async fn tell_of_progress(qmp: &mut Qmp, act: &'static str) -> Result<(), Error> {
-    let events = json!({ "capabilities": [{ "capability": "events", "state": true }] });
-    match qmp
-        .execute_with("migrate-set-capabilities", events, act)
-        .await
-    {
+    match set_capability(qmp, "events", true, act).await {
         Err(Error::Refused { .. }) => Ok(()),
-        told => told.map(drop),
+        told => told,
     }
+}
+
+/// Says how migrations are to be, from the next one on.
+async fn set_capability(
+    qmp: &mut Qmp,
+    name: &str,
+    is_on: bool,
+    act: &'static str,
+) -> Result<(), Error> {
+    let capabilities = json!({ "capabilities": [{ "capability": name, "state": is_on }] });
+    let set = qmp.execute_with("migrate-set-capabilities", capabilities, act);
+    set.await.map(drop)
 }
 
 /// Waits until a migration has ended, and says why if it failed.

@@ -69,7 +69,6 @@ async fn memory_is_a_file_that_is_mapped_and_stays_as_it_was() {
         assert!(memory.metadata().unwrap().uid() != owner.number());
         assert!(fs::read(&memory).unwrap() == before, "it was written to");
     }
-
     bench.spec.owner = Some(owner);
 
     // Without the copy; what goes on from it is saved page by page, and so is what goes on from that.
