@@ -37,11 +37,7 @@ fn a_machine_lives_its_life_through_the_api() {
     );
     let machine = &done["result"];
     assert_eq!(machine["status"], "running");
-    assert_eq!(
-        *machine,
-        lab.status("web"),
-        "the same as the command line shows"
-    );
+    lab.is_as_status(machine.clone(), "deployed through the API");
     let (name, created) = changes.next().unwrap();
     assert_eq!(
         (name.as_str(), &created["change"]),

@@ -207,6 +207,19 @@ impl Lab {
         self.run(&format!("machine status {name} -o json")).json()
     }
 
+    /// A machine that was shown in answer to `what` is what `machine status` shows. What its disks
+    /// take is left out: its guest goes on writing.
+    #[track_caller]
+    pub fn is_as_status(&self, mut shown: Value, what: &str) {
+        let mut status = self.status(shown["name"].as_str().unwrap());
+        for machine in [&mut shown, &mut status] {
+            for volume in machine["volumes"].as_array_mut().unwrap() {
+                assert!(volume["used_bytes"].take().is_u64());
+            }
+        }
+        assert_eq!(shown, status, "{what}");
+    }
+
     /// A volume as `volume show -o json` has it.
     #[track_caller]
     pub fn volume(&self, name: &str) -> Value {
