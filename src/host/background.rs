@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use nix::libc;
 use nix::unistd::setsid;
 use tokio::process::{Child, Command};
+
+use super::descriptors;
 
 /// A log that has grown beyond this is put aside when the next program is to write to it. In bytes.
 const LONGEST_LOG: u64 = 4 << 20;
@@ -42,15 +43,12 @@ pub fn background(command: &mut Command, output: File) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output);
-    // SAFETY: setsid(2) and close_range(2) are async-signal-safe, and no memory is touched.
+    let bound = descriptors::bound()?;
+    // SAFETY: both calls are async-signal-safe, and no memory is touched.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             setsid()?;
-            let flag = libc::CLOSE_RANGE_CLOEXEC as libc::c_int;
-            match libc::close_range(3, libc::c_uint::MAX, flag) {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            }
+            descriptors::close_at_exec(bound)
         });
     }
     command.spawn()

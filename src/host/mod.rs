@@ -2,6 +2,7 @@
 
 pub mod background;
 pub mod command;
+pub mod descriptors;
 pub mod doctor;
 pub mod packages;
 pub mod reclaim;

@@ -13,7 +13,6 @@ use std::path::Path;
 use std::process::Stdio;
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open, openat};
-use nix::libc;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
@@ -22,6 +21,7 @@ use tokio::process::Child;
 
 use super::contain::{Enclosure, Last, LastNumbers};
 use super::process::Process;
+use crate::host::descriptors::{self, close_at_exec};
 
 /// Preference for being ended when the host's memory runs out (proc(5), `oom_score_adj`, -1000..=1000; 0 is usual).
 const OOM_SCORE: &[u8] = b"100";
@@ -92,6 +92,8 @@ fn start(spawn: &Spawn<'_>, last: Option<&Last>) -> io::Result<Child> {
         Some(_) => None,
     };
     let keep: Vec<RawFd> = spawn.keep.iter().map(AsRawFd::as_raw_fd).collect();
+    // Before it is lowered for the program: descriptors above it stay.
+    let bound = descriptors::bound()?;
     let last = last.map(Last::numbers);
     let mut command = tokio::process::Command::new(spawn.program);
     command
@@ -111,7 +113,7 @@ fn start(spawn: &Spawn<'_>, last: Option<&Last>) -> io::Result<Child> {
         .stderr(spawn.output.try_clone()?);
     // SAFETY: between fork and exec only async-signal-safe calls are made (signal-safety(7)): system calls, and reads
     // of memory allocated before the fork.
-    unsafe { command.pre_exec(move || stand_alone(namespace, &keep, last)) };
+    unsafe { command.pre_exec(move || stand_alone(namespace, &keep, bound, last)) };
     command.spawn()
 }
 
@@ -119,6 +121,7 @@ fn start(spawn: &Spawn<'_>, last: Option<&Last>) -> io::Result<Child> {
 fn stand_alone(
     namespace: Option<RawFd>,
     keep: &[RawFd],
+    bound: RawFd,
     last: Option<LastNumbers>,
 ) -> io::Result<()> {
     setsid()?;
@@ -147,17 +150,7 @@ fn stand_alone(
     }
     nix::sys::prctl::set_no_new_privs()?;
     // Everything above standard error closes at exec, whoever opened it, except what is kept on purpose.
-    // SAFETY: it marks descriptors and touches no memory.
-    let marked = unsafe {
-        libc::close_range(
-            3,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC as libc::c_int,
-        )
-    };
-    if marked != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    close_at_exec(bound)?;
     for descriptor in keep {
         // SAFETY: the parent's descriptor is open across the fork.
         let file = unsafe { BorrowedFd::borrow_raw(*descriptor) };
