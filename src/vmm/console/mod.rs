@@ -64,8 +64,8 @@ pub fn ending(console: &Path) -> io::Result<Ending> {
     Ok(last_words(&run_dir::tail(console, LAST_WORDS)?))
 }
 
-/// Messages of kernel/panic.c and kernel/reboot.c, unchanged since Linux 3.11; all are at the level "emergency", so no
-/// `loglevel` hides them. The last one counts.
+/// Messages of kernel/panic.c and kernel/reboot.c since Linux 3.11; all are at the level "emergency", so no `loglevel`
+/// hides them. The last one counts.
 fn last_words(text: &str) -> Ending {
     text.lines()
         .rev()
@@ -73,7 +73,12 @@ fn last_words(text: &str) -> Ending {
             let (_, message) = line.split_once("] ").unwrap_or(("", line));
             let message = message.trim();
             match message {
-                "reboot: Power down" | "reboot: System halted" => Some(Ending::PoweredOff),
+                "reboot: Power down"
+                | "reboot: System halted"
+                // What a kernel newer than 6.6 says of a computer that has no power switch, as Firecracker's have not.
+                | "reboot: Power off not available: System halted instead" => {
+                    Some(Ending::PoweredOff)
+                }
                 "reboot: Restarting system" => Some(Ending::Restarted),
                 _ => {
                     let words = message.strip_prefix("Kernel panic - not syncing: ")?;

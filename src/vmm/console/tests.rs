@@ -19,6 +19,10 @@ fn the_kernels_last_words_say_how_it_ended() {
         }
     );
     assert_eq!(
+        last_words("[   9.0] reboot: Power off not available: System halted instead\r\n"),
+        Ending::PoweredOff
+    );
+    assert_eq!(
         last_words("x\n[   9.0] reboot: Power down\r\n"),
         Ending::PoweredOff
     );
