@@ -34,6 +34,8 @@ use super::tsc;
 
 /// The probe's answer, remembered until the next boot, in the data directory.
 const CACHE: &str = "accelerator.json";
+/// The kernel's hypervisor (Documentation/virt/kvm/api.rst).
+const DEVICE: &str = "/dev/kvm";
 /// Raised when the probe asks more, so that an older answer is not believed.
 const REVISION: u32 = 1;
 /// When the watchdog interrupts the guest code; on real hardware it takes a few milliseconds.
@@ -63,6 +65,8 @@ pub struct Probe {
 struct Remembered {
     revision: u32,
     boot_id: String,
+    /// Whether there was a `/dev/kvm`; it comes and goes with a kernel module, or a container's device.
+    device: bool,
     #[serde(flatten)]
     probe: Probe,
 }
@@ -72,9 +76,11 @@ struct Remembered {
 pub fn probe(data_dir: &Path) -> Probe {
     let boot_id = super::process::boot_id();
     let path = data_dir.join(CACHE);
+    let device = Path::new(DEVICE).exists();
     if let (Some(found), Ok(boot_id)) = (remembered(&path), &boot_id)
         && found.boot_id == *boot_id
         && found.revision == REVISION
+        && found.device == device
     {
         return found.probe;
     }
@@ -83,6 +89,7 @@ pub fn probe(data_dir: &Path) -> Probe {
         let entry = Remembered {
             revision: REVISION,
             boot_id: boot_id.into(),
+            device,
             probe: probe.clone(),
         };
         // An answer that cannot be remembered is asked for again: slower, never wrong.

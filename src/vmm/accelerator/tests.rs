@@ -48,9 +48,11 @@ fn guest_code_that_never_ends_is_interrupted() {
 fn the_answer_is_remembered_for_this_boot_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(CACHE);
-    let planted = |boot_id: String| Remembered {
+    let device = Path::new(DEVICE).exists();
+    let planted = |boot_id: String, device| Remembered {
         revision: REVISION,
         boot_id,
+        device,
         probe: Probe {
             accelerator: Accelerator::Kvm,
             reason: "planted".into(),
@@ -59,17 +61,20 @@ fn the_answer_is_remembered_for_this_boot_only() {
             certain: true,
         },
     };
-    remember(
-        &path,
-        &planted(crate::vmm::process::boot_id().unwrap().into()),
-    )
-    .unwrap();
+    let boot_id = crate::vmm::process::boot_id().unwrap();
+    remember(&path, &planted(boot_id.into(), device)).unwrap();
     assert_eq!(probe(dir.path()).reason, "planted");
-    remember(&path, &planted("another boot".into())).unwrap();
-    let fresh = probe(dir.path());
-    assert_ne!(fresh.reason, "planted");
-    if fresh.certain {
-        assert_eq!(remembered(&path).unwrap().probe, fresh);
+    for other in [
+        planted("another boot".into(), device),
+        // The kernel module was loaded, or removed, since.
+        planted(boot_id.into(), !device),
+    ] {
+        remember(&path, &other).unwrap();
+        let fresh = probe(dir.path());
+        assert_ne!(fresh.reason, "planted");
+        if fresh.certain {
+            assert_eq!(remembered(&path).unwrap().probe, fresh);
+        }
     }
 }
 
