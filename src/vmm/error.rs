@@ -121,6 +121,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Memory that this Firecracker could not load again is not saved.
+    #[error("Firecracker {version} cannot go on from memory of 2 MiB pages, so it is not saved")]
+    NotLoadable { version: Version },
     /// What was asked for is beyond the hypervisor.
     #[error("{0}")]
     Unfit(String),
@@ -159,10 +162,11 @@ impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Contain(error) => error.kind(),
-            Error::AlreadyRunning { .. } | Error::DiskInUse { .. } | Error::NeedsKvm { .. } => {
-                Kind::Refused
-            }
-            Error::Ended { log, .. } if log.0.contains("lock") => Kind::Refused,
+            Error::AlreadyRunning { .. }
+            | Error::DiskInUse { .. }
+            | Error::NeedsKvm { .. }
+            | Error::NotLoadable { .. } => Kind::Refused,
+            Error::Ended { log, .. } if log.0.contains(LOCKED) => Kind::Refused,
             Error::Vcpus { .. } | Error::Unfit(_) => Kind::Usage,
             _ => Kind::Failed,
         }
@@ -172,6 +176,7 @@ impl Advice for Error {
         match self {
             Error::Contain(error) => error.hint(),
             Error::Missing { .. } => Some("sistemo setup installs it".into()),
+            Error::Spawn { program, source } => not_allowed(program, source),
             Error::Ended { log, .. } => advice_on(&log.0).map(Into::into),
             Error::Silent { .. } => Some("the host may be overloaded; try again".into()),
             Error::NeedsKvm { .. } => {
@@ -182,7 +187,11 @@ impl Advice for Error {
                 "install {} or later: sistemo setup, or sistemo config set firecracker PATH",
                 Version::OLDEST
             )),
-            Error::DiskInUse { .. } => advice_on("lock").map(Into::into),
+            Error::NotLoadable { .. } => Some(
+                "stop the machine first, or start it again after: sistemo config set huge_pages none"
+                    .into(),
+            ),
+            Error::DiskInUse { .. } => Some(ONE_MACHINE.into()),
             Error::Api { text, .. } => advice_on(text).map(Into::into),
             Error::RunDir { source, .. } => crate::error::way_out_of(source),
             Error::AlreadyRunning { .. } => Some("stop that machine first".into()),
@@ -190,6 +199,17 @@ impl Advice for Error {
         }
     }
 }
+
+/// The way out for a program that may not be started: each contained machine has a user of its own, who runs it.
+fn not_allowed(program: &Path, source: &io::Error) -> Option<String> {
+    (source.kind() == io::ErrorKind::PermissionDenied)
+        .then(|| format!("let everybody run it: chmod a+rx {}", program.display()))
+}
+
+/// In what QEMU says of a disk that another has: `Failed to get "write" lock`, `… shared "write" lock`.
+const LOCKED: &str = "\" lock";
+const ONE_MACHINE: &str =
+    "a disk belongs to one running machine at a time: stop the machine that uses it";
 
 /// The way out of what QEMU (7.2 to 10.1) and Firecracker complain about, by the words of their messages.
 fn advice_on(log: &str) -> Option<&'static str> {
@@ -202,10 +222,7 @@ fn advice_on(log: &str) -> Option<&'static str> {
             "Cannot allocate memory",
             "the host lacks the memory: stop another machine, or ask for less with --memory",
         ),
-        (
-            "lock",
-            "a disk belongs to one running machine at a time: stop the machine that uses it",
-        ),
+        (LOCKED, ONE_MACHINE),
         (
             "/dev/net/tun",
             "the host's kernel module \"tun\" is needed: modprobe tun",

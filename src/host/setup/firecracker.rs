@@ -15,9 +15,9 @@
 //! The digests are those that the project publishes beside each archive (`….tgz.sha256.txt`), and that many who install
 //! it have written down. They are of this one release: another is installed by hand, and named in the settings.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -251,6 +251,9 @@ impl Release {
                 .open(into.join(program))
                 .map_err(fail)?;
             io::copy(&mut entry.take(LARGEST), &mut out).map_err(fail)?;
+            // Contained machines have users of their own, who run it: whatever the umask, they may.
+            out.set_permissions(Permissions::from_mode(0o755))
+                .map_err(fail)?;
             out.sync_all().map_err(fail)?;
             missing.retain(|other| *other != program);
         }

@@ -76,7 +76,7 @@ impl LastNumbers {
         limit(Resource::RLIMIT_NOFILE, open_files)?;
         limit(Resource::RLIMIT_FSIZE, file_size)?;
         limit(Resource::RLIMIT_DATA, data)?;
-        // A file that would grow too large is an error to whoever writes it, and not its end.
+        // A file that would grow too large is an error to whoever writes it, and not its end, unless it has other wishes.
         // SAFETY: it sets how a signal is taken, to what is no function of this program's.
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
         drop_bounding_set()?;
