@@ -20,8 +20,8 @@ use crate::event::Progress;
 use crate::host::background::{background, log_at};
 use crate::network::NameServer;
 use crate::value::MachineId;
-use crate::vmm::Hypervisor;
 use crate::vmm::console::Bound;
+use crate::vmm::{Hypervisor, firecracker};
 
 /// The name of the duty, and the word that has the program be the attendant.
 pub const ATTEND: &str = "attend";
@@ -61,6 +61,7 @@ impl Machines {
         let bound = Bound::new(rooms.config.console_log_max.as_u64());
         let mut consoles = Consoles::new(&rooms.paths, bound)?;
         let mut watched = Watched::default();
+        let mut metrics = tokio::time::interval(firecracker::EMPTIED);
         let mut said = Vec::new();
         while rooms.want_attendant()? {
             consoles.refresh(&rooms.store.machines_up()?, progress);
@@ -99,6 +100,7 @@ impl Machines {
                     Happened::Rested(id) => self.start_again(id, &mut watched, progress, stop),
                     _ => {}
                 },
+                _ = metrics.tick() => rooms.empty_metrics(progress)?,
                 () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
                 () = stop.cancelled() => break,
             }
@@ -162,6 +164,16 @@ impl Rooms {
         {
             progress.note(format!("cannot switch machine {} off: {error}", row.name));
         }
+    }
+
+    /// Has no hypervisor wait for somebody who wants to know how it is.
+    fn empty_metrics(&self, progress: &Progress) -> Result<()> {
+        for (id, _) in self.store.machines_up()? {
+            if let Err(error) = firecracker::empty_metrics(&self.paths.run(&id)) {
+                progress.note(format!("cannot empty a pipe of machine {id}: {error}"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is anything to attend to: a machine that is up, or is about to be because its guest restarts.

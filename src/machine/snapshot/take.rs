@@ -88,7 +88,7 @@ impl Rooms {
             .iter()
             .filter_map(|volume| volume::used(&volume.path))
             .sum();
-        // At most: what the guest has never touched is not written.
+        // At most: QEMU does not write what the guest has never touched.
         let memory = (taken.memory.as_ref()).map_or(0, |_| taken.spec.memory.as_u64());
         let keep = self.config.min_disk_free;
         let needed = ByteSize::bytes(disks.saturating_add(memory));

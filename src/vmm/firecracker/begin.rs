@@ -10,6 +10,7 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 
 use super::await_socket::Arrival;
+use super::metrics::METRICS;
 use super::plan::{self, Circumstances};
 use super::{Begun, CONTROL, Firecracker, LOG, Version, disk_locks, io_engine, own_folder, state};
 use crate::vmm::contain::Access;
@@ -18,8 +19,6 @@ use crate::vmm::launch::{enclosed, namespace};
 use crate::vmm::run_dir::RunDir;
 use crate::vmm::spawn::{Spawn, spawn};
 use crate::vmm::{LaunchSpec, console, strays};
-
-const METRICS: &str = "firecracker.metrics";
 
 impl Firecracker {
     pub(super) fn begin(&self, spec: &LaunchSpec, version: Version) -> Result<Begun, Error> {
@@ -36,7 +35,7 @@ impl Firecracker {
             spec,
             &Circumstances {
                 version,
-                io_engine: io_engine::best(),
+                io_engine: io_engine::best(version.features(), spec.owner.is_some()),
                 metrics: &metrics,
             },
         )?;

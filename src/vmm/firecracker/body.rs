@@ -100,7 +100,6 @@ pub(super) struct Entropy {}
 pub(super) struct Balloon {
     pub(super) amount_mib: u32,
     pub(super) deflate_on_oom: bool,
-    pub(super) stats_polling_interval_s: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) free_page_reporting: Option<bool>,
 }
@@ -149,6 +148,16 @@ pub(super) struct SnapshotLoad {
     pub(super) snapshot_path: String,
     pub(super) mem_backend: MemoryBackend,
     pub(super) resume_vm: bool,
+    /// Not known before 1.17. Left out: as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) huge_pages: Option<LoadedPages>,
+}
+
+/// What memory that is loaded from a file can be of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) enum LoadedPages {
+    None,
+    Transparent,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -160,6 +169,21 @@ pub(super) struct MemoryBackend {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) enum BackendType {
     File,
+}
+
+/// What is of interest in the answer to the question for a machine's configuration.
+#[derive(Debug, Deserialize)]
+pub(super) struct MachineConfigShown {
+    /// Ordinary ones where it is missing.
+    #[serde(default)]
+    pub(super) huge_pages: Option<String>,
+}
+
+impl MachineConfigShown {
+    /// Whether guest memory is of pages of hugetlbfs.
+    pub(super) fn is_of_hugetlbfs(&self) -> bool {
+        self.huge_pages.as_deref() == Some("2M")
+    }
 }
 
 /// What the answer to the question for the version holds.

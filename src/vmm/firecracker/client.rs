@@ -9,11 +9,12 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
 use super::Version;
-use super::body::{Fault, FirecrackerVersion};
+use super::body::{Fault, FirecrackerVersion, MachineConfigShown};
 use super::plan::Call;
 use crate::vmm::error::Error;
 
@@ -57,13 +58,18 @@ impl Client {
     /// The version of the Firecracker at the other end.
     pub(super) async fn version(&mut self) -> Result<Version, Error> {
         let call = Call::version();
-        let answer = self.answer(&call, ANSWER).await?;
-        let said = serde_json::from_slice::<FirecrackerVersion>(&answer).ok();
-        said.and_then(|said| Version::numbered(&said.firecracker_version))
-            .ok_or_else(|| Error::Broken {
-                request: call.to_string(),
-                source: io::ErrorKind::InvalidData.into(),
-            })
+        let said: FirecrackerVersion = self.ask(&call).await?;
+        Version::numbered(&said.firecracker_version).ok_or_else(|| unclear(&call))
+    }
+
+    /// The machine's processors and memory.
+    pub(super) async fn machine_config(&mut self) -> Result<MachineConfigShown, Error> {
+        self.ask(&Call::machine_config()).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, Error> {
+        let answer = self.answer(call, ANSWER).await?;
+        serde_json::from_slice(&answer).map_err(|_| unclear(call))
     }
 
     /// As [`Client::call`], for what takes longer.
@@ -130,4 +136,12 @@ async fn read(mut body: Incoming) -> io::Result<Vec<u8>> {
         all.extend_from_slice(&data);
     }
     Ok(all)
+}
+
+/// An answer that does not hold what was asked for.
+fn unclear(call: &Call) -> Error {
+    Error::Broken {
+        request: call.to_string(),
+        source: io::ErrorKind::InvalidData.into(),
+    }
 }

@@ -14,7 +14,7 @@
 //! The guest's serial port is Firecracker's standard output, opened by us. `PUT /serial` could name a file, too; but
 //! Firecracker opens that without `O_APPEND` (src/vmm/src/utils/mod.rs, `open_file_nonblock`), and would go on at its
 //! old place in a log that was made smaller ([`console`]). Its own log goes to a file of its own from the first line on.
-//! Its metrics go to a named pipe, where who wants reads them, and which keeps 64 KiB when nobody does.
+//! Its metrics go to a named pipe ([`metrics`]).
 
 mod await_socket;
 mod begin;
@@ -24,6 +24,7 @@ mod come_up;
 mod disk_locks;
 mod find;
 mod io_engine;
+mod metrics;
 mod plan;
 mod release;
 mod state;
@@ -42,6 +43,7 @@ use tokio::sync::OnceCell;
 use self::await_socket::Arrival;
 use self::client::Client;
 pub(crate) use self::find::place;
+pub use self::metrics::{EMPTIED, empty as empty_metrics};
 use self::plan::Call;
 pub use self::version::{Features, Version};
 use super::error::Error;
@@ -152,7 +154,8 @@ impl Vmm for Firecracker {
     }
 
     async fn resume(&self, run_dir: &Path) -> Result<(), Error> {
-        state::resume(&mut self.client(run_dir, "let the machine go on").await?).await
+        let mut client = self.client(run_dir, "let the machine go on").await?;
+        state::resume(&mut client, &own_folder(run_dir)).await
     }
 
     /// What its disks were given is written once the state is.

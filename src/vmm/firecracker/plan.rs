@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::body::{
     Action, ActionType, BackendType, Balloon, BootSource, CacheType, Drive, Entropy, HugePages,
-    IoEngine, LogLevel, Logger, MachineConfig, MemoryBackend, Metrics, NetworkInterface,
-    RateLimiter, Serial, SnapshotCreate, SnapshotLoad, SnapshotType, TokenBucket, Vm, VmState,
+    IoEngine, LoadedPages, LogLevel, Logger, MachineConfig, MemoryBackend, Metrics,
+    NetworkInterface, RateLimiter, Serial, SnapshotCreate, SnapshotLoad, SnapshotType, TokenBucket,
+    Vm, VmState,
 };
 use super::state;
 use super::version::{Features, Version};
@@ -22,8 +23,6 @@ use crate::vmm::{self, Disk, LaunchSpec, MOST_FIRECRACKER_VCPUS};
 /// How many virtio devices a machine may have: interrupts 5 to 23 are theirs (src/vmm/src/arch/x86_64/layout.rs), less
 /// those of VMGenID and of VMClock, which are made without being asked for.
 const MOST_DEVICES: usize = 17;
-/// Seconds between two looks of the balloon at what the guest says of its memory.
-const BALLOON_INTERVAL: u16 = 60;
 /// What a guest may print in a second, and at once in the beginning: a boot prints some ten KiB as fast as it can, and
 /// the rest is for floods, which are cut out of the log anyway (`console`). What is beyond is dropped, not waited for.
 const SERIAL_BYTES: u64 = 1 << 20;
@@ -56,9 +55,18 @@ impl Call {
 
     /// Asks for Firecracker's version.
     pub(super) fn version() -> Call {
+        Call::question("/version")
+    }
+
+    /// Asks for the machine's processors and memory.
+    pub(super) fn machine_config() -> Call {
+        Call::question("/machine-config")
+    }
+
+    fn question(path: &str) -> Call {
         Call {
             method: "GET",
-            path: "/version".into(),
+            path: path.into(),
             body: Value::Null,
         }
     }
@@ -79,7 +87,7 @@ impl Call {
     }
 
     /// Loads a state from these files, and lets it go on.
-    fn load([state, memory]: [PathBuf; 2]) -> Result<Call, Error> {
+    fn load([state, memory]: [PathBuf; 2], huge_pages: Option<LoadedPages>) -> Result<Call, Error> {
         let body = SnapshotLoad {
             snapshot_path: text(&state)?,
             mem_backend: MemoryBackend {
@@ -87,6 +95,7 @@ impl Call {
                 backend_path: text(&memory)?,
             },
             resume_vm: true,
+            huge_pages,
         };
         Call::new("/snapshot/load", body)
     }
@@ -164,8 +173,11 @@ pub(super) fn calls(
         )?,
     ];
     if let Some(restore) = &spec.restore {
-        // All else is in the state, and nothing else may be said before.
-        calls.push(Call::load(state::files(&restore.folder))?);
+        // All else is in the state but the limit of the serial port, and nothing else may be said before: the log of a
+        // flood is cut all the same (`console`).
+        let pages = features.other_huge_pages_on_load;
+        let pages = pages.then(|| loaded_pages(spec.huge_pages));
+        calls.push(Call::load(state::files(&restore.folder), pages)?);
         return Ok(calls);
     }
     calls.extend([
@@ -198,7 +210,10 @@ pub(super) fn calls(
         calls.push(Call::new(path, interface)?);
     }
     calls.push(Call::new("/entropy", Entropy {})?);
-    calls.push(Call::new("/balloon", balloon(spec, features))?);
+    // Pages of hugetlbfs cannot be given back in parts; some releases refuse both together.
+    if spec.huge_pages != vmm::HugePages::TwoMebibytes {
+        calls.push(Call::new("/balloon", balloon(features))?);
+    }
     if features.serial_rate_limit {
         let rate_limiter = TokenBucket {
             size: SERIAL_BYTES,
@@ -214,8 +229,8 @@ pub(super) fn calls(
 fn machine_config(spec: &LaunchSpec) -> Result<MachineConfig, Error> {
     let (huge_pages, unit) = match spec.huge_pages {
         vmm::HugePages::None => (None, 1),
-        vmm::HugePages::Transparent => (Some(HugePages::Transparent), 1),
-        // "mem_size_mib must be a multiple of 2".
+        // "Guest memory size must be a multiple of 2MB" for both (docs/hugepages.md).
+        vmm::HugePages::Transparent => (Some(HugePages::Transparent), 2),
         vmm::HugePages::TwoMebibytes => (Some(HugePages::TwoMebibytes), 2),
     };
     let mib = spec.memory.mib_up().next_multiple_of(unit);
@@ -262,15 +277,21 @@ fn share(most: u32, writable: usize) -> TokenBucket {
     }
 }
 
-/// It takes nothing from the guest by itself; what the guest frees goes back to the host, unless its memory is of pages
-/// of hugetlbfs, which cannot be given back in parts.
-fn balloon(spec: &LaunchSpec, features: Features) -> Balloon {
-    let hugetlbfs = spec.huge_pages == vmm::HugePages::TwoMebibytes;
+/// Memory is mapped from a file when it is loaded, which pages of hugetlbfs cannot be.
+fn loaded_pages(wished: vmm::HugePages) -> LoadedPages {
+    match wished {
+        vmm::HugePages::Transparent => LoadedPages::Transparent,
+        vmm::HugePages::None | vmm::HugePages::TwoMebibytes => LoadedPages::None,
+    }
+}
+
+/// It takes nothing from the guest by itself; what the guest frees goes back to the host. The guest is not asked for
+/// statistics, which nobody reads, and which Firecracker before 1.14 stumbles over when its kernel is newer than that.
+fn balloon(features: Features) -> Balloon {
     Balloon {
         amount_mib: 0,
         deflate_on_oom: true,
-        stats_polling_interval_s: BALLOON_INTERVAL,
-        free_page_reporting: (features.free_page_reporting && !hugetlbfs).then_some(true),
+        free_page_reporting: features.free_page_reporting.then_some(true),
     }
 }
 

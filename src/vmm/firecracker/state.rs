@@ -41,13 +41,17 @@ pub(super) async fn pause(client: &mut Client) -> Result<(), Error> {
     client.call(&Call::vm(VmState::Paused)?).await
 }
 
-/// Goes on.
-pub(super) async fn resume(client: &mut Client) -> Result<(), Error> {
-    client.call(&Call::vm(VmState::Resumed)?).await
+/// Goes on. It is answered after what is under way, which is a saving when whoever asked for that was killed.
+/// What that was making in `run_dir` goes.
+pub(super) async fn resume(client: &mut Client, run_dir: &Path) -> Result<(), Error> {
+    let call = Call::vm(VmState::Resumed)?;
+    client.call_within(&call, MOVING).await?;
+    clear(run_dir)
 }
 
 /// Writes the state of a paused machine to `run_dir`, and moves it to `folder`.
 pub(super) async fn save(client: &mut Client, run_dir: &Path, folder: &Path) -> Result<(), Error> {
+    check(client).await?;
     clear(run_dir)?;
     let written = client.call_within(&Call::save(FILES)?, MOVING).await;
     let kept = written.and_then(|()| keep(run_dir, folder));
@@ -55,6 +59,19 @@ pub(super) async fn save(client: &mut Client, run_dir: &Path, folder: &Path) -> 
         clear(run_dir)?;
     }
     kept
+}
+
+/// Refuses to save what the same Firecracker could not load: memory is mapped from its file, which pages of hugetlbfs
+/// cannot be (src/vmm/src/persist.rs in Firecracker's source).
+async fn check(client: &mut Client) -> Result<(), Error> {
+    if !client.machine_config().await?.is_of_hugetlbfs() {
+        return Ok(());
+    }
+    let version = client.version().await?;
+    match version.features().other_huge_pages_on_load {
+        true => Ok(()),
+        false => Err(Error::NotLoadable { version }),
+    }
 }
 
 /// Removes what a saving that was cut short left.

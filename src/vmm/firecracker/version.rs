@@ -55,12 +55,16 @@ impl Version {
         Features {
             // 1.14.0: "Added support for balloon free page reporting and hinting" (#5491).
             free_page_reporting: from(14),
+            // 1.15.0: what an asynchronous drive still does is drained before processors and interrupts are saved (#5582);
+            // before, its end could be missing in the state, and what went on from there waited for its disk (#5554).
+            drained_io: from(15),
             // 1.16.0: `mtu` in a network interface's configuration (#5828).
             mtu: from(16),
             // 1.14.0 has `PUT /serial` (#5350); its `rate_limiter` is of 1.16.0.
             serial_rate_limit: from(16),
-            // The description of 1.17 has it, those of earlier releases are not known to.
+            // The description of 1.17 has both, those of earlier releases are not known to.
             transparent_huge_pages: from(17),
+            other_huge_pages_on_load: from(17),
         }
     }
 }
@@ -76,12 +80,16 @@ impl fmt::Display for Version {
 pub struct Features {
     /// The balloon gives pages back to the host that the guest has freed.
     pub free_page_reporting: bool,
+    /// A state that is saved while drives work asynchronously is whole.
+    pub drained_io: bool,
     /// The guest is told how large packets may be.
     pub mtu: bool,
     /// What the guest writes to its serial port can be limited.
     pub serial_rate_limit: bool,
     /// Guest memory may ask for transparent huge pages.
     pub transparent_huge_pages: bool,
+    /// Guest memory that is loaded may be of other pages than it was when it was saved.
+    pub other_huge_pages_on_load: bool,
 }
 
 #[cfg(test)]
@@ -120,15 +128,19 @@ mod tests {
         let of = |all: Features| {
             [
                 all.free_page_reporting,
+                all.drained_io,
                 all.mtu,
                 all.serial_rate_limit,
                 all.transparent_huge_pages,
+                all.other_huge_pages_on_load,
             ]
         };
-        assert_eq!(of(features(10)), [false; 4]);
-        assert_eq!(of(features(14)), [true, false, false, false]);
-        assert_eq!(of(features(16)), [true, true, true, false]);
-        assert_eq!(of(features(17)), [true; 4]);
-        assert_eq!(of(Version::new(2, 0, 0).features()), [true; 4]);
+        let first = |count| std::array::from_fn::<_, 6, _>(|index| index < count);
+        assert_eq!(of(features(10)), first(0));
+        assert_eq!(of(features(14)), first(1));
+        assert_eq!(of(features(15)), first(2));
+        assert_eq!(of(features(16)), first(4));
+        assert_eq!(of(features(17)), first(6));
+        assert_eq!(of(Version::new(2, 0, 0).features()), first(6));
     }
 }

@@ -63,7 +63,7 @@ fn memory_of_large_pages_is_whole_pages_and_stays() {
     let plan = lines(&spec, Version::KNOWN, IoEngine::Sync);
     assert!(plan.contains(r#""mem_size_mib":512"#), "{plan}");
     assert!(plan.contains(r#""huge_pages":"2M""#), "{plan}");
-    assert!(!plan.contains("free_page_reporting"), "{plan}");
+    assert!(!plan.contains("/balloon"), "{plan}");
 }
 
 #[test]

@@ -37,6 +37,8 @@ struct Server {
     check: Check,
     started: Mutex<bool>,
     paused: AtomicBool,
+    /// What was asked for of processors and memory.
+    machine: Mutex<Value>,
     /// Whether something but its log and its metrics has been configured.
     configured: AtomicBool,
     /// Whether the guest has ended, and so does Firecracker once it has answered.
@@ -75,6 +77,7 @@ pub(crate) fn run(arguments: &[String], dir: &Path, check: Check) -> ! {
         check,
         started: Mutex::new(false),
         paused: AtomicBool::new(false),
+        machine: Mutex::new(Value::Null),
         configured: AtomicBool::new(false),
         ended: AtomicBool::new(false),
     };
@@ -158,6 +161,20 @@ impl Server {
                 return Err(format!("cannot open {file}: {error}"));
             }
         }
+        if path == "/machine-config" {
+            let mut machine = self.machine.lock().map_err(|_| "broken")?;
+            if method == "GET" {
+                return Ok(machine.clone());
+            }
+            // docs/hugepages.md
+            let large = ["2M", "Transparent"]
+                .iter()
+                .any(|word| body["huge_pages"] == *word);
+            if large && body["mem_size_mib"].as_u64().is_none_or(|mib| mib % 2 != 0) {
+                return Err("The memory size (MiB) is invalid.".into());
+            }
+            *machine = body.clone();
+        }
         self.of_state(path, &body, &mut started)?;
         match body["action_type"].as_str() {
             Some("InstanceStart") => {
@@ -192,22 +209,39 @@ impl Server {
                 return Err("the microVM is not paused".into());
             }
             "/snapshot/create" => {
-                for field in ["snapshot_path", "mem_file_path"] {
-                    fs::write(text(&body[field]), field).map_err(|error| error.to_string())?;
+                let machine = self.machine.lock().map_err(|_| "broken")?.to_string();
+                for (field, held) in [
+                    ("snapshot_path", machine.as_str()),
+                    ("mem_file_path", "memory"),
+                ] {
+                    fs::write(text(&body[field]), held).map_err(|error| error.to_string())?;
                 }
             }
             "/snapshot/load" if self.configured.load(Ordering::SeqCst) => {
                 return Err("something is configured already".into());
             }
             "/snapshot/load" => {
-                let files = [&body["snapshot_path"], &body["mem_backend"]["backend_path"]];
-                for (file, held) in files.into_iter().zip(["snapshot_path", "mem_file_path"]) {
+                let read = |file: &Value| {
                     let file = text(file);
-                    match fs::read_to_string(&file) {
-                        Ok(inside) if inside == held => {}
-                        read => return Err(format!("{file}: {read:?}")),
-                    }
+                    fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))
+                };
+                let state = read(&body["snapshot_path"])?;
+                let mut machine: Value =
+                    serde_json::from_str(&state).map_err(|error| format!("{state}: {error}"))?;
+                let memory = read(&body["mem_backend"]["backend_path"])?;
+                if memory != "memory" {
+                    return Err(format!("not a memory: {memory}"));
                 }
+                // `resolve` of src/vmm/src/vmm_config/snapshot.rs: what is not said is as it was.
+                match &body["huge_pages"] {
+                    Value::Null => {}
+                    word if *word == "Snapshot" => {}
+                    word => machine["huge_pages"] = word.clone(),
+                }
+                if machine["huge_pages"] == "2M" && body["mem_backend"]["backend_type"] == "File" {
+                    return Err("Cannot restore hugetlbfs backed snapshot by mapping the memory file. Please use uffd.".into());
+                }
+                *self.machine.lock().map_err(|_| "broken")? = machine;
                 *started = true;
             }
             "/logger" | "/metrics" => {}

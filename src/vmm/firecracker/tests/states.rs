@@ -26,9 +26,10 @@ async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
     let bench = Bench::new("1.10.1", "");
     let folder = saved(&bench).await;
     let calls = bench.calls();
+    let asked = ["/machine-config", "/snapshot/create"];
     assert_eq!(
-        calls[calls.len() - 4..],
-        ["/snapshot/create", "/vm", "/snapshot/create", "/vm"]
+        calls[calls.len() - 6..],
+        [&asked[..], &["/vm"], &asked, &["/vm"]].concat()
     );
     for file in state::files(&folder) {
         assert!(file.is_file(), "{}", file.display());
@@ -49,8 +50,45 @@ async fn a_state_is_saved_and_another_machine_goes_on_from_it() {
         let link = own_folder(&fork.spec.run_dir).join(format!("disk{index}"));
         assert_eq!(fs::read_link(link).unwrap(), disk.path);
     }
+    // Whoever saved it was killed before it was done.
     fork.driver().pause(&fork.spec.run_dir).await.unwrap();
+    let half = &state::files(&own_folder(&fork.spec.run_dir))[1];
+    fs::write(half, "half of it").unwrap();
     fork.driver().resume(&fork.spec.run_dir).await.unwrap();
+    assert!(!half.exists());
+}
+
+#[tokio::test]
+async fn memory_of_large_pages_is_saved_only_where_it_can_be_loaded_otherwise() {
+    let large = |version: &str| {
+        let mut bench = Bench::new(version, &format!("version {version}"));
+        bench.spec.huge_pages = HugePages::TwoMebibytes;
+        bench
+    };
+    let old = large("1.16.2");
+    let process = old.launch().await.unwrap();
+    let (driver, run) = (old.driver(), &old.spec.run_dir);
+    driver.pause(run).await.unwrap();
+    let refused = driver
+        .save(&process, run, old.dir.path())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), Kind::Refused);
+    assert!(refused.hint().unwrap().contains("huge_pages none"));
+    let said = "Firecracker 1.16.2 cannot go on from memory of 2 MiB pages, so it is not saved";
+    assert_eq!(refused.to_string(), said);
+    assert!(!old.calls().contains(&"/snapshot/create".into()));
+    driver.resume(run).await.unwrap();
+
+    let bench = large("1.17.0");
+    let folder = saved(&bench).await;
+    let mut fork = large("1.17.0");
+    fork.spec.restore = Some(Restore {
+        folder,
+        is_last: true,
+    });
+    fork.launch().await.unwrap();
+    assert!(fork.read("calls").contains(r#""huge_pages":"None""#));
 }
 
 #[tokio::test]

@@ -82,6 +82,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         fields: &[],
     },
     Operation {
+        method: "GET",
+        path: "/machine-config",
+        when: &[When::Before, When::After],
+        fields: &[],
+    },
+    Operation {
         method: "PUT",
         path: "/logger",
         when: BEFORE,
@@ -197,6 +203,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             must("snapshot_path", Kind::Text),
             may("mem_backend", Kind::Object(BACKEND)),
             may("resume_vm", Kind::Flag),
+            may(
+                "huge_pages",
+                Kind::Word(&["Snapshot", "None", "Transparent", "2M"]),
+            ),
         ],
     },
     Operation {
