@@ -24,8 +24,8 @@ const NETWORKD: &str = "/run/systemd/netif/state";
 pub struct Taken {
     /// A line for each part that could not be had: the machine goes on without it.
     pub notes: Vec<String>,
-    /// Whether the host keys of an OpenSSH server were another machine's, and are gone.
-    pub wants_keys: bool,
+    /// The kinds of an OpenSSH server's host keys that were another machine's, and are gone.
+    pub lost_keys: Vec<String>,
 }
 
 /// Takes what needs no new connection, told of it at `told`. `other` says whether it is another machine from now on.
@@ -51,19 +51,19 @@ pub fn take(renewal: &Renewal, told: Instant, other: bool) -> Taken {
     {
         note(&error);
     }
-    let wants_keys = other && has_host_keys(Path::new(SSH));
-    if wants_keys && let Err(error) = forget_host_keys(Path::new(SSH)) {
+    let mut lost_keys = Vec::new();
+    if other && let Err(error) = forget_host_keys(Path::new(SSH), &mut lost_keys) {
         note(&error);
     }
     // Last: half of what runs in an operating system wakes up when the clock jumps.
     if let Err(error) = clock::set(renewal.time_ns, told) {
         note(&error);
     }
-    Taken { notes, wants_keys }
+    Taken { notes, lost_keys }
 }
 
 /// Does what nobody waits for, and has daemons of the image follow: making keys takes an emulated processor seconds.
-pub fn afterwards(wants_keys: bool) {
+pub fn afterwards(lost_keys: Vec<String>) {
     std::thread::spawn(move || {
         if let Err(error) = seed::renew_kept() {
             console::say(&format!("sistemo-guest: {}", console::report(&error)));
@@ -71,7 +71,12 @@ pub fn afterwards(wants_keys: bool) {
         if Path::new(NETWORKD).exists() {
             let _ = Command::new("networkctl").arg("reload").status();
         }
-        if wants_keys && Command::new("ssh-keygen").arg("-A").status().is_ok() {
+        for kind in &lost_keys {
+            let file = format!("{SSH}/ssh_host_{kind}_key");
+            let _ = (Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f", &file]))
+                .status();
+        }
+        if !lost_keys.is_empty() {
             // sshd reads its keys when it begins, and begins anew at this signal (sshd(8)).
             let pid = std::fs::read_to_string(SSHD_PID).unwrap_or_default();
             if let Ok(pid) = pid.trim().parse() {
@@ -82,26 +87,24 @@ pub fn afterwards(wants_keys: bool) {
     });
 }
 
-/// Removes the host keys of an OpenSSH server: the machine that they were copied from has them.
-fn forget_host_keys(folder: &Path) -> std::io::Result<()> {
-    for path in host_keys(folder) {
-        std::fs::remove_file(path)?;
+/// Removes the host keys of an OpenSSH server, `ssh_host_KIND_key` and `ssh_host_KIND_key.pub`: the machine that they were
+/// copied from has them. Their kinds are added to `lost`; that of RSA, which takes longest to be made anew, comes last.
+fn forget_host_keys(folder: &Path, lost: &mut Vec<String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix("ssh_host_") else {
+            continue;
+        };
+        let Some(kind) = rest.trim_end_matches(".pub").strip_suffix("_key") else {
+            continue;
+        };
+        std::fs::remove_file(entry.path())?;
+        if rest.ends_with("_key") {
+            lost.push(kind.into());
+        }
     }
+    lost.sort();
     Ok(())
-}
-
-fn has_host_keys(folder: &Path) -> bool {
-    host_keys(folder).next().is_some()
-}
-
-/// `ssh_host_KIND_key` and `ssh_host_KIND_key.pub`.
-fn host_keys(folder: &Path) -> impl Iterator<Item = std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.strip_prefix("ssh_host_")
-            .is_some_and(|rest| rest.trim_end_matches(".pub").ends_with("_key"))
-    })
 }
 
 #[cfg(test)]
@@ -114,17 +117,21 @@ mod tests {
         let names = [
             "ssh_host_rsa_key",
             "ssh_host_rsa_key.pub",
+            "ssh_host_ed25519_key",
             "sshd_config",
             "moduli",
         ];
         for name in names {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        assert!(has_host_keys(folder.path()));
-        forget_host_keys(folder.path()).unwrap();
-        assert!(!has_host_keys(folder.path()));
+        let mut lost = Vec::new();
+        forget_host_keys(folder.path(), &mut lost).unwrap();
+        assert_eq!(lost, ["ed25519", "rsa"]);
+        forget_host_keys(folder.path(), &mut lost).unwrap();
+        assert_eq!(lost.len(), 2);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
         assert!(
-            names[2..]
+            names[3..]
                 .iter()
                 .all(|name| folder.path().join(name).exists())
         );

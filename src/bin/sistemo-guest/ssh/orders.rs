@@ -184,5 +184,5 @@ async fn become_another(
     ));
     shared.renew(facts);
     console::say(READY_LINE);
-    renew::afterwards(taken.wants_keys);
+    renew::afterwards(taken.lost_keys);
 }
