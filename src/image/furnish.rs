@@ -9,10 +9,10 @@ const SSH_KEYS: [&str; 3] = ["rsa", "ecdsa", "ed25519"];
 
 /// Every machine makes SSH host keys of its own, before sshd looks for them. None for RSA, which would take an emulated
 /// processor half a minute of the first boot: sshd does without, and so does every client since OpenSSH 5.7. A key that
-/// is there is whole: it gets its name last.
+/// is there is whole: it gets its name last. Whether those that there are will do is sshd's to say.
 const HOST_KEYS: &str = r#"[Service]
 ExecStartPre=
-ExecStartPre=/bin/sh -ec 'cd /etc/ssh; for kind in ed25519 ecdsa; do key=ssh_host_$${kind}_key; test -s $key || { rm -f new new.pub; ssh-keygen -q -N "" -t $kind -f new; mv new.pub $key.pub; mv new $key; }; done'
+ExecStartPre=-/bin/sh -ec 'cd /etc/ssh; for kind in ed25519 ecdsa; do key=ssh_host_$${kind}_key; test -s $key || { rm -f new new.pub; ssh-keygen -q -N "" -t $kind -f new; mv new.pub $key.pub; mv new $key; }; done'
 ExecStartPre=/usr/sbin/sshd -t
 "#;
 

@@ -166,7 +166,7 @@ impl Rooms {
         }
     }
 
-    /// Has no hypervisor wait for somebody who wants to know how it is.
+    /// Takes what hypervisors say of themselves and nobody reads.
     fn empty_metrics(&self, progress: &Progress) -> Result<()> {
         for (id, _) in self.store.machines_up()? {
             if let Err(error) = firecracker::empty_metrics(&self.paths.run(&id)) {

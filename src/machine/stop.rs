@@ -143,13 +143,13 @@ pub(super) async fn power_off(operation: &Operation<'_>) -> Result<()> {
     if grace.is_zero() {
         return Ok(());
     }
-    if operation.detail.was == Some(Status::Paused) {
-        // One that is held still hears nothing.
-        (rooms.driver_of(&row)?)
-            .resume(&rooms.paths.run(&row.id))
-            .await?;
-    }
     let asked = async {
+        if operation.detail.was == Some(Status::Paused)
+            && let Ok(vmm) = rooms.driver_of(&row)
+        {
+            // One that is held still hears nothing.
+            let _ = vmm.resume(&rooms.paths.run(&row.id)).await;
+        }
         // A guest that cannot be asked over SSH may still heed its power button. One that is only just starting hears
         // neither and is asked again; one that heeds neither runs out of time and is ended by force.
         while !matches!(

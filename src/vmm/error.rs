@@ -202,7 +202,7 @@ impl Advice for Error {
 
 /// The way out for a program that may not be started: each contained machine has a user of its own, who runs it.
 fn not_allowed(program: &Path, source: &io::Error) -> Option<String> {
-    (source.kind() == io::ErrorKind::PermissionDenied)
+    (source.raw_os_error() == Some(nix::libc::EACCES))
         .then(|| format!("let everybody run it: chmod a+rx {}", program.display()))
 }
 

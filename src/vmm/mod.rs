@@ -164,6 +164,11 @@ pub trait Vmm: Send + Sync {
     /// has written is in the files of its disks ([`Vmm::is_settled_by_pause`]). One that is paused already stays so.
     async fn pause(&self, run_dir: &Path) -> Result<(), Error>;
 
+    /// Says why the state of the machine that runs in `run_dir` could not be loaded again if it were saved.
+    async fn check_savable(&self, _run_dir: &Path) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Whether nothing is written to a machine's disks any more once it is paused. Else a copy of them may only be begun
     /// once [`Vmm::save`] is done.
     fn is_settled_by_pause(&self) -> bool {

@@ -6,7 +6,7 @@
 //! ```
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use sistemo::guest::words::Renewal;
@@ -71,12 +71,16 @@ pub fn afterwards(lost_keys: Vec<String>) {
         if Path::new(NETWORKD).exists() {
             let _ = Command::new("networkctl").arg("reload").status();
         }
+        let mut made = false;
         for kind in &lost_keys {
             let file = format!("{SSH}/ssh_host_{kind}_key");
-            let _ = (Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f", &file]))
-                .status();
+            made |= makes_keys(&["-q", "-N", "", "-t", kind, "-f", &file]);
         }
-        if !lost_keys.is_empty() {
+        // Kinds that there are no more.
+        if !made && !lost_keys.is_empty() {
+            made = makes_keys(&["-A"]);
+        }
+        if made {
             // sshd reads its keys when it begins, and begins anew at this signal (sshd(8)).
             let pid = std::fs::read_to_string(SSHD_PID).unwrap_or_default();
             if let Ok(pid) = pid.trim().parse() {
@@ -85,6 +89,13 @@ pub fn afterwards(lost_keys: Vec<String>) {
             }
         }
     });
+}
+
+/// Whether ssh-keygen(1) makes what it is asked for. It asks nobody whether to overwrite a key that somebody else has made.
+fn makes_keys(arguments: &[&str]) -> bool {
+    let mut command = Command::new("ssh-keygen");
+    let status = command.args(arguments).stdin(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// Removes the host keys of an OpenSSH server, `ssh_host_KIND_key` and `ssh_host_KIND_key.pub`: the machine that they were

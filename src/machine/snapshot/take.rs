@@ -149,13 +149,15 @@ impl Rooms {
     /// What the state of a machine that is up is saved by.
     async fn loader(&self, row: &MachineRow) -> Result<Memory> {
         let vmm = self.driver_of(row)?;
+        let run_dir = self.paths.run(&row.id);
+        vmm.check_savable(&run_dir).await?;
         let accelerator = match row.accelerator.as_deref() {
             Some("kvm") => vmm::Accelerator::Kvm,
             _ => vmm::Accelerator::Tcg,
         };
         Ok(Memory {
             vmm: vmm.name().into(),
-            version: vmm.version_in(&self.paths.run(&row.id)).await?,
+            version: vmm.version_in(&run_dir).await?,
             accelerator: accelerator.as_str().into(),
             processor: vmm::processor(accelerator),
             orders: words::ORDERS_VERSION,
@@ -211,7 +213,12 @@ pub(in crate::machine) async fn take(operation: &Operation<'_>) -> Result<()> {
         // At once: the machine is held still for as long as the slower of the two takes.
         tokio::join!(save, tokio::task::spawn_blocking(copy))
     } else {
-        (save.await, tokio::task::spawn_blocking(copy).await)
+        let saved = save.await;
+        let copied = match saved {
+            Ok(()) => tokio::task::spawn_blocking(copy).await,
+            Err(_) => Ok(Ok(())),
+        };
+        (saved, copied)
     };
     if operation.cancel.is_cancelled() {
         return Err(Error::Cancelled.into());

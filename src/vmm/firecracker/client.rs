@@ -58,17 +58,20 @@ impl Client {
     /// The version of the Firecracker at the other end.
     pub(super) async fn version(&mut self) -> Result<Version, Error> {
         let call = Call::version();
-        let said: FirecrackerVersion = self.ask(&call).await?;
+        let said: FirecrackerVersion = self.ask(&call, ANSWER).await?;
         Version::numbered(&said.firecracker_version).ok_or_else(|| unclear(&call))
     }
 
-    /// The machine's processors and memory.
-    pub(super) async fn machine_config(&mut self) -> Result<MachineConfigShown, Error> {
-        self.ask(&Call::machine_config()).await
+    /// The machine's processors and memory; the answer may take as long as `limit`.
+    pub(super) async fn machine_config(
+        &mut self,
+        limit: Duration,
+    ) -> Result<MachineConfigShown, Error> {
+        self.ask(&Call::machine_config(), limit).await
     }
 
-    async fn ask<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, Error> {
-        let answer = self.answer(call, ANSWER).await?;
+    async fn ask<T: DeserializeOwned>(&mut self, call: &Call, limit: Duration) -> Result<T, Error> {
+        let answer = self.answer(call, limit).await?;
         serde_json::from_slice(&answer).map_err(|_| unclear(call))
     }
 

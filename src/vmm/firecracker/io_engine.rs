@@ -23,17 +23,19 @@ const DISABLED: &str = "/proc/sys/kernel/io_uring_disabled";
 /// The best engine that a Firecracker with these features has on this host; `is_contained` if it runs as a user of its
 /// own.
 pub(super) fn best(features: Features, is_contained: bool) -> IoEngine {
+    match features.drained_io && has_io_uring(is_contained) {
+        true => IoEngine::Async,
+        false => IoEngine::Sync,
+    }
+}
+
+/// Whether whoever runs Firecracker on this host has an io_uring that is good enough for it.
+fn has_io_uring(is_contained: bool) -> bool {
     let release = nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())
         .unwrap_or_default();
     let disabled = fs::read_to_string(DISABLED).ok();
-    match features.drained_io
-        && is_open(&release, disabled.as_deref(), is_contained)
-        && can_set_up()
-    {
-        true => IoEngine::Async,
-        false => IoEngine::Sync,
-    }
+    is_open(&release, disabled.as_deref(), is_contained) && can_set_up()
 }
 
 /// Whether a kernel lets whoever runs Firecracker use io_uring. Kernels before 6.6 have no such switch.
@@ -109,7 +111,7 @@ mod tests {
     fn a_firecracker_whose_states_would_lack_something_works_in_turn() {
         let of = |minor| Version::new(1, minor, 0).features();
         assert_eq!(best(of(14), false), IoEngine::Sync);
-        let newer = match can_set_up() {
+        let newer = match has_io_uring(false) {
             true => IoEngine::Async,
             false => IoEngine::Sync,
         };

@@ -20,8 +20,8 @@ pub const EMPTIED: Duration = Duration::from_secs(240);
 /// What a pipe holds (pipe(7)).
 const CAPACITY: usize = 64 << 10;
 
-/// Empties the pipe of the machine that runs in `run_dir`, at most of what a pipe holds: whoever writes faster than that
-/// may wait. Without a pipe there is nothing to do.
+/// Empties the pipe of the machine that runs in `run_dir`, at most of what a pipe holds: whoever writes all the time keeps
+/// nobody here. Without a pipe there is nothing to do.
 pub fn empty(run_dir: &Path) -> io::Result<()> {
     // What is in that folder may have been made by whoever is on the other side.
     let opened = OpenOptions::new()

@@ -158,6 +158,11 @@ impl Vmm for Firecracker {
         state::resume(&mut client, &own_folder(run_dir)).await
     }
 
+    async fn check_savable(&self, run_dir: &Path) -> Result<(), Error> {
+        let mut client = self.client(run_dir, "ask for its memory").await?;
+        state::check(&mut client).await
+    }
+
     /// What its disks were given is written once the state is.
     fn is_settled_by_pause(&self) -> bool {
         false

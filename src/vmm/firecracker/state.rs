@@ -51,7 +51,6 @@ pub(super) async fn resume(client: &mut Client, run_dir: &Path) -> Result<(), Er
 
 /// Writes the state of a paused machine to `run_dir`, and moves it to `folder`.
 pub(super) async fn save(client: &mut Client, run_dir: &Path, folder: &Path) -> Result<(), Error> {
-    check(client).await?;
     clear(run_dir)?;
     let written = client.call_within(&Call::save(FILES)?, MOVING).await;
     let kept = written.and_then(|()| keep(run_dir, folder));
@@ -62,9 +61,9 @@ pub(super) async fn save(client: &mut Client, run_dir: &Path, folder: &Path) -> 
 }
 
 /// Refuses to save what the same Firecracker could not load: memory is mapped from its file, which pages of hugetlbfs
-/// cannot be (src/vmm/src/persist.rs in Firecracker's source).
-async fn check(client: &mut Client) -> Result<(), Error> {
-    if !client.machine_config().await?.is_of_hugetlbfs() {
+/// cannot be (src/vmm/src/persist.rs in Firecracker's source). The answer comes after what is under way, as in [`resume`].
+pub(super) async fn check(client: &mut Client) -> Result<(), Error> {
+    if !client.machine_config(MOVING).await?.is_of_hugetlbfs() {
         return Ok(());
     }
     let version = client.version().await?;
