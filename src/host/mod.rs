@@ -11,6 +11,7 @@ pub mod setup;
 pub mod space;
 pub mod sparse;
 pub mod tap;
+pub mod untrusted;
 pub mod user;
 
 use crate::error::Advice;

@@ -3,16 +3,16 @@
 //! Its name is gone at once. Its blocks, and its pages in memory, take the kernel a while, and whoever closes it last
 //! waits for that (unlink(2)): a process of its own does, which has nothing else to do.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::libc;
 use tokio::process::Command;
 use tokio::runtime::Handle;
 
 use super::background::background;
+use super::untrusted;
 
 /// What is smaller is gone faster than a process begins. In bytes of the disk.
 const LARGE: u64 = 32 << 20;
@@ -41,11 +41,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
 fn large(path: &Path) -> Option<File> {
     let is_large = |meta: &fs::Metadata| meta.is_file() && meta.blocks() * 512 >= LARGE;
     path.symlink_metadata().ok().filter(is_large)?;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .ok()
+    untrusted::open(path).ok()
 }
 
 #[cfg(test)]

@@ -64,7 +64,8 @@ impl Machines {
         let mut metrics = tokio::time::interval(firecracker::EMPTIED);
         let mut said = Vec::new();
         while rooms.want_attendant()? {
-            consoles.refresh(&rooms.store.machines_up()?, progress);
+            let up = rooms.store.machines_up()?;
+            consoles.refresh(&up, progress);
             watched.refresh(rooms)?;
             if self.supervisor().is_none() {
                 for row in rooms.restarting()? {
@@ -100,7 +101,7 @@ impl Machines {
                     Happened::Rested(id) => self.start_again(id, &mut watched, progress, stop),
                     _ => {}
                 },
-                _ = metrics.tick() => rooms.empty_metrics(progress)?,
+                _ = metrics.tick() => rooms.empty_metrics(&up, progress),
                 () = tokio::time::sleep(AGAIN), if !said.is_empty() => {}
                 () = stop.cancelled() => break,
             }
@@ -167,13 +168,12 @@ impl Rooms {
     }
 
     /// Takes what hypervisors say of themselves and nobody reads.
-    fn empty_metrics(&self, progress: &Progress) -> Result<()> {
-        for (id, _) in self.store.machines_up()? {
-            if let Err(error) = firecracker::empty_metrics(&self.paths.run(&id)) {
+    fn empty_metrics(&self, up: &[(MachineId, Option<u64>)], progress: &Progress) {
+        for (id, _) in up {
+            if let Err(error) = firecracker::empty_metrics(&self.paths.run(id)) {
                 progress.note(format!("cannot empty a pipe of machine {id}: {error}"));
             }
         }
-        Ok(())
     }
 
     /// Whether there is anything to attend to: a machine that is up, or is about to be because its guest restarts.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 
 use super::error::{Error, HypervisorLog};
+use crate::host::untrusted;
 
 const ALIVE: &str = "alive";
 const PRINTED: &str = "hypervisor.log";
@@ -137,10 +138,7 @@ pub(super) fn lock_path(run_dir: &Path) -> PathBuf {
 
 /// The last `most` bytes of a file, as text.
 pub(super) fn tail(path: &Path, most: u64) -> io::Result<String> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)?;
+    let mut file = untrusted::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();

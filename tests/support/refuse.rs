@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::lab::Lab;
+use super::lab::{Lab, forget_use};
 use super::left;
 
 impl Lab {
@@ -42,14 +42,20 @@ impl Lab {
         all
     }
 
-    /// What a command shows; of JSON without what disks take, since guests go on writing.
+    /// What a command shows; of machines what may change by itself is left out.
     #[track_caller]
     fn shown(&self, command: &str) -> String {
-        let shown = self.run(command).ok();
-        let lines = shown
-            .lines()
-            .filter(|line| !line.contains(r#""used_bytes":"#));
-        lines.collect::<Vec<_>>().join("\n")
+        let shown = self.run(command);
+        if command != "machine list -o json" {
+            return shown.ok();
+        }
+        let mut machines = shown.json();
+        machines
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(forget_use);
+        format!("{machines:#}")
     }
 
     /// All that a refusal must leave alone: rows, files, links and rules. What was tried is history.

@@ -3,57 +3,44 @@
 //! A pipe that nobody reads is full after some ten lines, and Firecracker then says so in its log with every further
 //! one. So the attendant takes what nobody has read; who reads all the time misses nothing.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::libc;
-
 use super::own_folder;
+use crate::host::untrusted;
 
 /// The pipe, in Firecracker's folder.
 pub(super) const METRICS: &str = "firecracker.metrics";
 /// How often a pipe is emptied, so that it is never full: a line has some 5 KiB.
 pub const EMPTIED: Duration = Duration::from_secs(240);
 /// What a pipe holds (pipe(7)).
-const CAPACITY: usize = 64 << 10;
+const CAPACITY: u64 = 64 << 10;
 
 /// Empties the pipe of the machine that runs in `run_dir`, at most of what a pipe holds: whoever writes all the time keeps
 /// nobody here. Without a pipe there is nothing to do.
 pub fn empty(run_dir: &Path) -> io::Result<()> {
-    // What is in that folder may have been made by whoever is on the other side.
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(own_folder(run_dir).join(METRICS));
-    let mut pipe = match opened {
+    let pipe = match untrusted::open(&own_folder(run_dir).join(METRICS)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
     };
     if !pipe.metadata()?.file_type().is_fifo() {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let mut rest = CAPACITY;
-    let mut piece = [0; 8 << 10];
-    while rest > 0 {
-        match pipe.read(&mut piece) {
-            Ok(0) => break,
-            Ok(read) => rest = rest.saturating_sub(read),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
+    match io::copy(&mut pipe.take(CAPACITY), &mut io::sink()) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, OpenOptions};
     use std::io::Write;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{OpenOptionsExt, symlink};
 
+    use nix::libc;
     use nix::sys::stat::Mode;
 
     use super::*;

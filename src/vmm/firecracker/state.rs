@@ -12,17 +12,16 @@
 //! working directory (docs/snapshotting/snapshot-support.md in Firecracker's source): whoever loads the state has links
 //! of the same names to disks of its own. Memory is mapped from its file, which may be removed, but not written to.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::libc;
-
 use super::body::VmState;
 use super::client::Client;
 use super::plan::Call;
+use crate::host::untrusted;
 use crate::vmm::error::Error;
 
 /// How long saving may take. It is as fast as the disk; this is for 64 GiB on a slow one.
@@ -99,10 +98,7 @@ fn keep(run_dir: &Path, folder: &Path) -> Result<(), Error> {
 /// Moves a file that Firecracker has made, makes it this program's, and has it outlast a loss of power. What is no file
 /// is refused: it was made by whoever is on the other side.
 pub(super) fn take(from: &Path, to: &Path) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(from)?;
+    let file = untrusted::open(from)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidData.into());
     }

@@ -13,12 +13,11 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::libc;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::qmp::Qmp;
-use crate::host::{space, sparse};
+use crate::host::{space, sparse, untrusted};
 use crate::value::ByteSize;
 use crate::vmm::accelerator::Accelerator;
 use crate::vmm::error::Error;
@@ -156,11 +155,7 @@ pub(super) async fn shared(
         Err(error) => return Err(error),
     }
     let path = PathBuf::from(format!("/proc/{}/root{}", process.pid, contain::MEMORY));
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(&path);
-    let file = match file {
+    let file = match untrusted::open(&path) {
         // Who may not look into another process (CAP_SYS_PTRACE) has QEMU write it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         file => file.map_err(failed("read", &path))?,
